@@ -1,0 +1,84 @@
+"""What a benchmark is: data, answer extraction and score."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from flex.errors import BenchmarkError
+from flex.types import Task
+
+
+class Benchmark(ABC):
+    """One file of this package defines a subclass and `benchmark`, an instance of it."""
+
+    name: ClassVar[str]
+    """The module's name, the value of `--task_type`."""
+    prompts: ClassVar[str] = "default"
+    """The family of its prompt files: `actor_<prompts>.txt` and so on."""
+
+    @abstractmethod
+    def extract(self, text: str) -> str | None:
+        """The answer in a reply, None when there is none."""
+
+    @abstractmethod
+    def score(self, answer: str | None, target: str) -> float:
+        """From 0 (wrong, or no answer) to 1 (right)."""
+
+    def metrics(self, answer: str | None, target: str) -> Mapping[str, float]:
+        """Further numbers on an answer, beside the score."""
+        return {}
+
+    def accepts(self, score: float) -> bool:
+        """Whether a score counts as solved."""
+        return score >= 1.0
+
+    def tools(self) -> Sequence[Callable[..., Any]]:
+        """Plain typed functions with docstrings that an agent may call while it works on a task."""
+        return ()
+
+    def load(self, path: str | Path) -> list[Task]:
+        """The tasks of a JSON-lines file of `{"question", "answer"}` rows. Raises BenchmarkError naming file and line."""
+        path = Path(path)
+        try:
+            lines = path.read_text(encoding="utf-8-sig").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BenchmarkError(f"cannot read {path}: {error}") from error
+        rows = [(number, self._row(path, number, line)) for number, line in enumerate(lines, 1) if line.strip()]
+        if not rows:
+            raise BenchmarkError(f"{path} holds no tasks")
+        return self._numbered([(row["question"], row["answer"]) for _, row in rows])
+
+    def check_target(self, target: str) -> str | None:
+        """What is wrong with a target, None when it can be scored against."""
+        return None
+
+    def _row(self, path: Path, number: int, line: str) -> dict[str, str]:
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise BenchmarkError(f"{where}: not valid JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise BenchmarkError(f"{where}: a row has to be an object with question and answer")
+        for key in ("question", "answer"):
+            if isinstance(row.get(key), int | float) and not isinstance(row.get(key), bool):
+                row[key] = str(row[key])
+            if not isinstance(row.get(key), str) or not row[key].strip():
+                raise BenchmarkError(f"{where}: '{key}' is missing, empty or not a text")
+        if problem := self.check_target(row["answer"]):
+            raise BenchmarkError(f"{where}: {problem}")
+        return row
+
+    def _numbered(self, rows: Sequence[tuple[str, str]]) -> list[Task]:
+        """Tasks with ids that depend on the question only; a repeated question gets `-2`, `-3`, ..."""
+        seen: dict[str, int] = {}
+        tasks = []
+        for index, (question, target) in enumerate(rows):
+            digest = hashlib.sha256(question.encode()).hexdigest()[:10]
+            seen[digest] = seen.get(digest, 0) + 1
+            suffix = f"-{seen[digest]}" if seen[digest] > 1 else ""
+            tasks.append(Task(f"{self.name}-{digest}{suffix}", question, target, index))
+        return tasks

@@ -1,0 +1,43 @@
+"""What can go wrong, and who can mend it.
+
+FlexError
+├── SettingsError       the person running this: a flag, a key, a model name, a path      (exit 2)
+│   ├── BenchmarkError  an unknown benchmark, or a data file that is not one
+│   ├── PromptError     a prompt that is missing or asks for an unknown variable
+│   ├── LibraryError    a file that is not an experience library
+│   └── RunError        a results or run folder that belongs to another run
+├── EndpointError       the endpoint refused or failed for good; costs the task it happened in
+└── ParseError          a model's reply that breaks its contract, even after it was shown what was wrong
+"""
+
+
+class FlexError(Exception):
+    """Anything this library raises on purpose; `str(error)` is one line for a person."""
+
+
+class SettingsError(FlexError):
+    """Something the person running this has to change; nothing was paid for or written."""
+
+
+class BenchmarkError(SettingsError):
+    """An unknown benchmark, or a data file whose rows are not its tasks."""
+
+
+class PromptError(SettingsError):
+    """A prompt file that is missing, is not a template or asks for an unknown variable."""
+
+
+class LibraryError(SettingsError):
+    """A file that cannot be read as an experience library, or a change that names no entry."""
+
+
+class RunError(SettingsError):
+    """A results or run folder that belongs to another run."""
+
+
+class EndpointError(FlexError):
+    """The endpoint refused or failed for good; the task it happened in is recorded as failed."""
+
+
+class ParseError(FlexError):
+    """A reply that breaks its contract; the message is what the model is shown when it is asked again."""

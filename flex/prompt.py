@@ -1,0 +1,56 @@
+"""Find a prompt file and render it strictly: an unknown variable is an error, not an empty string."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from flex.errors import PromptError
+from flex.shipped import shipped
+
+_ENVIRONMENT = jinja2.Environment(
+    undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+)
+
+
+class Prompts:
+    """The prompts of one benchmark family; `overrides` maps a prompt's name to a file of the user's."""
+
+    def __init__(self, family: str = "default", overrides: Mapping[str, str | Path | None] | None = None) -> None:
+        self.family = family
+        self.overrides = {name: Path(path) for name, path in (overrides or {}).items() if path}
+
+    def path(self, name: str) -> Path:
+        """The file for `name`: the override, `name_family.txt`, `name_default.txt` or `name.txt`, first that exists."""
+        if name in self.overrides:
+            return self._existing(name, [self.overrides[name]])
+        stems = (f"{name}_{self.family}", f"{name}_default", name)
+        return self._existing(name, [shipped(f"prompts/{stem}.txt") for stem in stems])
+
+    def text(self, name: str) -> str:
+        """The template itself, unrendered."""
+        try:
+            return self.path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PromptError(f"prompt '{name}' cannot be read: {error}") from error
+
+    def render(self, name: str, **variables: Any) -> str:
+        """The prompt as a model sees it. Raises PromptError for a broken template or an unknown variable."""
+        try:
+            return _ENVIRONMENT.from_string(self.text(name)).render(variables).strip()
+        except jinja2.TemplateError as error:
+            known = ", ".join(sorted(variables)) or "none"
+            raise PromptError(f"prompt {self.path(name)}: {error}; it may use: {known}") from error
+
+    def sha256(self, name: str) -> str:
+        """Of the template, for the run's configuration."""
+        return hashlib.sha256(self.text(name).encode()).hexdigest()
+
+    @staticmethod
+    def _existing(name: str, candidates: list[Path]) -> Path:
+        for path in candidates:
+            if path.is_file():
+                return path
+        raise PromptError(f"no prompt '{name}': {candidates[0]} does not exist")

@@ -1,0 +1,11 @@
+"""Where the files that come with the package lie: prompts, the demo data and the demo library."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped(relative: str) -> Path:
+    """The path of a shipped file, in a wheel (`flex/shipped/...`) as in a checkout (`./...`)."""
+    installed = _PACKAGE / "shipped" / relative
+    return installed if installed.exists() else _PACKAGE.parent / relative

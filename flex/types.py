@@ -1,0 +1,198 @@
+"""Every value that flows through FLEX, in the order in which it is made.
+
+    data/*.jsonl -> Task -> Attempt -> Verdict -> Round -> Trajectory -> Experience -> UpdateDecision -> ExpLib
+                              ^                    (n rounds)                                          |
+                              +------------------- Retrieval <- MemoryRetriever <----------------------+
+
+All of them are frozen: to change one, make the next one. Only the library changes, and only through `apply`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, Protocol, get_args
+
+Zone = Literal["golden", "warning", "mixed"]
+"""Golden: from accepted trajectories; warning: from failures; mixed: one task's failure and success contrasted (3.2)."""
+Action = Literal["insert", "merge", "discard"]
+Level = Literal["method", "rule", "trajectory"]
+"""The levels inside an experience, high to low: strategy, pattern, concrete case (3.2)."""
+Message = dict[str, str]
+"""One chat message: `{"role": "system" | "user" | "assistant", "content": ...}`."""
+
+ZONES: tuple[Zone, ...] = get_args(Zone)
+TOP_K = 5
+"""How many entries a stage of retrieval returns (paper, 3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What calls cost: counts of calls, retries and tokens; usages add up."""
+
+    calls: int = 0
+    retries: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer of a model: the visible text, and apart from it what it thought to itself."""
+
+    text: str
+    reasoning: str = ""
+    usage: Usage = Usage()
+    finish_reason: str | None = None
+
+
+class Model(Protocol):
+    """What a role talks to: a `ChatModel` of the shared client, or a `ScriptedModel` in tests."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def complete(self, messages: Sequence[Message], *, stop: Sequence[str] | None = None) -> Reply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One item to solve; `target` is its ground truth, `index` its place in the split (from 0)."""
+
+    id: str
+    question: str
+    target: str | None = None
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing found in the library: which experience, how well it matched and at which level."""
+
+    experience_id: str
+    score: float
+    level: Level = "method"
+    rank: int = 0
+    """From 1; the place among the hits of its level."""
+    rule: int | None = None
+    """For level "rule": which of the experience's rules, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What the library had to say about a query: the hits, and the text an actor reads."""
+
+    query: str
+    hits: tuple[Hit, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One generation of the actor; `answer` is what the benchmark extracted from `text`, None if nothing."""
+
+    text: str
+    answer: str | None = None
+    reasoning: str = ""
+    usage: Usage = Usage()
+    retrievals: tuple[Retrieval, ...] = ()
+    steps: tuple[Mapping[str, Any], ...] = ()
+    """An agent's own steps (thought, code, observation), for the trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Both words on an attempt, the verifier's and the benchmark's, and what to change next."""
+
+    accepted: bool
+    feedback: str = ""
+    accepted_by_verifier: bool | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """An attempt and the verdict on it."""
+
+    attempt: Attempt
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """The record of one rollout: a task and its rounds (paper, 3.1)."""
+
+    task: Task
+    rounds: tuple[Round, ...] = ()
+
+    def extended(self, attempt: Attempt, verdict: Verdict) -> "Trajectory":
+        return replace(self, rounds=(*self.rounds, Round(attempt, verdict)))
+
+    @property
+    def solved(self) -> bool:
+        return bool(self.rounds) and self.rounds[-1].verdict.accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A pattern with the examples that support it."""
+
+    rule: str
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """One library entry: method, rules and trajectory, from general to concrete (paper, 3.2)."""
+
+    method: str
+    rules: tuple[Rule, ...] = ()
+    revised_trajectory: str = ""
+    zone: Zone = "golden"
+    problem_category: str = ""
+    priority: int = 1
+    id: str = ""
+    """Empty until the library gives it one; never changes afterwards."""
+    created_at: str = ""
+    usage_count: int = 0
+    last_used: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Where it came from: `tasks`, `model`, `run`; kept through merges."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the file that we do not know, kept as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateDecision:
+    """What the updater wants done with a new experience; it changes nothing until the library applies it."""
+
+    action: Action
+    target: str | None = None
+    """The entry to merge into, or the one that makes the new experience superfluous."""
+    novel_rules: tuple[int, ...] = ()
+    """Merge: which rules of the new experience to bring in, from 0."""
+    trajectory: Literal["existing", "new"] = "existing"
+    """Merge: the more informative of the two (paper, 3.2)."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """All rollouts of one task and what was distilled from them; `error` when the endpoint gave up on it."""
+
+    task: Task
+    trajectories: tuple[Trajectory, ...] = ()
+    experiences: tuple[Experience, ...] = ()
+    error: str | None = None
+
+    @property
+    def solved(self) -> bool:
+        return any(trajectory.solved for trajectory in self.trajectories)
