@@ -1,0 +1,32 @@
+"""Molecules out of text and back: one canonical spelling for each set of reactants."""
+
+from functools import lru_cache
+
+from rdkit import Chem, RDLogger
+
+RDLogger.DisableLog("rdApp.*")  # a guess that is no molecule is an ordinary event here
+
+
+@lru_cache(maxsize=8192)
+def molecule(smiles: str) -> Chem.Mol | None:
+    """The molecule without atom maps, None when the text is no SMILES."""
+    if not smiles or any(character.isspace() for character in smiles):
+        return None  # RDKit would read "CCO CCO" as CCO
+    mol = Chem.MolFromSmiles(smiles)
+    if mol is None or not mol.GetNumAtoms():
+        return None
+    if not any(atom.GetAtomMapNum() for atom in mol.GetAtoms()):
+        return mol
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(0)
+    return Chem.MolFromSmiles(Chem.MolToSmiles(mol))
+
+
+@lru_cache(maxsize=16384)
+def canonical(smiles: str) -> str | None:
+    """The canonical SMILES, its molecules sorted; None when the text is no SMILES."""
+    mol = molecule(smiles)
+    if mol is None:
+        return None
+    again = Chem.MolFromSmiles(Chem.MolToSmiles(mol))  # twice: the first pass is not always a fixed point
+    return None if again is None else ".".join(sorted(Chem.MolToSmiles(again).split(".")))
