@@ -1,0 +1,141 @@
+"""Where the endpoint is and how calls get there: settings, a first look, connections."""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from flex.errors import SettingsError
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai._legacy_response import LegacyAPIResponse
+
+CONNECT_TIMEOUT = 30.0
+PROBE_TIMEOUT = 5.0
+KEEPALIVE = 30.0
+"""Seconds an idle connection is kept."""
+RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
+"""With it the SDK hands out the HTTP response instead of parsing it."""
+
+
+def _setting(argument: str | None, *names: str) -> str:
+    """The first that is set: the argument, then the variables of the environment; blank counts as unset."""
+    values = (argument, *(os.environ.get(name) for name in names))
+    return next((value.strip() for value in values if value and value.strip()), "")
+
+
+def find_address(argument: str | None) -> str:
+    """The endpoint's address without a trailing slash. Raises SettingsError when there is none or it is no URL."""
+    address = _setting(argument, "BASE_URL", "OPENAI_BASE_URL").rstrip("/").removesuffix("/chat/completions")
+    if not address:
+        raise SettingsError(
+            "no endpoint: export BASE_URL=https://.../v1 and API_KEY=..., or try everything without one: flex demo"
+        )
+    try:
+        url = urlsplit(address)
+        usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(f"BASE_URL '{address}' is not an address; it looks like https://host.example/v1")
+    return address
+
+
+def find_key(argument: str | None) -> str:
+    """The API key, "" if there is none. Raises SettingsError, without showing it, when no header can carry it."""
+    key = _setting(argument, "API_KEY", "OPENAI_API_KEY")
+    if not all("!" <= character <= "~" for character in key):
+        raise SettingsError("the API key holds a space, a line break or a letter that is not ASCII; check API_KEY")
+    return key
+
+
+def shown(address: str) -> str:
+    """An address without the user and password in it."""
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
+def _proxied(address: str) -> bool:
+    """Whether the environment sends calls to this address through a proxy."""
+    from urllib.request import getproxies, proxy_bypass
+
+    url, proxies = urlsplit(address), getproxies()
+    return bool((proxies.get(url.scheme) or proxies.get("all")) and not proxy_bypass(url.netloc))
+
+
+async def probe(address: str) -> None:
+    """Open a connection and close it again; behind a proxy nothing is tried.
+
+    Raises SettingsError when it is refused or the host is unknown.
+    """
+    if _proxied(address):
+        return
+    url = urlsplit(address)
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            _, writer = await asyncio.open_connection(url.hostname, url.port or {"https": 443}.get(url.scheme, 80))
+    except TimeoutError:  # slow is not wrong; the first call will tell
+        return
+    except OSError as error:
+        raise SettingsError(f"nobody answers at {shown(address)} ({error}); check BASE_URL") from error
+    writer.close()
+
+
+class Connection:
+    """The SDK's client for one event loop; its own retries are off, they would wait inside the slot."""
+
+    def __init__(
+        self, address: str, key: str, max_connections: int, transport: "httpx2.AsyncBaseTransport | None"
+    ) -> None:
+        import httpx2
+        from openai import AsyncOpenAI, Omit
+
+        http = httpx2.AsyncClient(
+            limits=httpx2.Limits(
+                max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=KEEPALIVE
+            ),
+            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),  # the whole try has one of its own
+            follow_redirects=True,
+            transport=transport,
+        )
+        self._sdk = AsyncOpenAI(
+            api_key=key or "none",
+            base_url=address,
+            max_retries=0,
+            http_client=http,
+        )
+        self._headers: dict[str, str | Omit] = {RAW_RESPONSE_HEADER: "true"}
+        if not key:
+            self._headers["Authorization"] = Omit()
+        self._lifetime = self._until_the_loop_ends()
+
+    async def open(self) -> None:
+        """Tie the connections to the running loop: they are closed with it at the latest."""
+        await anext(self._lifetime)
+
+    async def close(self) -> None:
+        await self._lifetime.aclose()
+
+    async def post(self, body: Mapping[str, Any]) -> "httpx2.Response":
+        """Send one chat completion the way the SDK's `with_raw_response` does, at 70 % of its CPU (bench/client.py).
+
+        Tracing sees the call: it wraps `AsyncOpenAI.request`. Raises what the SDK raises.
+        """
+        from openai.types.chat import ChatCompletion
+
+        answer = await self._sdk.post(
+            "/chat/completions",
+            body=body,
+            cast_to=ChatCompletion,
+            options={"headers": self._headers, "security": {"bearer_auth": True}},
+        )
+        return cast("LegacyAPIResponse[ChatCompletion]", answer).http_response
+
+    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
+        """`asyncio.run` closes the asynchronous generators that are left, and with this one our connections."""
+        try:
+            yield
+        finally:
+            await self._sdk.close()

@@ -1,0 +1,187 @@
+"""What OpenAI-compatible endpoints differ in: how they reply, how they refuse, which parameters they know."""
+
+import email.utils
+import re
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flex.parsing import split_thinking
+from flex.types import Reply, Usage
+
+DISPENSABLE = ("max_completion_tokens", "max_tokens", "temperature", "top_p", "stop")
+"""Parameters we can do without when a model refuses them."""
+LONGEST_WAIT = 120.0
+"""Seconds; an endpoint that asks us to stay away for longer is asked again after this."""
+
+_OUT_OF_FUNDS = re.compile("insufficient_quota|billing_hard_limit_reached|billing_not_active")
+_RETRYABLE = {408, 409, 425, 429}
+_REFUSAL = re.compile(
+    r"unsupported|not? support|n't support|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields)|extra_forbidden"
+    r"|not permitted|not allowed|not available|deprecated|invalid|only the default|may only|can only|must be|cannot"
+    r"|incompatible|too long",
+    re.IGNORECASE,
+)
+_NO_SUCH_MODEL = re.compile(
+    r"\bmodels?\b.{0,120}?(not exist|not found|not available|is unknown|not a valid|is not valid|not supported)"
+    r"|(unknown|invalid|no such|unable to access|not a valid|could not find) model|model_not_found|model not exist",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a try got no reply. `status` 0 means that none came back, 200 one that holds nothing."""
+
+    status: int
+    message: str
+    code: str = ""
+    param: str = ""
+    wait: float | None = None
+    """Seconds the endpoint asks us to stay away."""
+    should_retry: bool | None = None
+    """What the endpoint itself says about trying again."""
+
+    @property
+    def retryable(self) -> bool:
+        if _OUT_OF_FUNDS.search(self.code):
+            return False
+        if self.should_retry is not None:
+            return self.should_retry
+        return self.status in _RETRYABLE or self.status >= 500 or self.status in (0, 200)
+
+    @property
+    def no_such_model(self) -> bool:
+        return self.status == 404 or (self.status in (400, 422) and bool(_NO_SUCH_MODEL.search(self._said)))
+
+    def refused(self, sent: Collection[str]) -> str | None:
+        """Which of the optional parameters that were sent it refuses, None if it is about something else."""
+        if self.status not in (400, 422) or not _REFUSAL.search(self._said):
+            return None
+        if self.param:
+            return next((name for name in sent if re.match(rf"(body\.)?{re.escape(name)}\b", self.param)), None)
+        found = (name for name in sent if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self.message))
+        return min(found, key=self.message.index, default=None)
+
+    @property
+    def _said(self) -> str:
+        return f"{self.code} {self.message}"
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.message}" if self.status else self.message
+
+
+def parse_failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure:
+    """What an error answer says; the body may be OpenAI's, FastAPI's, a bare text or an HTML page."""
+    body = _first(body)  # Gemini wraps its errors in a list
+    error = body.get("error") or body.get("detail") or body if isinstance(body, dict) else body
+    error = _first(error)  # FastAPI has one entry for each wrong field
+    if not isinstance(error, dict):
+        error = {"message": error}
+    where = error.get("loc")
+    return Failure(
+        status=status,
+        message=shorten(error.get("message") or error.get("msg") or error.get("detail") or error),
+        code=" ".join(str(error[key]) for key in ("code", "type") if error.get(key)),
+        param=".".join(map(str, where)) if isinstance(where, list) else str(error.get("param") or ""),
+        wait=asked_wait(headers),
+        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),
+    )
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else value
+
+
+def shorten(text: Any, length: int = 300) -> str:
+    """One line of at most `length` characters; of an HTML page only its words."""
+    line = " ".join(re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", str(text), flags=re.DOTALL | re.IGNORECASE).split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that `retry-after-ms` or `Retry-After` (seconds or a date) asks for, None if neither does."""
+    asked = headers.get("retry-after", "").strip()
+    milliseconds = _number(headers.get("retry-after-ms"))
+    seconds = milliseconds / 1000 if milliseconds is not None else _number(asked)
+    if seconds is None and (date := email.utils.parsedate_tz(asked)):
+        seconds = email.utils.mktime_tz(date) - time.time()
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def parse_reply(body: Any, stop: Collection[str] = ()) -> Reply | Failure:
+    """Read a chat completion; a 200 without one is a Failure, with the status the body itself gives if it gives one.
+
+    `stop` are sequences that the endpoint did not take, to be cut off here.
+    """
+    if not isinstance(body, dict):
+        return Failure(200, f"a reply that is no chat completion: {shorten(body, 80)}")
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    message = choice.get("message")
+    if error := body.get("error") or choice.get("error"):
+        code = _number(error.get("code")) if isinstance(error, dict) else None
+        return parse_failure(int(code) if code and 400 <= code < 600 else 200, {"error": error}, {})
+    if not isinstance(message, dict):
+        return Failure(200, "a reply without choices")
+    text, thinking = _text_of(message)
+    visible, thought = split_thinking(text)
+    ends = [place for sequence in stop if (place := visible.find(sequence)) >= 0]
+    return Reply(
+        text=visible[: min(ends)].rstrip() if ends else visible,
+        reasoning="\n\n".join(part for part in (thinking, thought) if part),
+        usage=parse_usage(body.get("usage")),
+        finish_reason="stop" if ends else choice.get("finish_reason"),
+    )
+
+
+def _text_of(message: Mapping[str, Any]) -> tuple[str, str]:
+    """The text of a message and its separate reasoning; the content may be None or a list of parts."""
+    content = message.get("content") or message.get("refusal") or ""
+    reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
+    if isinstance(content, list):
+        parts = [part for part in content if isinstance(part, dict)]
+        thoughts = [part for part in parts if part.get("type") in ("thinking", "reasoning")]
+        reasoning = reasoning or "".join(_flat(part.get("thinking") or part.get("text")) for part in thoughts)
+        content = "".join(_flat(part.get("text")) for part in parts if part not in thoughts)
+    return _flat(content), _flat(reasoning).strip()
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(_flat(item.get("text")) for item in value if isinstance(item, dict))
+    return value if isinstance(value, str) else ""
+
+
+def parse_usage(usage: Any) -> Usage:
+    """The tokens an endpoint reports, as one call; zeros where it does not."""
+    if not isinstance(usage, dict):
+        return Usage(calls=1)
+    prompt, completion = (_dict(usage.get(f"{side}_tokens_details")) for side in ("prompt", "completion"))
+    return Usage(
+        calls=1,
+        prompt_tokens=_count(usage.get("prompt_tokens"), usage.get("input_tokens")),
+        cached_tokens=_count(
+            prompt.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens")
+        ),
+        completion_tokens=_count(usage.get("completion_tokens"), usage.get("output_tokens")),
+        reasoning_tokens=_count(completion.get("reasoning_tokens"), usage.get("reasoning_tokens")),
+    )
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(*candidates: Any) -> int:
+    """The first that is a number; gateways send null, "12" and 12.0 too."""
+    return next((max(int(n), 0) for n in map(_number, candidates) if n is not None), 0)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if abs(number) < 1e15 else None  # neither infinite nor NaN
