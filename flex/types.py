@@ -7,12 +7,12 @@
 All of them are frozen: to change one, make the next one. Only the library changes, and only through `apply`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Protocol, get_args
 
 Zone = Literal["golden", "warning", "mixed"]
-"""Golden: from accepted trajectories; warning: from failures; mixed: one task's failure and success contrasted (3.2)."""
+"""Golden: from accepted trajectories; warning: from failures; mixed: a failure and a success contrasted (3.2)."""
 Action = Literal["insert", "merge", "discard"]
 Level = Literal["method", "rule", "trajectory"]
 """The levels inside an experience, high to low: strategy, pattern, concrete case (3.2)."""
@@ -60,7 +60,9 @@ class Model(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def complete(self, messages: Sequence[Message], *, stop: Sequence[str] | None = None) -> Reply: ...
+    def complete(
+        self, messages: Sequence[Message], *, stop: Sequence[str] | None = None
+    ) -> Coroutine[Any, Any, Reply]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,6 +51,10 @@ class Benchmark(ABC):
         if not rows:
             raise BenchmarkError(f"{path} holds no tasks")
         return self._numbered([(row["question"], row["answer"]) for _, row in rows])
+
+    def task(self, question: str, target: str | None = None) -> Task:
+        """A single task, outside of any split."""
+        return replace(self._numbered([(question, target or "")])[0], target=target)
 
     def check_target(self, target: str) -> str | None:
         """What is wrong with a target, None when it can be scored against."""
