@@ -1,0 +1,32 @@
+"""Ask a model for a reply that keeps a contract; one that breaks it is shown what was wrong, once."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from flex.errors import ParseError
+from flex.prompt import Prompts
+from flex.types import Message, Model
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+def user(text: str) -> Message:
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str) -> Message:
+    # Some endpoints refuse an empty message, and a model may have said nothing.
+    return {"role": "assistant", "content": text or "(empty reply)"}
+
+
+async def ask(model: Model, messages: Sequence[Message], parse: Callable[[str], T], prompts: Prompts) -> T:
+    """What `parse` makes of the model's reply. Raises ParseError when the second reply breaks the contract too."""
+    reply = await model.complete(messages)
+    try:
+        return parse(reply.text)
+    except ParseError as error:
+        log.info("%s is asked again: %s", model.name, error)
+        problem = user(prompts.render("reask", problem=str(error)))
+        return parse((await model.complete([*messages, assistant(reply.text), problem])).text)

@@ -1,0 +1,82 @@
+"""The critic Gamma: distils a trajectory, solved or failed, into a structured experience."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from flex.contract import ask, user
+from flex.errors import ParseError, SettingsError
+from flex.parsing import last_json
+from flex.prompt import Prompts
+from flex.rate_limiter import ChatModel
+from flex.types import Experience, Model, Rule, Trajectory, Zone
+
+
+class Critic:
+    """Reads one rollout and writes down what to repeat (solved) or what to avoid (failed).
+
+    `Critic(model_name="gpt-5")` talks to the endpoint of the environment; give `model` to choose another.
+    """
+
+    def __init__(
+        self, model: Model | None = None, prompts: Prompts | None = None, *, model_name: str | None = None
+    ) -> None:
+        if model is None and not model_name:
+            raise SettingsError("a Critic needs a model: Critic(model_name=...) or Critic(model)")
+        self.model: Model = model or ChatModel(str(model_name), role="critic")
+        self.prompts = prompts
+
+    async def distill(self, trajectory: Trajectory) -> Experience:
+        """The experience in a rollout: golden when it was solved, warning when it was not (paper, 3.1 and 3.2).
+
+        Raises ParseError when the reply breaks its contract twice; then there is no experience.
+        """
+        prompts = self.prompts or Prompts()
+        prompt = prompts.render(
+            "critic_solved" if trajectory.solved else "critic_failed",
+            question=trajectory.task.question,
+            target=trajectory.task.target,
+            rounds=trajectory.rounds,
+        )
+        zone: Zone = "golden" if trajectory.solved else "warning"
+        return await ask(self.model, [user(prompt)], lambda text: parse_experience(text, zone), prompts)
+
+
+class _Rule(BaseModel):
+    rule: str = Field(min_length=1)
+    examples: list[str] = []
+
+    @field_validator("examples", mode="before")
+    @classmethod
+    def _one_example_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class _Reply(BaseModel):
+    method: str = Field(min_length=1)
+    rules: list[_Rule] = Field(min_length=1)
+    revised_trajectory: str = ""
+    problem_category: str = ""
+    priority: int = 1
+
+    @field_validator("priority")
+    @classmethod
+    def _from_one_to_five(cls, value: int) -> int:
+        return min(max(value, 1), 5)
+
+
+def parse_experience(text: str, zone: Zone) -> Experience:
+    """The experience in the last json block of a critic's reply. Raises ParseError naming every bad field."""
+    try:
+        reply = _Reply.model_validate(last_json(text))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ParseError(f"the json block does not fit its contract: {problems}") from error
+    return Experience(
+        method=reply.method,
+        rules=tuple(Rule(r.rule, tuple(r.examples)) for r in reply.rules),
+        revised_trajectory=reply.revised_trajectory,
+        zone=zone,
+        problem_category=reply.problem_category,
+        priority=reply.priority,
+    )
