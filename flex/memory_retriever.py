@@ -1,0 +1,156 @@
+"""The retriever rho: from the library to what an actor reads, methods first, then rules, then trajectories."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
+
+from flex.benchmarks import get_benchmark
+from flex.contract import ask, user
+from flex.errors import ParseError
+from flex.explib import ExpLib
+from flex.parsing import last_json
+from flex.prompt import Prompts
+from flex.rate_limiter import ChatModel, RateLimitedLLMClient
+from flex.search import rank_texts
+from flex.types import TOP_K, Experience, Hit, Model, Retrieval, Rule
+
+if TYPE_CHECKING:
+    from smolagents import Tool
+
+POOL = 4 * TOP_K
+"""Candidates the index proposes to a stage; the model selects `top_k` of them."""
+CANDIDATE_CHARACTERS = 800
+"""Characters of a candidate that the selecting model sees."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One experience as the actor reads it: the selected rules, and the trajectory when that was selected."""
+
+    zone: str
+    category: str
+    method: str
+    rules: tuple[Rule, ...]
+    trajectory: str
+
+
+class MemoryRetriever:
+    """Hierarchical and stateless: at each stage the index proposes, one model call selects `top_k` (paper, 3.2)."""
+
+    def __init__(self, model: Model, prompts: Prompts, top_k: int = TOP_K) -> None:
+        self.model = model
+        self.prompts = prompts
+        self.top_k = top_k
+
+    async def retrieve(self, query: str, library: ExpLib) -> Retrieval:
+        """What the library has to say about `query`: hits at every level, and the text for the actor."""
+        methods = await self._methods(query, library)
+        entries = [library.get(hit.experience_id) for hit in methods]
+        rules = await self._rules(query, entries)
+        kept = {hit.experience_id for hit in rules}
+        trajectories = await self._trajectories(query, [e for e in entries if e.id in kept])
+        hits = (*methods, *rules, *trajectories)
+        return Retrieval(query, hits, self._text(entries, hits))
+
+    async def _methods(self, query: str, library: ExpLib) -> list[Hit]:
+        proposed = library.search(query, POOL)
+        texts = [_method_text(library.get(hit.experience_id)) for hit in proposed]
+        chosen = await self._select("methods", query, texts)
+        return [
+            Hit(proposed[c].experience_id, proposed[c].score, "method", rank) for rank, c in enumerate(chosen, start=1)
+        ]
+
+    async def _rules(self, query: str, entries: Sequence[Experience]) -> list[Hit]:
+        all_rules = [(e.id, number, rule) for e in entries for number, rule in enumerate(e.rules)]
+        proposed = [all_rules[i] for i in rank_texts(query, [_rule_text(rule) for _, _, rule in all_rules], POOL)]
+        chosen = await self._select("rules", query, [_rule_text(rule) for _, _, rule in proposed])
+        return [
+            Hit(proposed[c][0], 1 / rank, "rule", rank, rule=proposed[c][1]) for rank, c in enumerate(chosen, start=1)
+        ]
+
+    async def _trajectories(self, query: str, entries: Sequence[Experience]) -> list[Hit]:
+        told = [e for e in entries if e.revised_trajectory]
+        chosen = await self._select("trajectories", query, [e.revised_trajectory for e in told])
+        return [Hit(told[c].id, 1 / rank, "trajectory", rank) for rank, c in enumerate(chosen, start=1)]
+
+    async def _select(self, level: str, query: str, candidates: Sequence[str]) -> list[int]:
+        """Positions of the candidates the model selects, best first; no call when there is nothing to choose."""
+        if len(candidates) <= self.top_k:
+            return list(range(len(candidates)))
+        shown = [c[:CANDIDATE_CHARACTERS] for c in candidates]
+        prompt = self.prompts.render("memory", query=query, level=level, candidates=shown, top_k=self.top_k)
+
+        def parse(text: str) -> list[int]:
+            return parse_selection(text, len(candidates), self.top_k)
+
+        try:
+            return await ask(self.model, [user(prompt)], parse, self.prompts)
+        except ParseError as error:
+            log.warning("the retriever selected no %s, the index's order is used: %s", level, error)
+            return list(range(self.top_k))
+
+    def _text(self, entries: Sequence[Experience], hits: Sequence[Hit]) -> str:
+        told = {hit.experience_id for hit in hits if hit.level == "trajectory"}
+        chosen = {(hit.experience_id, hit.rule) for hit in hits if hit.level == "rule"}
+        shown = [
+            Entry(
+                zone=e.zone,
+                category=e.problem_category,
+                method=e.method,
+                rules=tuple(rule for number, rule in enumerate(e.rules) if (e.id, number) in chosen),
+                trajectory=e.revised_trajectory if e.id in told else "",
+            )
+            for e in entries
+        ]
+        return self.prompts.render("retrieved", entries=shown) if shown else ""
+
+
+class _Selection(BaseModel):
+    selected: list[int]
+
+
+def parse_selection(text: str, candidates: int, top_k: int) -> list[int]:
+    """Positions (from 0) of the selected candidates, at most `top_k`. Raises ParseError."""
+    try:
+        selected = _Selection.model_validate(last_json(text)).selected
+    except ValidationError as error:
+        raise ParseError('the json block has to be {"selected": [numbers of candidates]}') from error
+    if wrong := [n for n in selected if not 1 <= n <= candidates]:
+        raise ParseError(f"selected are numbers of candidates, 1 to {candidates}, not {wrong}")
+    return list(dict.fromkeys(n - 1 for n in selected))[:top_k]
+
+
+def _method_text(experience: Experience) -> str:
+    warning = "(mistake to avoid) " if experience.zone == "warning" else ""
+    return f"{warning}{experience.problem_category}\n{experience.method}".strip()
+
+
+def _rule_text(rule: Rule) -> str:
+    return "\n".join([rule.rule, *rule.examples[:1]])
+
+
+def create_memory_retriever(
+    model_name: str,
+    client: RateLimitedLLMClient | None = None,
+    *,
+    task_type: str = "math",
+    top_k: int = TOP_K,
+    prompt_path: str | Path | None = None,
+) -> MemoryRetriever:
+    """A retriever by names alone; `client` None talks to the endpoint of the environment."""
+    prompts = Prompts(get_benchmark(task_type).prompts, {"memory": prompt_path})
+    return MemoryRetriever(ChatModel(model_name, client, role="retriever"), prompts, top_k)
+
+
+def create_memory_retrieval_tool(library: ExpLib, retriever: MemoryRetriever) -> "Tool":
+    """The smolagents tool `memory_retrieval` over a library, for an agent of your own."""
+    from flex.bridge import LoopThread
+    from flex.memory_tool import MemoryRetrievalTool
+
+    loop = LoopThread()
+    return MemoryRetrievalTool(lambda query: loop.call(retriever.retrieve(query, library)).text)
