@@ -1,0 +1,103 @@
+"""Where an agent's code runs: one seam, three ways.
+
+monty    a sandboxed Python subset in a worker process: pre-emptive time limit, memory cap, no files, no network
+local    smolagents' interpreter in this process: more of Python, but not a sandbox
+docker   smolagents' container executor (needs a Docker engine and the extra `docker`)
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pydantic_monty as monty
+from smolagents.local_python_executor import CodeOutput, LocalPythonExecutor, PythonExecutor
+
+from flex.errors import SettingsError
+
+EXECUTORS = ("monty", "local", "docker")
+SECONDS_PER_BLOCK = 30
+"""Of computing, for one block of an agent's code; waiting for a tool does not count."""
+BYTES_OF_MEMORY = 512 * 1024 * 1024
+LOCAL_IMPORTS = ["numpy", "fractions", "decimal", "functools", "operator", "json"]
+
+
+class _Finished(KeyboardInterrupt):
+    """Ends a block at `final_answer`; not an Exception, so that the agent's own `except` does not swallow it."""
+
+
+class MontyExecutor(PythonExecutor):  # type: ignore[misc]
+    """One session in a pool of sandboxed workers; state lasts from block to block."""
+
+    def __init__(self, pool: monty.Monty) -> None:
+        self.state: dict[str, Any] = {}
+        self._pool = pool
+        self._tools: dict[str, Callable[..., Any]] = {}
+        self._answers: list[Any] = []
+        self._session: monty.MontySession | None = None
+        self._checkout: Any = None
+
+    def send_tools(self, tools: Mapping[str, Callable[..., Any]]) -> None:
+        self._tools = {name: functools.partial(_call, tool) for name, tool in tools.items()}
+        self._tools["final_answer"] = self._finish
+
+    def send_variables(self, variables: Mapping[str, Any]) -> None:
+        self.state.update(variables)
+
+    def __call__(self, code_action: str) -> CodeOutput:
+        printed = monty.CollectString()
+        self._answers.clear()
+        output = None
+        try:
+            output = self._open().feed_run(code_action, external_lookup=self._tools, print_callback=printed)
+        except (monty.MontyRuntimeError, monty.MontySyntaxError) as error:
+            if not self._answers:
+                self._give_up_after_timeout(error)
+                raise RuntimeError(error.display(format="type-msg")) from None
+        except monty.MontyCrashedError as error:
+            self.cleanup()
+            raise RuntimeError(f"the code ended its worker: {error}; all variables are lost") from None
+        finally:
+            self.state["_print_outputs"] = printed.output
+        if self._answers:
+            return CodeOutput(self._answers[0], printed.output, is_final_answer=True)
+        return CodeOutput(output, printed.output, is_final_answer=False)
+
+    def cleanup(self) -> None:
+        """Give the worker back to the pool."""
+        if self._checkout is not None:
+            self._checkout.__exit__(None, None, None)
+            self._checkout = self._session = None
+
+    def _open(self) -> monty.MontySession:
+        if self._session is None:
+            limits: monty.ResourceLimits = {
+                "max_feed_duration_secs": SECONDS_PER_BLOCK,
+                "max_memory": BYTES_OF_MEMORY,
+                "max_suspensions": 10_000,
+            }
+            self._checkout = self._pool.checkout(limits=limits)
+            self._session = self._checkout.__enter__()
+        return self._session
+
+    def _give_up_after_timeout(self, error: monty.MontyError) -> None:
+        if "TimeoutError" in str(error):  # monty leaves no guarantees about the heap then
+            self.cleanup()
+
+    def _finish(self, answer: Any = None) -> None:
+        self._answers.append(answer)
+        raise _Finished
+
+
+def _call(tool: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return tool(*args, **kwargs)
+
+
+def make_executor(name: str, pool: monty.Monty | None) -> PythonExecutor | None:
+    """The executor of that name; None means that smolagents makes it itself (docker). Raises SettingsError."""
+    if name == "monty" and pool is not None:
+        return MontyExecutor(pool)
+    if name == "local":
+        return LocalPythonExecutor(LOCAL_IMPORTS)
+    if name == "docker":
+        return None
+    raise SettingsError(f"unknown executor '{name}'; choose from {', '.join(EXECUTORS)}")
