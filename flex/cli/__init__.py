@@ -1,0 +1,32 @@
+"""The `flex` command; every subcommand is a file of this package, and the scripts call the same functions."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "demo": ("demo", "train, grow a library and evaluate with and without it, offline, in two minutes"),
+    "train": ("train", "explore a train split by reject sampling and grow an experience library"),
+    "apprentice": ("apprentice", "serve the embedded offline endpoint on loopback"),
+    "download": ("download", "fetch the paper's splits and published libraries"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `flex COMMAND ...`; the exit code: 0 done, 1 failed, 2 wrong settings, 130 interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in COMMANDS:
+        module = importlib.import_module(f"flex.cli.{COMMANDS[words[0]][0]}")
+        return int(module.main(words[1:]))
+    if words and words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"flex-experience {version('flex-experience')}")
+        return 0
+    print(_overview(), file=sys.stdout if not words or words[0] in ("-h", "--help") else sys.stderr)
+    return 0 if words and words[0] in ("-h", "--help") else 2
+
+
+def _overview() -> str:
+    lines = [f"  {name:<12}{about}" for name, (_, about) in COMMANDS.items()]
+    return "\n".join(["usage: flex COMMAND [--help] ...", "", "commands:", *lines])

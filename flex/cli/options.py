@@ -1,0 +1,132 @@
+"""Flags that several commands share, and how a command ends."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flex.errors import FlexError, SettingsError
+
+if TYPE_CHECKING:
+    from flex.rate_limiter import ChatModel, RateLimitedLLMClient
+
+
+class Parser(argparse.ArgumentParser):
+    """Shows defaults, and takes `--max-rounds` for `--max_rounds` and the other way round."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(prog, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+
+    def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
+        known = {option.replace("-", "_"): option for action in self._actions for option in action.option_strings}
+        words = []
+        for word in sys.argv[1:] if argv is None else argv:
+            name, equals, value = word.partition("=")
+            words.append(known.get(name.replace("-", "_"), name) + equals + value if name.startswith("--") else word)
+        return self.parse_args(words)
+
+
+def add_endpoint(parser: argparse.ArgumentParser) -> None:
+    """Flags on how to talk to the endpoint; its address and key come from BASE_URL and API_KEY."""
+    group = parser.add_argument_group("endpoint (address and key: environment BASE_URL, API_KEY)")
+    group.add_argument("--requests_per_minute", type=float, default=None, help="never more in any 60 seconds")
+    group.add_argument("--tokens_per_minute", type=int, default=None, help="never more in any 60 seconds")
+    group.add_argument("--max_connections", type=positive, default=100, help="calls in flight at once")
+    group.add_argument("--max_retries", type=natural, default=6, help="of a call that fails for a passing reason")
+    group.add_argument("--timeout", type=float, default=600.0, help="seconds to wait for a reply")
+    group.add_argument("--temperature", type=float, default=None, help="of the actor; unset: the endpoint's default")
+    group.add_argument(
+        "--max_tokens", type=positive, default=None, help="of every reply; unset: the endpoint's default"
+    )
+    group.add_argument("--reasoning_effort", default=None, help="passed through to models that reason")
+    group.add_argument("--extra_body", type=json_object, default=None, help="JSON object merged into every request")
+    group.add_argument("--no-telemetry", dest="telemetry", action="store_false", help="send no traces to a collector")
+    group.add_argument("--verbose", action="store_true", help="log what the library does")
+
+
+def make_client(options: argparse.Namespace) -> "RateLimitedLLMClient":
+    """The one client of a run. Raises SettingsError."""
+    from flex.rate_limiter import RateLimitedLLMClient
+
+    return RateLimitedLLMClient(
+        requests_per_minute=options.requests_per_minute,
+        tokens_per_minute=options.tokens_per_minute,
+        max_connections=options.max_connections,
+        max_retries=options.max_retries,
+        timeout=options.timeout,
+    )
+
+
+def make_model(options: argparse.Namespace, client: "RateLimitedLLMClient", name: str, role: str) -> "ChatModel":
+    """The model of a role; the temperature is the actor's only."""
+    from flex.rate_limiter import ChatModel
+
+    return ChatModel(
+        name,
+        client,
+        role=role,
+        temperature=options.temperature if role == "actor" else None,
+        max_tokens=options.max_tokens,
+        reasoning_effort=options.reasoning_effort,
+        extra_body=options.extra_body,
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return number
+
+
+def natural(text: str) -> int:
+    """A whole number from 0."""
+    if (number := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0")
+    return number
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object, as in --extra_body '{"top_p": 0.9}'."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("not a JSON object")
+    return value
+
+
+def existing(path: str | Path, what: str) -> Path:
+    """The path. Raises SettingsError when nothing is there."""
+    if not Path(path).exists():
+        raise SettingsError(f"{what} {path} does not exist")
+    return Path(path)
+
+
+def run_command(work: Callable[[], Coroutine[Any, Any, int]], *, verbose: bool = False, resume: str = "") -> int:
+    """Run a command to its exit code: one clear line for what a person can mend, a traceback only for a bug."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    for noisy in ("httpx2", "openai", "opentelemetry"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    try:
+        return asyncio.run(work())
+    except SettingsError as error:
+        return _ended(2, f"error: {error}")
+    except FlexError as error:
+        return _ended(1, f"failed: {error}")
+    except OSError as error:
+        return _ended(1, f"failed: {error}")
+    except KeyboardInterrupt:
+        return _ended(130, f"stopped; everything finished so far is kept. {resume}".strip())
+
+
+def _ended(code: int, line: str) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        print(" ".join(line.split()), file=sys.stderr)
+    return code
