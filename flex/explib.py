@@ -1,24 +1,25 @@
 """ExpLib: the experience library, the only thing in FLEX that changes (paper, 3.2)."""
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, get_args
 
 from flex.errors import LibraryError
 from flex.library_file import (
     LibraryFile,
+    content_hash,
     derived_id,
     dump_entry,
-    dump_library,
     free_id,
     parse_entry,
+    read_folder,
     read_library,
-    write_atomically,
+    write_library,
 )
 from flex.search import SearchIndex
 from flex.types import TOP_K, ZONES, Action, Experience, Hit, Rule, UpdateDecision, Zone
@@ -45,9 +46,10 @@ class ExpLib:
         self._frozen = False
         self._checked: tuple[int, ...] | None = None
         self._zones: dict[Zone, dict[str, Experience]] = {zone: {} for zone in ZONES}
-        self._ids_by_content: dict[str, str] | None = None
-        self._index = SearchIndex()
+        self._contents: dict[str, str] = {}
+        self._index: SearchIndex | None = None
         self._unindexed: dict[str, None] = {}
+        self._searching = Lock()
         file = self._read(self.path) if self.path is not None else None
         self.created_at = file.created_at if file else clock()
         self.config: dict[str, Any] = dict(file.config) if file else json.loads(json.dumps(DEFAULT_CONFIG))
@@ -115,17 +117,21 @@ class ExpLib:
 
     def identical(self, experience: Experience) -> str | None:
         """The id of the first entry that says the same (method, rules with examples, trajectory; any zone), or None."""
-        if self._ids_by_content is None:
-            self._ids_by_content = {_content(e): e.id for e in reversed(list(self))}
-        return self._ids_by_content.get(_content(experience))
+        wanted = content_hash(experience)
+        for entry in self:
+            if entry.id not in self._contents:
+                self._contents[entry.id] = content_hash(entry)
+            if self._contents[entry.id] == wanted:
+                return entry.id
+        return None
 
     def search(self, query: str, top_k: int = TOP_K, zones: Collection[Zone] | None = None) -> list[Hit]:
         """The `top_k` experiences that match the query best, over all fields; equal scores in the library's order."""
         for zone in zones or ():
             self.zone(zone)
-        self._refresh_index()
-        order = [e.id for e in self if zones is None or e.zone in zones]
-        found = self._index.search(query, order, top_k)
+        keys = [experience.id for experience in self if zones is None or experience.zone in zones]
+        with self._searching:  # agents search from their own threads
+            found = self._refreshed_index().search(query, keys, top_k)
         return [Hit(experience_id, score, rank=rank) for rank, (experience_id, score) in enumerate(found, start=1)]
 
     def mark_used(self, ids: Iterable[str], when: str) -> None:
@@ -148,7 +154,7 @@ class ExpLib:
             raise LibraryError(f"{target} is a folder; say which file to save to: save(path)")
         if target.exists() and target.stat().st_size and _stamp(target) != self._checked:
             read_library(target)
-        write_atomically(target, dump_library(LibraryFile(tuple(self), self.created_at, self.config, self.extra)))
+        write_library(target, LibraryFile(tuple(self), self.created_at, self.config, self.extra))
         self._checked = _stamp(target)
         self.path = self.path or target
         return target
@@ -171,9 +177,10 @@ class ExpLib:
         """A copy for readers that stays as it is while this library grows; cheap, refuses every change."""
         copy = object.__new__(ExpLib)
         copy.__dict__.update(self.__dict__)
+        with self._searching:
+            copy._index = self._refreshed_index().copy()
         copy._zones = {zone: dict(entries) for zone, entries in self._zones.items()}
-        copy._index, copy._unindexed = self._index.copy(), dict(self._unindexed)
-        copy._ids_by_content, copy._frozen = None, True
+        copy._contents, copy._unindexed, copy._searching, copy._frozen = dict(self._contents), {}, Lock(), True
         return copy
 
     def __repr__(self) -> str:
@@ -181,7 +188,7 @@ class ExpLib:
 
     def _read(self, path: Path) -> LibraryFile:
         if path.is_dir():
-            return _read_folder(path)
+            return read_folder(path)
         file = read_library(path)
         self._checked = _stamp(path)
         return file
@@ -189,11 +196,13 @@ class ExpLib:
     def _put(self, experience: Experience) -> None:
         self._zones[experience.zone][experience.id] = experience
         self._unindexed[experience.id] = None
-        self._ids_by_content = None
+        self._contents.pop(experience.id, None)
 
-    def _refresh_index(self) -> None:
+    def _refreshed_index(self) -> SearchIndex:
+        self._index = self._index or SearchIndex()
         self._index.put({experience_id: searchable(self.get(experience_id)) for experience_id in self._unindexed})
         self._unindexed = {}
+        return self._index
 
     def _check_mutable(self) -> None:
         if self._frozen:
@@ -235,7 +244,7 @@ def merge(target: Experience, new: Experience, decision: UpdateDecision) -> Expe
         else:
             rules[place] = Rule(rules[place].rule, _union(rules[place].examples, novel.examples))
     provenance = {**new.provenance, **target.provenance}
-    if tasks := _union(target.provenance.get("tasks", ()), new.provenance.get("tasks", ())):
+    if tasks := _union(_tasks(target), _tasks(new)):
         provenance["tasks"] = list(tasks)
     return replace(
         target,
@@ -258,29 +267,12 @@ def _union(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
     return (*first, *(item for number, item in enumerate(second) if item not in first and item not in second[:number]))
 
 
-def _content(experience: Experience) -> str:
-    rules = [[rule.rule, *rule.examples] for rule in experience.rules]
-    said = json.dumps([experience.method, rules, experience.revised_trajectory])
-    return hashlib.sha256(said.encode()).hexdigest()
+def _tasks(experience: Experience) -> list[Any]:
+    tasks = experience.provenance.get("tasks") or []
+    return tasks if isinstance(tasks, list) else [tasks]
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
     """What changes when somebody else writes the file."""
     status = path.stat()
     return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
-
-
-def _read_folder(folder: Path) -> LibraryFile:
-    """All libraries of a folder, by name, as one; an entry that stands in two of them counts once."""
-    paths = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
-    if not paths:
-        raise LibraryError(f"no experience library (*.json) in the folder {folder}")
-    files = [read_library(path) for path in paths]
-    entries: dict[str, Experience] = {}
-    for experience in (experience for file in files for experience in file.experiences):
-        twin = entries.get(experience.id)
-        if twin is None or _content(twin) != _content(experience) or twin.zone != experience.zone:
-            free = free_id(experience.id, entries)
-            entries[free] = replace(experience, id=free)
-    extra = {key: value for file in reversed(files) for key, value in file.extra.items()}
-    return LibraryFile(tuple(entries.values()), files[0].created_at, files[0].config, extra)

@@ -8,14 +8,13 @@ an `Experience` here; what is not a library is a `LibraryError` that names file,
 """
 
 import json
-import os
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from flex.atomic import write_atomically
 from flex.errors import LibraryError
 from flex.types import ZONES, Experience, Rule, Zone
 
@@ -57,6 +56,25 @@ def read_library(path: Path) -> LibraryFile:
     return parse_library(data, path)
 
 
+def read_folder(folder: Path) -> LibraryFile:
+    """All libraries (*.json) of a folder, by name, as one; an entry that stands in two of them counts once.
+
+    Raises LibraryError when there is none, or one that cannot be read.
+    """
+    paths = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+    if not paths:
+        raise LibraryError(f"no experience library (*.json) in the folder {folder}")
+    files = [read_library(path) for path in paths]
+    entries: dict[str, Experience] = {}
+    for experience in (experience for file in files for experience in file.experiences):
+        twin = entries.get(experience.id)
+        if twin is None or (twin.zone, content_hash(twin)) != (experience.zone, content_hash(experience)):
+            free = free_id(experience.id, entries)
+            entries[free] = replace(experience, id=free)
+    extra = {key: value for file in reversed(files) for key, value in file.extra.items()}
+    return LibraryFile(tuple(entries.values()), files[0].created_at, files[0].config, extra)
+
+
 def parse_library(data: object, source: Path | str) -> LibraryFile:
     """The library in a decoded JSON value; `source` is named in errors (LibraryError)."""
     if not isinstance(data, dict) or not isinstance(data.get("library"), dict):
@@ -95,7 +113,7 @@ def parse_entry(entry: object, zone: Zone) -> Experience:
 def dump_entry(experience: Experience) -> dict[str, Any]:
     """The entry as it stands in a file, with every key that other tools expect."""
     rule_keys = experience.extra.get(_RULE_KEYS, {})
-    entry = {
+    entry: dict[str, Any] = {
         "id": experience.id,
         "method": experience.method,
         "rules": [
@@ -114,16 +132,21 @@ def dump_entry(experience: Experience) -> dict[str, Any]:
     return entry | {key: value for key, value in experience.extra.items() if key not in _KNOWN}
 
 
+def content_hash(experience: Experience) -> str:
+    """A hash of what the experience says: method, rules with their examples, trajectory."""
+    rules = [[rule.rule, *rule.examples] for rule in experience.rules]
+    said = json.dumps([experience.method, rules, experience.revised_trajectory])
+    return sha256(said.encode()).hexdigest()
+
+
 def derived_id(experience: Experience) -> str:
     """An id that depends on nothing but what the experience says and the tasks it came from: `golden-3fa9c1d2e0`."""
-    rules = [[rule.rule, *rule.examples] for rule in experience.rules]
-    tasks = experience.provenance.get("tasks", [])
-    said = [experience.method, rules, experience.revised_trajectory, experience.problem_category, tasks]
-    return f"{experience.zone}-{sha256(json.dumps(said).encode()).hexdigest()[:10]}"
+    source = [content_hash(experience), experience.problem_category, experience.provenance.get("tasks", [])]
+    return f"{experience.zone}-{sha256(json.dumps(source).encode()).hexdigest()[:10]}"
 
 
-def free_id(wanted: str, taken: Iterable[str]) -> str:
-    """`wanted`, or the first of `wanted-2`, `wanted-3`, ... that is not taken (a set or dict of ids)."""
+def free_id(wanted: str, taken: Container[object]) -> str:
+    """`wanted`, or the first of `wanted-2`, `wanted-3`, ... that is not taken."""
     number, free = 1, wanted
     while free in taken:
         number += 1
@@ -147,42 +170,13 @@ def with_ids(experiences: tuple[Experience, ...], source: Path | str) -> tuple[E
     return tuple(named)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Put `text` at `path` (UTF-8) completely or not at all; keeps the mode of a file that is replaced.
-
-    Missing parent folders are made. Raises LibraryError when it cannot; then the old file is as it was.
-    """
-    path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+def write_library(path: Path, file: LibraryFile) -> None:
+    """Put the library at `path`, all of it or nothing (LibraryError; then the old file is as it was)."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write_through(temporary, text)
-            if path.exists():
-                temporary.chmod(path.stat().st_mode & 0o7777)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        # A lone surrogate, which UTF-8 cannot hold, becomes \udc80: that is what JSON calls it.
+        write_atomically(path, dump_library(file).encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise LibraryError(f"cannot write {path}: {error.strerror}; the file is as it was") from error
-
-
-def _write_through(path: Path, text: str) -> None:
-    with open(path, "xb") as file:
-        file.write(text.encode("utf-8", "backslashreplace"))  # a lone surrogate as \udc80, which is what JSON calls it
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        raise LibraryError(f"cannot write the library {path}: {error.strerror}; what was there is as it was") from error
 
 
 def _entries(zones: dict[str, Any], source: Path | str) -> Iterable[Experience]:
@@ -265,7 +259,7 @@ def _whole(value: object, name: str, missing: int) -> int:
     if isinstance(value, str) and value.strip().lower() in _PRIORITIES:
         return _PRIORITIES[value.strip().lower()]
     try:
-        return round(float(value)) if isinstance(value, str | float) else int(value)  # type: ignore[call-overload, no-any-return]
+        return round(float(value)) if isinstance(value, str | float) else int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError) as error:
         raise _Problem(f"{name} has to be a number, not {value!r}") from error
 
