@@ -1,6 +1,7 @@
 """Where the endpoint is and how calls get there: settings, a first look, connections."""
 
 import asyncio
+import functools
 import os
 import re
 from collections.abc import AsyncGenerator, Mapping
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from flex.errors import SettingsError
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
     from openai._legacy_response import LegacyAPIResponse
 
@@ -65,6 +68,14 @@ def _proxied(address: str) -> bool:
     return bool((proxies.get(url.scheme) or proxies.get("all")) and not proxy_bypass(url.netloc))
 
 
+@functools.cache
+def _certificates() -> "ssl.SSLContext":
+    """Reading the system's certificates takes 30 ms; once is enough."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
 async def probe(address: str) -> None:
     """Open a connection and close it again; behind a proxy nothing is tried.
 
@@ -93,6 +104,7 @@ class Connection:
         from openai import AsyncOpenAI, Omit
 
         http = httpx2.AsyncClient(
+            verify=_certificates(),
             limits=httpx2.Limits(
                 max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=KEEPALIVE
             ),

@@ -12,6 +12,8 @@ from flex.types import Reply, Usage
 
 DISPENSABLE = ("max_completion_tokens", "max_tokens", "temperature", "top_p", "stop")
 """Parameters we can do without when a model refuses them."""
+NOT_JSON = "not_json"
+"""The code of a Failure that got a page instead of JSON."""
 LONGEST_WAIT = 120.0
 """Seconds; an endpoint that asks us to stay away for longer is asked again after this."""
 
@@ -24,7 +26,7 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _NO_SUCH_MODEL = re.compile(
-    r"\bmodels?\b.{0,120}?(not exist|not found|not available|is unknown|not a valid|is not valid|not supported)"
+    r"\bmodels?\b.{0,120}?(not exist|not found|not available|is unknown|not a valid|is not valid|is not supported)"
     r"|(unknown|invalid|no such|unable to access|not a valid|could not find) model|model_not_found|model not exist",
     re.IGNORECASE | re.DOTALL,
 )
@@ -57,7 +59,7 @@ class Failure:
 
     def refused(self, sent: Collection[str]) -> str | None:
         """Which of the optional parameters that were sent it refuses, None if it is about something else."""
-        if self.status not in (400, 422) or not _REFUSAL.search(self._said):
+        if self.status not in (400, 422) or not _REFUSAL.search(self._said.replace("invalid_request_error", "")):
             return None
         if self.param:
             return next((name for name in sent if re.match(rf"(body\.)?{re.escape(name)}\b", self.param)), None)
@@ -82,7 +84,7 @@ def parse_failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure
     where = error.get("loc")
     return Failure(
         status=status,
-        message=shorten(error.get("message") or error.get("msg") or error.get("detail") or error),
+        message=str(error.get("message") or error.get("msg") or error.get("detail") or error),
         code=" ".join(str(error[key]) for key in ("code", "type") if error.get(key)),
         param=".".join(map(str, where)) if isinstance(where, list) else str(error.get("param") or ""),
         wait=asked_wait(headers),

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from flex.connection import Connection, find_address, find_key, probe, shown
-from flex.dialects import DISPENSABLE, Failure, parse_failure, parse_reply, shorten
+from flex.dialects import DISPENSABLE, NOT_JSON, Failure, parse_failure, parse_reply, shorten
 from flex.errors import EndpointError, FlexError, SettingsError
 from flex.pacing import Pacer, TokenLedger
 from flex.types import Message, Reply, Usage
@@ -109,7 +109,7 @@ class RateLimitedLLMClient:
                 if refused := outcome.refused(sent):
                     self._learn(model, refused, sent[refused], outcome)
                     continue
-                if not outcome.retryable or retries >= self._max_retries:
+                if not self._worth_another_try(model, outcome) or retries >= self._max_retries:
                     raise self._error(model, outcome, retries)
                 await self._pause(model, outcome, retries)
                 retries += 1
@@ -146,7 +146,8 @@ class RateLimitedLLMClient:
         try:
             return parse_reply(json.loads(answer.content), cut)
         except ValueError:
-            return Failure(200, f"a reply that is not JSON: {shorten(answer.text, 80)}", code="not_json")
+            code = "" if answer.content.lstrip()[:1] == b"{" else NOT_JSON  # JSON that was cut off is still JSON
+            return Failure(200, f"a reply that is not JSON: {shorten(answer.text, 80)}", code)
 
     def _accepted(self, model: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options without what this model refused before; max_tokens under the name that it takes."""
@@ -159,40 +160,42 @@ class RateLimitedLLMClient:
     def _learn(self, model: str, name: str, value: Any, failure: Failure) -> None:
         """Remember a parameter that the model refuses. Raises SettingsError when we cannot do without it."""
         if name not in DISPENSABLE:
-            raise SettingsError(self._clean(f"model '{model}' refuses {name}={value!r}: {failure}; leave it out"))
+            raise SettingsError(f"model '{model}' refuses {name}={value!r} ({self._shown(failure)}); leave it out")
         refused = self._refused.setdefault(model, set())
         if name not in refused:
             refused.add(name)
-            _log.warning("model '%s' refuses %s, going on without it: %s", model, name, self._clean(failure.message))
+            _log.warning("model '%s' refuses %s, going on without it: %s", model, name, self._shown(failure))
 
     async def _pause(self, model: str, failure: Failure, retries: int) -> None:
         """Wait before the next try: as long as the endpoint asks, else longer every time; never all at once."""
         wait = self._backoff * BACKOFF_GROWTH**retries if failure.wait is None else failure.wait
         wait *= random.uniform(1, 1.2)
-        _log.info("model '%s': %s; trying again in %.1f s", model, self._clean(str(failure)), wait)
+        _log.info("model '%s': %s; trying again in %.1f s", model, self._shown(failure), wait)
         await asyncio.sleep(wait)
+
+    def _worth_another_try(self, model: str, failure: Failure) -> bool:
+        """A page instead of JSON is a hiccup from an endpoint that has answered before, else a wrong address."""
+        return failure.retryable and (failure.code != NOT_JSON or model in self._answered)
 
     def _error(self, model: str, failure: Failure, retries: int) -> FlexError:
         """What to tell the person running this."""
-        tries = f" (after {retries} retries)" if retries else ""
-        url = shown(self.base_url)
-        known = model in self._answered
+        url, said, known = shown(self.base_url), self._shown(failure), model in self._answered
         if failure.status == 401 or (failure.status == 403 and not known):
             hint = "check API_KEY" if self._key else "no API key is set: export API_KEY=..."
-            return SettingsError(self._clean(f"{url} refused the API key ({failure}); {hint}"))
+            return SettingsError(f"{url} refused the API key ({said}); {hint}")
         if failure.no_such_model and not known:
             hint = "check the model's name, and that BASE_URL is right (most end in /v1)"
-            return SettingsError(self._clean(f"no model '{model}' at {url} ({failure}); {hint}"))
-        if failure.code == "not_json" and not known:
+            return SettingsError(f"no model '{model}' at {url} ({said}); {hint}")
+        if failure.code == NOT_JSON and not known:
             hint = "does not look like an OpenAI-compatible endpoint; does BASE_URL end in /v1?"
-            return SettingsError(self._clean(f"{url} {hint} ({failure.message})"))
-        if failure.status == 0:
-            return EndpointError(self._clean(f"{url}: {failure}{tries}, model '{model}'"))
-        return EndpointError(self._clean(f"{url} answered {failure}{tries}, model '{model}'"))
+            return SettingsError(f"{url} {hint} ({said})")
+        tries = f" (after {retries} retries)" if retries else ""
+        return EndpointError(f"{url}, model '{model}': {said}{tries}")
 
-    def _clean(self, text: str) -> str:
-        """A message that may be shown: without the key, wherever an endpoint repeats it."""
-        return text.replace(self._key, "***") if self._key else text
+    def _shown(self, failure: Failure) -> str:
+        """A failure in words that may be shown: without the key, wherever an endpoint repeats it."""
+        said = str(failure)
+        return shorten(said.replace(self._key, "***") if self._key else said)
 
     async def check(self) -> None:
         """See whether anybody listens at the address, without paying for a call.

@@ -1,0 +1,534 @@
+"""The client against an endpoint with faults, on real sockets."""
+
+import asyncio
+import email.utils
+import itertools
+import logging
+import time
+
+import httpx2
+import pytest
+from endpoint import Answer, Call, Endpoint, completion, error
+
+from flex.dialects import asked_wait, parse_failure, parse_reply, parse_usage
+from flex.errors import EndpointError, SettingsError
+from flex.pacing import Pacer, TokenLedger, request_limiter
+from flex.rate_limiter import ChatModel, RateLimitedLLMClient
+from flex.types import Reply, Usage
+
+HI = [{"role": "user", "content": "hi"}]
+
+
+def client_of(endpoint: Endpoint, **settings) -> RateLimitedLLMClient:
+    return RateLimitedLLMClient(**({"base_url": endpoint.url, "backoff": 0.001, "timeout": 5} | settings))
+
+
+def ask(client: RateLimitedLLMClient, **options) -> Reply:
+    return asyncio.run(client.complete("m", HI, **options))
+
+
+async def ask_often(client: RateLimitedLLMClient, times: int, **options) -> list[Reply]:
+    return await asyncio.gather(*(client.complete("m", HI, **options) for _ in range(times)))
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "url", "key"),
+    [
+        ({"base_url": "http://a/v1"}, {"BASE_URL": "http://b/v1"}, "http://a/v1", ""),
+        ({}, {"BASE_URL": "http://b/v1/", "API_KEY": " k\n"}, "http://b/v1", "k"),
+        ({}, {"BASE_URL": "", "OPENAI_BASE_URL": "http://c/v1", "OPENAI_API_KEY": "o"}, "http://c/v1", "o"),
+        ({"api_key": ""}, {"BASE_URL": "http://b/v1", "API_KEY": "", "OPENAI_API_KEY": "o"}, "http://b/v1", "o"),
+        ({"base_url": "http://a/v1/chat/completions"}, {}, "http://a/v1", ""),
+    ],
+)
+def test_settings_come_from_the_argument_then_ours_then_openais(monkeypatch, arguments, environment, url, key):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    client = RateLimitedLLMClient(**arguments)
+    assert (client.base_url, client._key) == (url, key)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "no endpoint: export BASE_URL"),
+        ({"base_url": "localhost:8000/v1"}, "'localhost:8000/v1' is not an address"),
+        ({"base_url": "http://[x/v1"}, "is not an address"),
+        ({"base_url": "http://a/v1", "api_key": "secret\x00key"}, "check API_KEY"),
+        ({"base_url": "http://a/v1", "api_key": "sécret"}, "check API_KEY"),
+        ({"base_url": "http://a/v1", "requests_per_minute": 0}, "requests_per_minute has to be above zero"),
+    ],
+)
+def test_unusable_settings_are_one_clear_line_without_the_key(arguments, message):
+    with pytest.raises(SettingsError, match=message) as raised:
+        RateLimitedLLMClient(**arguments)
+    assert "\n" not in str(raised.value)
+    assert "cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("key", "header"), [("k", "Bearer k"), ("", None)])
+def test_a_local_server_needs_no_key(key, header):
+    with Endpoint() as endpoint:
+        ask(client_of(endpoint, api_key=key))
+    assert endpoint.calls[0].headers.get("authorization") == header
+
+
+def test_check_passes_when_somebody_listens_and_says_so_when_nobody_does():
+    with Endpoint() as endpoint:
+        asyncio.run(client_of(endpoint).check())
+        assert endpoint.calls == []
+    with pytest.raises(SettingsError, match=f"nobody answers at {endpoint.url}"):
+        asyncio.run(client_of(endpoint).check())
+
+
+def test_check_asks_nobody_behind_a_proxy(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    asyncio.run(RateLimitedLLMClient(base_url="http://model.invalid/v1").check())
+
+
+# Replies
+
+
+@pytest.mark.parametrize(
+    ("message", "text", "reasoning"),
+    [
+        ({"content": "hello"}, "hello", ""),
+        ({"content": None}, "", ""),
+        ({"content": None, "refusal": "I will not"}, "I will not", ""),
+        ({"content": "<think>a</think>b"}, "b", "a"),
+        ({"content": "b", "reasoning_content": "a"}, "b", "a"),
+        ({"content": "b", "reasoning": "a", "reasoning_content": None}, "b", "a"),
+        ({"content": [{"type": "text", "text": "b"}, {"type": "text", "text": "c"}]}, "bc", ""),
+        ({"content": [{"type": "thinking", "thinking": [{"text": "a"}]}, {"type": "text", "text": "b"}]}, "b", "a"),
+    ],
+)
+def test_replies_are_read_in_every_shape(message, text, reasoning):
+    reply = parse_reply({"choices": [{"message": message, "finish_reason": "length"}]})
+    assert (reply.text, reply.reasoning, reply.finish_reason) == (text, reasoning, "length")
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (None, Usage(1)),
+        ([], Usage(1)),
+        ({"prompt_tokens": 3}, Usage(1, 0, 3)),
+        ({"prompt_tokens": "3", "completion_tokens": 2.0, "prompt_tokens_details": None}, Usage(1, 0, 3, 0, 2)),
+        ({"prompt_tokens": None, "completion_tokens": "many"}, Usage(1)),
+        ({"prompt_tokens": float("nan"), "completion_tokens": -1}, Usage(1)),
+        ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 7}, Usage(1, 0, 9, 7)),
+        ({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 7}}, Usage(1, 0, 9, 7)),
+        ({"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 4}}, Usage(1, 0, 0, 0, 9, 4)),
+        ({"input_tokens": 9, "output_tokens": 4}, Usage(1, 0, 9, 0, 4)),
+    ],
+)
+def test_usage_is_read_in_every_shape(usage, expected):
+    assert parse_usage(usage) == expected
+
+
+def test_usage_adds_up_per_role():
+    with Endpoint(Answer(500), default=completion("ok", usage={"prompt_tokens": 7})) as endpoint:
+        client = client_of(endpoint)
+        assert ask(client, role="actor").usage == Usage(1, 1, 7)
+        ask(client, role="actor")
+        ask(client, role="critic")
+    assert client.usage == {"actor": Usage(2, 1, 14), "critic": Usage(1, 0, 7)}
+    assert client.total == Usage(3, 1, 21)
+
+
+# Faults that pass
+
+LATER = email.utils.formatdate(time.time() - 60, usegmt=True)
+PASSING = {
+    "408": Answer(408),
+    "409": Answer(409),
+    "425": Answer(425),
+    "429": Answer(429, error("slow down")),
+    "500 as a page": Answer(500, "<html>oops</html>"),
+    "529": Answer(529),
+    "retry-after": Answer(429, headers={"retry-after": "0"}),
+    "retry-after-ms": Answer(429, headers={"retry-after-ms": "1"}),
+    "retry-after date": Answer(503, headers={"retry-after": LATER}),
+    "unreadable retry-after": Answer(503, headers={"retry-after": "soon"}),
+    "x-should-retry": Answer(400, error("hiccup"), headers={"x-should-retry": "true"}),
+    "no choices": completion("", choices=[]),
+    "choices null": {"choices": None, "usage": None},
+    "message null": {"choices": [{"message": None}]},
+    "error in a 200": error("upstream is busy", code=502),
+    "error in a choice": {"choices": [{"error": {"code": 429, "message": "busy"}}]},
+    "cut off in the head": Answer(cut=10),
+    "cut off in the body": Answer(body=completion("ok"), cut=150),
+    "JSON cut off": Answer(body='{"choices": [', headers={"content-type": "application/json"}),
+    "no answer": Answer(cut=0),
+}
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+def test_a_passing_fault_is_tried_again(fault):
+    with Endpoint(fault, fault, "hello") as endpoint:
+        reply = ask(client_of(endpoint))
+    assert (reply.text, reply.usage.retries, len(endpoint.calls)) == ("hello", 2, 3)
+
+
+def test_a_slow_answer_is_a_passing_fault():
+    with Endpoint(Answer(delay=5), "hello") as endpoint:
+        assert ask(client_of(endpoint, timeout=0.2)).usage.retries == 1
+
+
+def test_retries_end_in_one_line_that_says_what_happened():
+    with Endpoint(default=Answer(503, error("over\nloaded"))) as endpoint:
+        with pytest.raises(EndpointError, match=r"model 'm': 503 over loaded \(after 2 retries\)$"):
+            ask(client_of(endpoint, max_retries=2))
+        assert len(endpoint.calls) == 3
+
+
+def test_a_refused_connection_ends_in_a_line_that_names_the_url():
+    with Endpoint() as endpoint:
+        pass
+    with pytest.raises(EndpointError, match=f"{endpoint.url}.*no connection.*after 1 retries"):
+        ask(client_of(endpoint, max_retries=1))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "2"}, 2),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "86400"}, 120),
+        ({"retry-after": "-3"}, 0),
+        ({"retry-after": LATER}, 0),
+        ({"retry-after": "soon"}, None),
+    ],
+)
+def test_retry_after_is_read_and_capped(headers, seconds):
+    assert asked_wait(headers) == seconds
+
+
+def test_retry_after_is_honoured():
+    with Endpoint(Answer(429, headers={"retry-after": "0.3"})) as endpoint:
+        ask(client_of(endpoint))
+    assert endpoint.calls[1].time - endpoint.calls[0].time >= 0.3
+
+
+# Faults that stay
+
+LASTING = {
+    "401": (Answer(401, error("bad key sk-secret given")), SettingsError, r"refused the API key \(401 bad key \*\*\*"),
+    "403": (Answer(403), SettingsError, "refused the API key"),
+    "404": (Answer(404, {"detail": "Not Found"}), SettingsError, "no model 'm' at http.*/v1.*Not Found"),
+    "unknown model": (Answer(400, error("The model `m` does not exist")), SettingsError, "no model 'm' at"),
+    "DeepSeek's": (Answer(400, error("Model Not Exist", type="invalid_request_error")), SettingsError, "no model 'm'"),
+    "a page": (Answer(200, "<html><body>Welcome</body></html>"), SettingsError, "does BASE_URL end in /v1.*Welcome"),
+    "quota": (Answer(429, error("out of money", code="insufficient_quota")), EndpointError, "429 out of money"),
+    "402": (Answer(402, error("Insufficient Balance")), EndpointError, "402 Insufficient Balance"),
+    "told not to": (Answer(503, headers={"x-should-retry": "false"}), EndpointError, "503"),
+    "too long": (
+        Answer(400, error("maximum context length is 10 tokens", type="invalid_request_error", param="messages")),
+        EndpointError,
+        "400 maximum context length",
+    ),
+    "Gemini's list": (Answer(400, [error("something else")]), EndpointError, "400 something else"),
+}
+
+
+@pytest.mark.parametrize(("fault", "kind", "message"), LASTING.values(), ids=LASTING)
+def test_a_lasting_fault_is_told_at_once(fault, kind, message):
+    with Endpoint(default=fault) as endpoint:
+        with pytest.raises(kind, match=message) as raised:
+            ask(client_of(endpoint, api_key="sk-secret"), temperature=0.5, stop=["x"])
+        assert len(endpoint.calls) == 1
+    assert "\n" not in str(raised.value)
+    assert "sk-secret" not in str(raised.value)
+
+
+def test_a_missing_key_is_told_as_such():
+    with Endpoint(Answer(401)) as endpoint, pytest.raises(SettingsError, match="no API key is set"):
+        ask(client_of(endpoint))
+
+
+def test_a_page_from_an_endpoint_that_has_answered_is_a_passing_fault():
+    with Endpoint("one", "<html>", Answer(200, "<html>busy</html>"), "two") as endpoint:
+        client = client_of(endpoint)
+        assert [ask(client).text for _ in range(3)] == ["one", "<html>", "two"]
+
+
+# Parameters
+
+
+def refusing(*names: str, message: str = "Unsupported parameter: '{}' is not supported with this model."):
+    """An endpoint's script: 400 as long as one of the parameters is sent."""
+
+    def answer(call: Call):
+        refused = next((name for name in names if name in call.body), None)
+        return Answer(400, error(message.format(refused), code="unsupported_parameter")) if refused else "a b STOP c"
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "refused"),
+    [
+        (400, error("Unsupported value: 'temperature' does not support 0.2 with this model.", param="temperature"), 0),
+        (400, error("Unsupported parameter: 'temperature' is not supported with this model."), 0),
+        (400, error("`temperature` is deprecated for this model."), 0),
+        (422, {"detail": [{"loc": ["body", "stop"], "msg": "Extra inputs are not permitted"}]}, 1),
+        (400, {"object": "error", "message": "Argument not supported on this model: stop"}, 1),
+        (400, error("Unrecognized request argument supplied: reasoning_effort"), 2),
+        (400, error("Invalid value for 'content'", param="messages.[0].content", type="invalid_request_error"), None),
+        (400, error("please stop: the prompt holds 70000 tokens", type="invalid_request_error"), None),
+        (429, error("Unsupported parameter: 'temperature'"), None),
+    ],
+)
+def test_refused_parameters_are_recognised(status, body, refused):
+    sent = ("temperature", "stop", "reasoning_effort")
+    assert parse_failure(status, body, {}).refused(sent) == (None if refused is None else sent[refused])
+
+
+def test_refused_parameters_are_dropped_remembered_and_logged_once(caplog):
+    with Endpoint(default=refusing("temperature", "stop")) as endpoint, caplog.at_level(logging.WARNING):
+        client = client_of(endpoint)
+        first = ask(client, temperature=0.5, stop=["STOP"])
+        assert (first.text, first.usage.retries, first.finish_reason) == ("a b", 0, "stop")
+        assert len(endpoint.calls) == 3
+        ask(client, temperature=0.5, stop=["STOP"])
+        assert len(endpoint.calls) == 4
+    assert [r.args[1] for r in caplog.records if r.name == "flex.rate_limiter"] == ["temperature", "stop"]
+
+
+def test_twenty_calls_refused_at_once_all_recover():
+    with Endpoint(default=refusing("temperature", "stop"), latency=0.02) as endpoint:
+        client = client_of(endpoint, max_retries=0)
+        replies = asyncio.run(ask_often(client, 20, temperature=0.5, stop=["STOP"]))
+    assert [reply.text for reply in replies] == ["a b"] * 20
+    assert client.total.retries == 0
+
+
+def test_max_tokens_goes_under_the_name_that_the_model_takes():
+    message = "Unsupported parameter: '{}' is not supported with this model. Use 'max_completion_tokens' instead."
+    with Endpoint(default=refusing("max_tokens", message=message)) as endpoint:
+        ask(client_of(endpoint), max_tokens=9)
+    assert [call.body.get("max_completion_tokens") for call in endpoint.calls] == [None, 9]
+
+
+@pytest.mark.parametrize("option", [{"reasoning_effort": "high"}, {"extra_body": {"top_k": 3}}])
+def test_a_refused_option_of_the_users_is_theirs_to_change(option):
+    name = "top_k" if "extra_body" in option else "reasoning_effort"
+    with (
+        Endpoint(default=refusing(name)) as endpoint,
+        pytest.raises(SettingsError, match=f"'m' refuses {name}=.*leave it out"),
+    ):
+        ask(client_of(endpoint), **option)
+
+
+def test_options_of_a_model_reach_the_endpoint():
+    with Endpoint() as endpoint:
+        model = ChatModel("m", role="actor", temperature=0.5, reasoning_effort="low", extra_body={"seed": 1, "n": 1})
+        client = client_of(endpoint)
+        asyncio.run(model.bound(client).complete(HI, stop=["x"]))
+    options = {"temperature": 0.5, "reasoning_effort": "low", "seed": 1, "n": 1, "stop": ["x"]}
+    assert endpoint.calls[0].body == {"model": "m", "messages": HI, **options}
+    assert list(client.usage) == ["actor"]
+
+
+def test_a_model_without_a_client_makes_one_from_the_environment(monkeypatch):
+    model = ChatModel("m")
+    with pytest.raises(SettingsError, match="no endpoint"):
+        asyncio.run(model.complete(HI))
+    with Endpoint("hello") as endpoint:
+        monkeypatch.setenv("BASE_URL", endpoint.url)
+        assert asyncio.run(model.complete(HI)).text == "hello"
+
+
+# Slots
+
+
+def test_slots_bound_the_calls_under_way_and_connections_are_reused():
+    with Endpoint(latency=0.02) as endpoint:
+        asyncio.run(ask_often(client_of(endpoint, max_connections=4), 12))
+    assert (endpoint.most_at_once, endpoint.connections) == (4, 4)
+
+
+def test_three_429s_at_once_do_not_deadlock_a_single_slot():
+    with Endpoint(Answer(429), Answer(429), Answer(429)) as endpoint:
+        replies = asyncio.run(asyncio.wait_for(ask_often(client_of(endpoint, max_connections=1), 3), 5))
+    assert len(replies) == 3
+
+
+def test_waiting_for_a_retry_leaves_the_slot_to_others():
+    async def run(client):
+        async def timed():
+            await client.complete("m", HI)
+            return time.monotonic()
+
+        return sorted(await asyncio.gather(timed(), timed()))
+
+    with Endpoint(Answer(429, headers={"retry-after": "0.3"})) as endpoint:
+        first, second = asyncio.run(run(client_of(endpoint, max_connections=1)))
+    assert second - first > 0.15
+
+
+def test_cancelling_a_call_frees_its_slot():
+    async def run(client):
+        call = asyncio.create_task(client.complete("m", HI))
+        while not endpoint.calls:
+            await asyncio.sleep(0.01)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        return await asyncio.wait_for(client.complete("m", HI), 5)
+
+    with Endpoint(Answer(delay=60), "hello") as endpoint:
+        assert asyncio.run(run(client_of(endpoint, max_connections=1))).text == "hello"
+
+
+def test_one_client_serves_several_event_loops_and_closes_its_connections():
+    with Endpoint() as endpoint:
+        client = client_of(endpoint, requests_per_minute=6000, tokens_per_minute=10**6, max_connections=2)
+        for _ in range(3):
+            asyncio.run(ask_often(client, 4))
+    assert client.total.calls == 12
+
+
+def test_a_transport_takes_the_place_of_the_network():
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, json=completion("hello")))
+    assert ask(RateLimitedLLMClient(base_url="http://nowhere.invalid/v1", transport=transport)).text == "hello"
+
+
+# Pace
+
+
+def most_in(times: list[float], window: float) -> int:
+    """The largest number of times in any closed window."""
+    times = sorted(times)
+    return max(sum(start <= t <= start + window for t in times) for start in times)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 60, 600, 6000, 10000])
+def test_the_bucket_holds_the_limit_and_uses_95_percent_of_it(limit):
+    limiter = request_limiter(limit)
+    burst, rate = limiter.max_rate, limiter.max_rate / limiter.time_period
+    assert int(burst + rate * 61) <= limit
+    assert rate * 60 >= 0.95 * limit
+
+
+def test_no_window_sees_more_than_the_limit_and_95_percent_of_it_are_used():
+    async def run(period: float) -> list[float]:
+        pacer, times = Pacer(100, period=period), []
+        for n in itertools.count():
+            await pacer.admit(HI)
+            times.append(time.monotonic())
+            if n % 50 == 49:
+                time.sleep(0.003)  # the event loop is busy with something else
+            if times[-1] - times[0] > 2 * period:
+                return times
+
+    times = asyncio.run(run(period=0.5))
+    assert most_in(times, 0.5) <= 100
+    assert len(times) >= 0.95 * 200
+
+
+def test_retries_are_paced_too():
+    with Endpoint(*[Answer(429, headers={"retry-after": "0"})] * 4) as endpoint:
+        ask(client_of(endpoint, requests_per_minute=240))
+    times = [call.time for call in endpoint.calls]
+    assert times[4] - times[0] > 0.4  # three at once, then 3.9 a second
+
+
+def test_another_event_loop_gets_no_burst_of_its_own():
+    async def run(resumed: bool) -> float:
+        pacer, start = Pacer(600, resumed=resumed), time.monotonic()
+        for _ in range(3):
+            await pacer.admit(HI)
+        return time.monotonic() - start
+
+    assert asyncio.run(run(resumed=False)) < 0.05
+    assert asyncio.run(run(resumed=True)) > 0.25
+
+
+def spend(pacer: Pacer, *costs: int) -> list[float]:
+    """When calls that cost so many tokens may leave, one after the other."""
+
+    async def run():
+        start, times = time.monotonic(), []
+        for cost in costs:
+            spent = await pacer.admit([{"role": "user", "content": "x" * 4 * (cost - 1)}], max_tokens=1)
+            pacer.settle(spent, None)
+            times.append(round(time.monotonic() - start, 1))
+        return times
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("costs", "times"),
+    [
+        ([40, 40, 20, 40], [0, 0, 0, 0.2]),
+        ([40, 40, 40, 40], [0, 0, 0.2, 0.2]),
+        ([10, 500, 10], [0, 0.2, 0.4]),
+    ],
+    ids=["within the limit", "over the limit", "larger than the limit"],
+)
+def test_tokens_wait_for_room_in_the_window(costs, times):
+    assert spend(Pacer(ledger=TokenLedger(100, period=0.2)), *costs) == times
+
+
+def test_a_reply_corrects_the_estimate_and_lets_the_next_call_go():
+    async def run() -> float:
+        pacer = Pacer(ledger=TokenLedger(1000))
+        first = await pacer.admit(HI, max_tokens=900)
+        start = time.monotonic()
+        second = asyncio.create_task(pacer.admit(HI, max_tokens=900))
+        await asyncio.sleep(0.05)
+        assert not second.done()
+        pacer.settle(first, Usage(1, 0, 1, 0, 9))
+        await asyncio.wait_for(second, 1)
+        return time.monotonic() - start
+
+    assert asyncio.run(run()) < 0.5
+
+
+def test_estimates_learn_from_what_calls_cost():
+    ledger = TokenLedger(1000)
+    before = ledger.estimate([{"role": "user", "content": "x" * 100}], None)
+    assert before.tokens == 25 + 500
+    ledger.add(before)
+    ledger.learn(before, Usage(1, 0, 50, 0, 20))
+    assert ledger.estimate([{"role": "user", "content": "x" * 10}], None).tokens == 5 + 20
+
+
+def test_tokens_of_a_client_are_paced():
+    with Endpoint(default=completion("ok", usage={"prompt_tokens": 400, "completion_tokens": 100})) as endpoint:
+        client = client_of(endpoint, tokens_per_minute=1000)
+        client._ledger.period = 0.25
+        asyncio.run(ask_often(client, 5))
+    assert most_in([call.time for call in endpoint.calls], 0.25) <= 2
+
+
+# Tracing
+
+
+def test_tracing_sees_the_calls():
+    from openinference.instrumentation.openai import OpenAIInstrumentor
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    instrumentor = OpenAIInstrumentor()
+    instrumentor.instrument(tracer_provider=provider)
+    try:
+        with Endpoint("hello") as endpoint:
+            ask(client_of(endpoint))
+    finally:
+        instrumentor.uninstrument()
+    [span] = exporter.get_finished_spans()
+    assert span.name == "ChatCompletion"
+    assert span.attributes["llm.output_messages.0.message.content"] == "hello"
+    assert span.attributes["llm.token_count.total"] == 15
