@@ -15,7 +15,7 @@ def molecule(smiles: str) -> Chem.Mol | None:
     mol = Chem.MolFromSmiles(smiles)
     if mol is None or not mol.GetNumAtoms():
         return None
-    if not any(atom.GetAtomMapNum() for atom in mol.GetAtoms()):
+    if ":" not in smiles:
         return mol
     for atom in mol.GetAtoms():
         atom.SetAtomMapNum(0)
