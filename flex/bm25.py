@@ -14,7 +14,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 K1, B = 1.2, 0.75
 """Saturation of repeated terms and correction for length, at their usual values."""
-MAX_TERMS = 400
+MAX_TERMS = 300
 """Distinct terms of a query that are looked up; of more, a sample that depends on nothing but the terms."""
 _BATCH = 4_000_000
 """Terms sorted at a time, which bounds memory."""

@@ -137,8 +137,9 @@ class ExpLib:
     def mark_used(self, ids: Iterable[str], when: str) -> None:
         """Count one use of each of these experiences, at the time `when`."""
         self._check_mutable()
-        for experience in [self.get(experience_id) for experience_id in ids]:
-            used = replace(experience, usage_count=experience.usage_count + 1, last_used=when)
+        for experience_id, uses in Counter(self.get(experience_id).id for experience_id in ids).items():
+            entry = self.get(experience_id)
+            used = replace(entry, usage_count=entry.usage_count + uses, last_used=when)
             self._zones[used.zone][used.id] = used
 
     def save(self, path: str | Path | None = None) -> Path:

@@ -82,7 +82,7 @@ def parse_library(data: object, source: Path | str) -> LibraryFile:
     _check_version(data.get("version"), source)
     if unknown := sorted(set(data["library"]) - set(ZONES)):
         raise _not_a_library(source, f"unknown zone '{unknown[0]}'; choose from {', '.join(ZONES)}")
-    config = data.get("config") or {}
+    config = {} if data.get("config") is None else data["config"]
     if not isinstance(config, dict):
         raise _not_a_library(source, '"config" has to be an object')
     entries = tuple(_entries(data["library"], source))
@@ -181,7 +181,7 @@ def write_library(path: Path, file: LibraryFile) -> None:
 
 def _entries(zones: dict[str, Any], source: Path | str) -> Iterable[Experience]:
     for zone in ZONES:
-        entries = zones.get(zone) or []
+        entries = [] if zones.get(zone) is None else zones[zone]
         if not isinstance(entries, list):
             raise _not_a_library(source, f'"{zone}" has to be a list of entries')
         for number, entry in enumerate(entries, start=1):
