@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from http.client import responses
 from typing import Any
 
 from flex.parsing import split_thinking
@@ -55,7 +56,7 @@ class Failure:
 
     @property
     def no_such_model(self) -> bool:
-        return self.status == 404 or (self.status in (400, 422) and bool(_NO_SUCH_MODEL.search(self._said)))
+        return self.status in (404, 405) or (self.status in (400, 422) and bool(_NO_SUCH_MODEL.search(self._said)))
 
     def refused(self, sent: Collection[str]) -> str | None:
         """Which of the optional parameters that were sent it refuses, None if it is about something else."""
@@ -84,12 +85,16 @@ def parse_failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure
     where = error.get("loc")
     return Failure(
         status=status,
-        message=str(error.get("message") or error.get("msg") or error.get("detail") or error),
+        message=str(error.get("message") or error.get("msg") or error.get("detail") or _unexplained(status, error)),
         code=" ".join(str(error[key]) for key in ("code", "type") if error.get(key)),
         param=".".join(map(str, where)) if isinstance(where, list) else str(error.get("param") or ""),
         wait=asked_wait(headers),
         should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),
     )
+
+
+def _unexplained(status: int, error: Mapping[str, Any]) -> str:
+    return str(error) if any(error.values()) else responses.get(status, "without an explanation")
 
 
 def _first(value: Any) -> Any:

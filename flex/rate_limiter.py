@@ -55,6 +55,7 @@ class RateLimitedLLMClient:
         self._timeout = timeout
         self._backoff = backoff
         self._transport = transport
+        self._random = random.Random()  # not the global one: a retry must not disturb a seeded run
         self._session: _Session | None = None
         self._resumed = False
         self._usage: dict[str, Usage] = {}
@@ -123,7 +124,7 @@ class RateLimitedLLMClient:
         """Send once: take a slot, wait for the pace, then go. The slot is free again when this returns."""
         session = await self._session_here()
         async with session.slots:
-            spent = await session.pacer.admit(messages, sent.get("max_tokens"))
+            spent = await session.pacer.admit(messages, sent.get("max_tokens") or sent.get("max_completion_tokens"))
             outcome = await self._send(session.connection, {"model": model, "messages": messages, **sent}, cut)
         if isinstance(outcome, Reply):
             session.pacer.settle(spent, outcome.usage if outcome.usage.tokens else None)
@@ -169,7 +170,7 @@ class RateLimitedLLMClient:
     async def _pause(self, model: str, failure: Failure, retries: int) -> None:
         """Wait before the next try: as long as the endpoint asks, else longer every time; never all at once."""
         wait = self._backoff * BACKOFF_GROWTH**retries if failure.wait is None else failure.wait
-        wait *= random.uniform(1, 1.2)
+        wait *= self._random.uniform(1, 1.2)
         _log.info("model '%s': %s; trying again in %.1f s", model, self._shown(failure), wait)
         await asyncio.sleep(wait)
 
