@@ -1,0 +1,94 @@
+"""Tags, fenced JSON and thinking, read out of replies."""
+
+import time
+
+import pytest
+
+from flex.errors import ParseError
+from flex.parsing import last_json, last_tag, split_thinking
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("<answer>42</answer>", "42"),
+        ("<answer> 42\n</answer> and so on", "42"),
+        ("<answer>1</answer><answer>2</answer>", "2"),
+        ("<answer>1 <answer>2</answer>", "2"),
+        ("<answer>1</answer> <answer>2", "1"),
+        ("<ANSWER>x</Answer>", "x"),
+        ("<answer>a\nb</answer>", "a\nb"),
+        ("<answer></answer>", ""),
+        ("<answers>1</answers>", None),
+        ("</answer>1<answer>", None),
+        ("", None),
+    ],
+)
+def test_the_last_tag_counts(text, content):
+    assert last_tag(text, "answer") == content
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('```json\n{"a": 1}\n```', {"a": 1}),
+        ('I think\n```json\n{"a": 1}\n```\nDone.', {"a": 1}),
+        ('```json\n{"a": 1}\n```\nno:\n```json\n{"a": 2}\n```', {"a": 2}),
+        ('```\n{"a": 1}\n```', {"a": 1}),
+        ('```JSON\r\n{"a": 1}\r\n```', {"a": 1}),
+        ('``` json\n{"a": 1}```', {"a": 1}),
+        ('  {"a": 1}\n', {"a": 1}),
+        ('```json\n{"a": "two\nlines\tand a tab"}\n```', {"a": "two\nlines\tand a tab"}),
+        ('```json\n{"a": "\\\\frac{1}{2} \\u00e9"}\n```', {"a": "\\frac{1}{2} é"}),
+        ('```json\n{"a": {"b": [1, null, true]}}\n```', {"a": {"b": [1, None, True]}}),
+    ],
+)
+def test_the_last_fenced_json_block_counts(text, value):
+    assert last_json(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "fenced json block with valid JSON"),
+        ("no json at all", "fenced json block with valid JSON"),
+        ('```json\n{"a": 1,}\n```', "fenced json block with valid JSON"),
+        ('```json\n{"a": "\\(x\\)"}\n```', r"valid JSON \(Invalid \\escape"),
+        ('```json\n{"a": 1}\n```\n```json\n{"a": \n```', "fenced json block with valid JSON"),
+        ("```json\n[1, 2]\n```", "an object, not list"),
+        ("```json\n42\n```", "an object, not int"),
+        ("```json\nnull\n```", "an object, not NoneType"),
+    ],
+)
+def test_a_reply_without_its_object_says_what_is_wrong(text, problem):
+    with pytest.raises(ParseError, match=problem):
+        last_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "visible", "thinking"),
+    [
+        ("just an answer", "just an answer", ""),
+        ("<think>hm</think>\n42", "42", "hm"),
+        ("<thinking>hm</thinking>42", "42", "hm"),
+        ("<THINK>hm</THINK>42", "42", "hm"),
+        ("<think>a</think>1<think>b</think>2", "12", "a\n\nb"),
+        ("hm, the template swallowed the start</think>42", "42", "hm, the template swallowed the start"),
+        ("42 <think>cut off", "42", "cut off"),
+        ("<think>never came to a", "", "never came to a"),
+        ("<think></think>42", "42", ""),
+        ("<think>\n\n</think>\n\n42\n", "42", ""),
+        ("", "", ""),
+    ],
+)
+def test_thinking_is_parted_from_what_is_said(text, visible, thinking):
+    assert split_thinking(text) == (visible, thinking)
+
+
+def test_a_reply_that_repeats_itself_is_read_in_time():
+    start = time.perf_counter()
+    assert last_tag("<answer>" * 5_000 + "1</answer>", "answer") == "1"
+    assert split_thinking("<think>" * 2_000)[0] == ""
+    with pytest.raises(ParseError):
+        last_json("```json\n" * 2_000)
+    assert time.perf_counter() - start < 2

@@ -1,0 +1,289 @@
+"""The prompts as a model will see them, and how a prompt is found and rendered.
+
+The renderings are kept in tests/golden/prompts/. After a change to a prompt, look at the difference that this writes:
+
+    FLEX_UPDATE_GOLDEN=1 python -m pytest tests/test_prompt.py
+"""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import jinja2
+import jinja2.meta
+import pytest
+from smolagents import tool
+from smolagents.agents import populate_template
+from smolagents.default_tools import FinalAnswerTool
+
+from flex.critic import parse_experience
+from flex.errors import PromptError
+from flex.memory_retriever import parse_selection
+from flex.prompt import Prompts
+from flex.shipped import shipped
+from flex.types import Attempt, Experience, Round, Rule, Verdict
+from flex.updater import parse_decision
+from flex.verifier import parse_verdict
+
+GOLDEN = Path(__file__).parent / "golden" / "prompts"
+STEMS = sorted(path.stem for path in shipped("prompts").glob("*.txt"))
+
+ROUNDS = (
+    Round(Attempt("Twice 3 is 5, so \\boxed{5}.", "5"), Verdict(False, "Doubling adds 3 to 3; recount.")),
+    Round(Attempt("Twice 3 is 6, so \\boxed{6}.", "6"), Verdict(True, "Holds.")),
+)
+NEW = Experience(
+    "Double by adding a number to itself.",
+    (Rule("When asked for twice n, add n to n.", ("3 + 3 = 6", "4 + 4 = 8")), Rule("Check by halving.")),
+    "3 + 3 = 6 <comments>first 5</comments>",
+    problem_category="Doubling",
+)
+OLD = Experience(
+    "Count on fingers.", (Rule("Use both hands."),), "1, 2, 3", zone="warning", id="a1", problem_category=""
+)
+ENTRIES = [
+    SimpleNamespace(zone="golden", category="Doubling", method=NEW.method, rules=NEW.rules, trajectory="3 + 3 = 6"),
+    SimpleNamespace(zone="warning", category="", method=OLD.method, rules=OLD.rules, trajectory=""),
+    SimpleNamespace(zone="mixed", category="Halving", method="Share evenly.", rules=(), trajectory=""),
+]
+ACTOR = {"question": "What is twice 3?", "has_memory": True}
+VERIFIER = {"question": "What is twice 3?", "target": "6", "attempt": "Twice 3 is 5.", "answer": "5"}
+CRITIC = {"question": "What is twice 3?", "target": "6", "rounds": ROUNDS}
+MEMORY = {"query": "doubling 3", "level": "rules", "candidates": ["Use both hands.", "Add n to n."], "top_k": 5}
+VARIABLES = {
+    "actor": ACTOR,
+    "agent_out_of_steps": {},
+    "critic": CRITIC,
+    "feedback": {"feedback": "Doubling adds 3 to 3; recount."},
+    "llm_system_prompt": {},
+    "memory": MEMORY,
+    "overruled": {},
+    "reask": {"problem": "the json block has to hold an object"},
+    "retrieved": {"entries": ENTRIES},
+    "updater": {"experience": NEW, "similar": [OLD]},
+    "verifier": VERIFIER,
+}
+AGENT_SYSTEM = {
+    "authorized_imports": "['json', 'math', 're']",
+    "code_block_closing_tag": "</code>",
+    "code_block_opening_tag": "<code>",
+    "custom_instructions": None,
+    "managed_agents": {},
+}
+
+
+@tool
+def memory_retrieval(query: str) -> str:
+    """Look up what was learned from earlier problems.
+
+    Args:
+        query: What is needed.
+    """
+    return query
+
+
+def agent_system(**changes) -> str:
+    """The agent's system prompt, rendered by smolagents as it does it."""
+    tools = {"memory_retrieval": memory_retrieval, "final_answer": FinalAnswerTool()}
+    return populate_template(Prompts().text("agent_system"), AGENT_SYSTEM | {"tools": tools} | changes)
+
+
+def variables(stem: str) -> dict:
+    return next(values for name, values in VARIABLES.items() if stem.startswith(name))
+
+
+def rendered(stem: str, **changes) -> str:
+    return agent_system() if stem == "agent_system" else Prompts().render(stem, **(variables(stem) | changes))
+
+
+def static(stem: str) -> str:
+    """A template up to its first variable or block."""
+    text = Prompts().text(stem)
+    return text[: min(text.find(mark) % (len(text) + 1) for mark in ("{{", "{%"))]
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_prompt_reads_as_it_was_reviewed(stem):
+    golden = GOLDEN / f"{stem}.txt"
+    if os.environ.get("FLEX_UPDATE_GOLDEN"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(rendered(stem) + "\n", encoding="utf-8")
+    assert rendered(stem) + "\n" == golden.read_text(encoding="utf-8")
+
+
+def test_every_golden_rendering_belongs_to_a_prompt():
+    assert sorted(path.stem for path in GOLDEN.glob("*.txt")) == STEMS
+
+
+@pytest.mark.parametrize("stem", [stem for stem in STEMS if stem != "agent_system"])
+def test_a_prompt_uses_the_variables_it_is_given(stem):
+    used = jinja2.meta.find_undeclared_variables(jinja2.Environment().parse(Prompts().text(stem)))
+    assert used == set(variables(stem))
+
+
+@pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith(("verifier", "critic", "updater", "memory"))])
+def test_the_static_part_comes_first_and_is_most_of_a_template(stem):
+    assert rendered(stem).startswith(static(stem).strip())
+    assert len(static(stem)) >= 0.6 * len(Prompts().text(stem))
+
+
+OTHER = {
+    "actor": {"question": "Name a prime."},
+    "critic": {"question": "Name a prime.", "target": None, "rounds": ROUNDS[:1]},
+    "memory": {"query": "a prime", "level": "methods", "candidates": ["Try 2."], "top_k": 1},
+    "updater": {"experience": OLD, "similar": [NEW, NEW]},
+    "verifier": {"question": "Name a prime.", "target": None, "attempt": "9", "answer": None},
+}
+
+
+@pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith(tuple(OTHER))])
+def test_two_tasks_share_everything_before_the_data(stem):
+    other = next(values for name, values in OTHER.items() if stem.startswith(name))
+    one, two = rendered(stem), rendered(stem, **other)
+    shared = one[: next(place for place, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)]
+    template = Prompts().text(stem)
+    assert len(shared) >= 0.8 * template.index("{{")  # of the actor's two versions, with and without memory, one
+    assert shared.rstrip().endswith(("<question>", "<level>", '<similar_experience id="'))
+
+
+CONTRACTS = {"verifier": "<next_step>", "critic": '"revised_trajectory"', "updater": '"action"', "memory": '"selected"'}
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_role_is_recognised_by_its_reply_contract_alone(stem):
+    text = Prompts().text(stem)
+    assert {role for role, mark in CONTRACTS.items() if mark in text} == {r for r in CONTRACTS if stem.startswith(r)}
+
+
+@pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith("critic")])
+def test_the_example_of_a_critic_keeps_the_critic_s_contract(stem):
+    experience = parse_experience(static(stem), "golden")
+    assert experience.problem_category
+    assert experience.rules[0].examples
+    assert "<comments>" in experience.revised_trajectory
+
+
+@pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith("memory")])
+def test_the_example_of_a_retriever_keeps_its_contract(stem):
+    assert parse_selection(static(stem), candidates=3, top_k=5) == [2, 0]
+
+
+def test_the_example_of_the_updater_keeps_its_contract():
+    decision = parse_decision(static("updater"), {"id-of-an-entry-shown"}, rules=2)
+    assert (decision.action, decision.novel_rules, decision.trajectory) == ("merge", (1,), "existing")
+
+
+@pytest.mark.parametrize("stem", ["verifier", "verifier_retro"])
+def test_the_example_of_a_verifier_keeps_its_contract(stem):
+    accepted, feedback = parse_verdict(static(stem).rpartition("Example:\n")[2])
+    assert not accepted
+    assert feedback
+
+
+@pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith(("verifier", "critic"))])
+def test_a_task_without_a_target_shows_none(stem):
+    assert "<target>\n6\n</target>" in rendered(stem)
+    assert "<target>" not in rendered(stem, target=None)
+
+
+def test_an_attempt_without_an_answer_says_so():
+    assert "no final answer in the required form" in rendered("verifier", answer=None)
+    assert "None" not in rendered("verifier_retro", answer=None)
+
+
+@pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith("actor")])
+def test_an_actor_hears_of_the_library_only_when_there_is_one(stem):
+    assert "memory_retrieval(query)" in rendered(stem)
+    assert "memory" not in rendered(stem, has_memory=False)
+    assert "library" not in rendered(stem, has_memory=False)
+    assert rendered(stem).endswith("<question>\nWhat is twice 3?\n</question>")
+
+
+def test_what_a_task_says_is_not_a_template():
+    assert "{{ target }} \\frac{1}{2} {% if x %}" in rendered(
+        "verifier", question="{{ target }} \\frac{1}{2} {% if x %}"
+    )
+
+
+def test_retrieved_warnings_are_marked_as_mistakes():
+    text = rendered("retrieved")
+    assert (
+        text.index("PROVEN APPROACH: Doubling") < text.index("MISTAKE TO AVOID\n") < text.index("FAILURE AND SUCCESS")
+    )
+    assert text.count("\nRules:\n") == 2
+    assert text.count("\nWorked case:\n") == 1
+
+
+def test_a_retrieved_template_stays_on_one_line_with_its_example():
+    rule = Rule("RETRO_TEMPLATE: [C:1]-[O:2]>>[C:1].[O:2] (ether)", ("EXAMPLE: COC <- CI.CO",))
+    entry = SimpleNamespace(zone="golden", category="", method="m", rules=(rule,), trajectory="")
+    lines = rendered("retrieved", entries=[entry]).splitlines()
+    assert any(line.endswith(rule.rule) for line in lines)
+    assert any(line.endswith(rule.examples[0]) for line in lines)
+
+
+def test_the_agent_s_system_prompt_is_short_and_says_how_to_finish():
+    text = agent_system()
+    assert len(text) < 2800  # about 700 tokens
+    assert "def memory_retrieval(query: string) -> string:" in text
+    assert "final_answer(" in text
+    assert text.count("<code>\n") == 3
+
+
+def test_the_agent_s_system_prompt_has_room_for_team_members_and_instructions():
+    colleague = SimpleNamespace(name="colleague", description="knows a lot")
+    text = agent_system(managed_agents={"colleague": colleague}, custom_instructions="Be brief.")
+    assert "- colleague: knows a lot" in text
+    assert text.endswith("Be brief.")
+
+
+def test_the_family_s_file_comes_before_the_default_and_the_plain_one():
+    assert Prompts("retro").path("actor").name == "actor_retro.txt"
+    assert Prompts("protein").path("actor").name == "actor_default.txt"
+    assert Prompts("retro").path("llm_system_prompt").name == "llm_system_prompt_retro.txt"
+    assert Prompts("aime").path("llm_system_prompt").name == "llm_system_prompt.txt"
+
+
+def test_an_override_comes_first_and_none_is_no_override(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("Judge {{ attempt }}.")
+    assert Prompts("retro", {"verifier": mine}).render("verifier", attempt="it") == "Judge it."
+    assert Prompts("retro", {"verifier": None}).path("verifier").name == "verifier_retro.txt"
+
+
+def test_an_unknown_variable_is_named_with_those_there_are(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("Judge {{ atempt }}.")
+    with pytest.raises(PromptError, match=r"mine\.txt: 'atempt' is undefined; it may use: answer, attempt"):
+        Prompts(overrides={"verifier": mine}).render("verifier", attempt="it", answer="5")
+
+
+def test_a_broken_template_is_named(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("{% if x %}")
+    with pytest.raises(PromptError, match=r"mine\.txt: .*; it may use: none"):
+        Prompts(overrides={"verifier": mine}).render("verifier")
+
+
+def test_a_missing_prompt_is_named():
+    with pytest.raises(PromptError, match=r"no prompt 'poem': .*poem_retro\.txt does not exist"):
+        Prompts("retro").path("poem")
+    with pytest.raises(PromptError, match=r"no prompt 'verifier': nowhere\.txt does not exist"):
+        Prompts(overrides={"verifier": "nowhere.txt"}).render("verifier")
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PromptError, match="prompt 'verifier' cannot be read"):
+        Prompts(overrides={"verifier": mine}).render("verifier")
+
+
+def test_the_hash_changes_with_the_text(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("one")
+    prompts = Prompts(overrides={"verifier": mine})
+    before = prompts.sha256("verifier")
+    mine.write_text("two")
+    assert len(before) == 64
+    assert before != prompts.sha256("verifier")
