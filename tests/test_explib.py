@@ -1,6 +1,7 @@
 """ExpLib: load, add, apply, search, save."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -8,11 +9,11 @@ from threading import Thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_library_file import experiences
 
 from flex.errors import LibraryError
 from flex.explib import DEFAULT_CONFIG, ExpLib, merge
 from flex.types import Experience, Rule, UpdateDecision
-from tests.test_library_file import experiences
 
 FISH = Experience(
     "Catch fish", (Rule("Use a net", ("a trout",)), Rule("Wait")), "We caught a trout.", provenance={"tasks": ["t1"]}
@@ -70,7 +71,7 @@ def test_it_iterates_by_zone_before_and_after_a_save(tmp_path: Path):
 @given(st.lists(experiences, max_size=4))
 def test_what_is_added_is_kept_as_a_file_would_keep_it(entries: list[Experience]):
     lib = library(*entries)
-    assert sorted((e.method, e.rules) for e in lib) == sorted((e.method, e.rules) for e in entries)
+    assert Counter((e.method, e.rules) for e in lib) == Counter((e.method, e.rules) for e in entries)
     assert len({e.id for e in lib}) == len(entries)
 
 
