@@ -1,0 +1,53 @@
+"""A team of scripted or rule-driven models, for tests of whole runs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from flex.actor import Actor
+from flex.benchmarks import get_benchmark
+from flex.critic import Critic
+from flex.memory_retriever import MemoryRetriever
+from flex.prompt import Prompts
+from flex.reject_sampling import Team
+from flex.testing import RuleModel
+from flex.types import Message, Task
+from flex.updater import Updater
+from flex.verifier import Verifier
+from tests.replies import accept, decision, experience, fenced, refuse
+
+MATH = get_benchmark("math")
+PROMPTS = Prompts("aime")
+
+
+def make_team(actor, verifier, critic, updater, retriever=None) -> Team:
+    return Team(
+        Actor(actor, MATH, PROMPTS),
+        Verifier(verifier, MATH, PROMPTS),
+        Critic(critic, PROMPTS),
+        Updater(updater, PROMPTS),
+        MemoryRetriever(retriever or RuleModel(lambda _: fenced({"selected": [1]})), PROMPTS),
+    )
+
+
+def simple_team(
+    *,
+    answer: Callable[[Sequence[Message]], str] | None = None,
+    update: Callable[[Sequence[Message]], str] | None = None,
+) -> Team:
+    """Answers with the number in the question, right for even ones; every experience is inserted."""
+    return make_team(
+        RuleModel(answer or (lambda messages: f"The answer is {number(messages)}")),
+        RuleModel(lambda messages: accept() if "(even)" in messages[0]["content"] else refuse()),
+        RuleModel(lambda messages: experience(f"method of task {number(messages)}", f"rule {number(messages)}")),
+        RuleModel(update or (lambda _: decision("insert"))),
+    )
+
+
+def number(messages: Sequence[Message]) -> str:
+    text = "\n".join(message["content"] for message in messages)
+    return text.rsplit("task number ", 1)[1].split()[0]
+
+
+def make_tasks(count: int) -> list[Task]:
+    kinds = ("(even)", "(odd)")
+    return [replace(MATH.task(f"task number {n} {kinds[n % 2]}", str(n)), index=n) for n in range(count)]

@@ -1,0 +1,153 @@
+import asyncio
+import threading
+
+import pytest
+
+from flex.agent_actor import AgentActor
+from flex.benchmarks import get_benchmark
+from flex.errors import EndpointError
+from flex.ledger import charge, ledger
+from flex.prompt import Prompts
+from flex.testing import RuleModel, ScriptedModel
+from flex.types import Retrieval, Task, Trajectory, Usage
+
+TASK = Task("math-1", "What is 40 + 2?", "42")
+READ_THEN_ANSWER = (
+    "I look it up.\n<code>\nprint(memory_retrieval(query='sums'))\n</code>",
+    "Now I know.\n<code>\nfinal_answer(40 + 2)\n</code>",
+)
+
+
+async def remember(query: str) -> Retrieval:
+    return Retrieval(query, text=f"What is known of {query}: add.")
+
+
+def attempt(model, *, retrieve=None, executor="monty", task=TASK, **options):
+    with AgentActor(
+        model, get_benchmark("math"), Prompts("aime"), retrieve=retrieve, executor=executor, **options
+    ) as actor:
+        return asyncio.run(actor.attempt(Trajectory(task)))
+
+
+@pytest.mark.parametrize("executor", ["monty", "local"])
+def test_an_agent_reads_the_library_and_answers(executor):
+    model = ScriptedModel(*READ_THEN_ANSWER)
+    made = attempt(model, retrieve=remember, executor=executor)
+    assert (made.text, made.answer) == ("42", "42")
+    assert [r.query for r in made.retrievals] == ["sums"]
+    assert "What is known of sums: add." in model.asked[1][-1]["content"]
+
+
+def test_steps_and_usage_are_kept_for_the_trace():
+    made = attempt(ScriptedModel(*READ_THEN_ANSWER), retrieve=remember)
+    assert [step["step"] for step in made.steps] == [1, 2]
+    assert "memory_retrieval" in made.steps[0]["code"]
+    assert "What is known of sums" in made.steps[0]["observation"]
+    assert made.usage == Usage(calls=2)
+
+
+def test_the_tool_is_there_only_with_a_library():
+    with_library, without = ScriptedModel(*READ_THEN_ANSWER), ScriptedModel("<code>\nfinal_answer(42)\n</code>")
+    attempt(with_library, retrieve=remember)
+    attempt(without)
+    assert "memory_retrieval" in with_library.asked[0][0]["content"]
+    assert all("memory_retrieval" not in message["content"] for message in without.asked[0])
+
+
+def test_messages_alternate_as_strict_endpoints_want():
+    model = ScriptedModel(*READ_THEN_ANSWER)
+    attempt(model, retrieve=remember)
+    assert [m["role"] for m in model.asked[1]] == ["system", "user", "assistant", "user"]
+
+
+def test_an_error_in_the_code_is_shown_to_the_agent():
+    model = ScriptedModel("<code>\n1 / 0\n</code>", "<code>\nfinal_answer('7')\n</code>")
+    assert attempt(model).answer == "7"
+    assert "ZeroDivisionError" in model.asked[1][-1]["content"]
+
+
+def test_an_agent_out_of_steps_is_asked_for_its_best_answer():
+    model = ScriptedModel("<code>\nx = 1\n</code>", "<code>\nx = 2\n</code>", r"\boxed{42}")
+    assert attempt(model, max_steps=2).answer == "42"
+    assert "steps are used up" in model.asked[-1][0]["content"]
+
+
+@pytest.mark.parametrize("lines", [[EndpointError("gone")], ["<code>\nx = 1\n</code>", EndpointError("gone")]])
+def test_a_refused_call_is_raised_and_never_an_answer(lines):
+    with pytest.raises(EndpointError, match="gone"):
+        attempt(ScriptedModel(*lines), max_steps=1)
+
+
+def test_a_refused_retrieval_fails_the_attempt():
+    async def refused(query: str) -> Retrieval:
+        raise EndpointError("retriever gone")
+
+    model = ScriptedModel(*READ_THEN_ANSWER)
+    with pytest.raises(EndpointError, match="retriever gone"):
+        attempt(model, retrieve=refused)
+    assert len(model.asked) == 1
+
+
+def test_an_answer_in_no_tag_is_found():
+    retro = get_benchmark("retro")
+    model = ScriptedModel("<code>\nfinal_answer('CCO.CC(=O)O')\n</code>")
+    with AgentActor(model, retro, Prompts("retro")) as actor:
+        made = asyncio.run(actor.attempt(Trajectory(Task("retro-1", "CCOC(C)=O", "CCO.CC(=O)O"))))
+    assert retro.score(made.answer, "CC(=O)O.CCO") == 1.0
+
+
+def test_as_many_agents_run_at_once_as_asked_for():
+    together = threading.Barrier(8, timeout=20)
+
+    async def meet(query: str) -> Retrieval:
+        await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+        return Retrieval(query, text="met")
+
+    def answer(messages):
+        return "<code>\nwait()\nfinal_answer(1)\n</code>"
+
+    class Waiting(type(get_benchmark("math"))):
+        def tools(self):
+            def wait() -> str:
+                """Waits for everybody."""
+                together.wait()
+                return "here"
+
+            return (wait,)
+
+    async def all_of_them(actor):
+        return await asyncio.gather(*(actor.attempt(Trajectory(TASK)) for _ in range(8)))
+
+    with AgentActor(RuleModel(answer), Waiting(), Prompts("aime"), concurrency=8) as actor:
+        assert [a.answer for a in asyncio.run(all_of_them(actor))] == ["1"] * 8
+
+
+def test_calls_of_an_agent_are_charged_to_the_ledger_around_it():
+    class Charging(ScriptedModel):
+        async def complete(self, messages, *, stop=None):
+            charge("actor", Usage(calls=1))
+            return await super().complete(messages, stop=stop)
+
+    async def charged(actor):
+        with ledger() as spent:
+            await actor.attempt(Trajectory(TASK))
+        return spent.total.calls
+
+    with AgentActor(Charging(*READ_THEN_ANSWER), get_benchmark("math"), Prompts("aime"), retrieve=remember) as actor:
+        assert asyncio.run(charged(actor)) == 2
+
+
+def test_cancelling_an_attempt_leaves_no_thread_behind():
+    class Silent(ScriptedModel):
+        async def complete(self, messages, *, stop=None):
+            await asyncio.sleep(3600)
+
+    async def cancelled(actor):
+        work = asyncio.create_task(actor.attempt(Trajectory(TASK)))
+        await asyncio.sleep(0.1)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    with AgentActor(Silent(), get_benchmark("math"), Prompts("aime")) as actor:
+        asyncio.run(asyncio.wait_for(cancelled(actor), 10))
+    assert not [t for t in threading.enumerate() if t.name.startswith("flex-agent")]

@@ -1,0 +1,76 @@
+import asyncio
+
+import pytest
+
+from flex.critic import Critic, parse_experience
+from flex.errors import ParseError, SettingsError
+from flex.prompt import Prompts
+from flex.testing import ScriptedModel
+from flex.types import Attempt, Rule, Task, Trajectory, Verdict
+from tests.replies import experience, fenced
+
+TASK = Task("math-1", "What is 40 + 2?", "42")
+
+
+def rollout(*accepted: bool) -> Trajectory:
+    trajectory = Trajectory(TASK)
+    for word in accepted:
+        trajectory = trajectory.extended(Attempt(f"attempt, {word}", "42"), Verdict(word, f"feedback, {word}"))
+    return trajectory
+
+
+def test_a_solved_rollout_becomes_a_golden_experience():
+    critic = Critic(ScriptedModel(experience("Add units, then tens.", "When adding, align.")), Prompts())
+    made = asyncio.run(critic.distill(rollout(False, True)))
+    assert (made.zone, made.method, made.priority) == ("golden", "Add units, then tens.", 3)
+    assert made.rules == (Rule("When adding, align.", ("as in When adding, align.",)),)
+
+
+def test_a_failed_rollout_becomes_a_warning_from_another_prompt():
+    model = ScriptedModel(experience(), experience())
+    critic = Critic(model, Prompts())
+    assert asyncio.run(critic.distill(rollout(False, False))).zone == "warning"
+    asyncio.run(critic.distill(rollout(True)))
+    assert model.asked[0][0]["content"][:200] != model.asked[1][0]["content"][:200]
+
+
+def test_the_critic_sees_every_round_and_the_target():
+    model = ScriptedModel(experience())
+    asyncio.run(Critic(model, Prompts()).distill(rollout(False, True)))
+    prompt = model.asked[0][0]["content"]
+    assert all(seen in prompt for seen in ("attempt, False", "feedback, False", "attempt, True", "42"))
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ("no json", "fenced json block"),
+        (fenced({"method": "m"}), "rules: Field required"),
+        (fenced({"method": "", "rules": [{"rule": "r"}]}), "method"),
+        (fenced({"method": "m", "rules": []}), "rules"),
+        (fenced({"method": "m", "rules": [7]}), r"rules\.0"),
+        (fenced({"method": "m", "rules": [{"rule": "r", "examples": [1]}]}), r"rules\.0\.examples\.0"),
+    ],
+)
+def test_a_reply_that_breaks_the_contract_names_the_field(reply, message):
+    with pytest.raises(ParseError, match=message):
+        parse_experience(reply, "golden")
+
+
+@pytest.mark.parametrize(("written", "kept"), [(9, 5), (0, 1), ("4", 4)])
+def test_priorities_are_kept_from_one_to_five(written, kept):
+    assert parse_experience(experience(priority=written), "golden").priority == kept
+
+
+def test_one_example_may_come_without_a_list():
+    made = parse_experience(fenced({"method": "m", "rules": [{"rule": "r", "examples": "e"}]}), "golden")
+    assert made.rules[0].examples == ("e",)
+
+
+def test_a_critic_needs_a_model():
+    with pytest.raises(SettingsError, match="model_name"):
+        Critic()
+
+
+def test_a_critic_by_name_makes_no_client_until_it_is_used():
+    assert Critic(model_name="some-model").model.name == "some-model"

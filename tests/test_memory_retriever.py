@@ -1,0 +1,113 @@
+import asyncio
+
+import pytest
+
+from flex.errors import ParseError
+from flex.explib import ExpLib
+from flex.memory_retriever import MemoryRetriever, create_memory_retrieval_tool, parse_selection
+from flex.prompt import Prompts
+from flex.testing import RuleModel, ScriptedModel
+from flex.types import Experience, Rule
+from tests.replies import fenced
+
+
+def library(size: int, rules: int = 1) -> ExpLib:
+    made = ExpLib()
+    for n in range(size):
+        made.add(
+            Experience(
+                f"method {n} for circles",
+                tuple(Rule(f"rule {n}.{r} for circles", (f"circle {n}.{r}",)) for r in range(rules)),
+                f"trajectory {n}",
+                zone="warning" if n % 2 else "golden",
+            )
+        )
+    return made
+
+
+def retrieve(model, lib, query="circles"):
+    return asyncio.run(MemoryRetriever(model, Prompts("aime")).retrieve(query, lib))
+
+
+def test_an_empty_library_has_nothing_to_say_and_costs_nothing():
+    found = retrieve(ScriptedModel(), ExpLib())
+    assert (found.hits, found.text) == ((), "")
+
+
+def test_a_library_no_larger_than_top_k_is_read_without_a_call():
+    found = retrieve(ScriptedModel(), library(3))
+    assert len([h for h in found.hits if h.level == "method"]) == 3
+    assert "rule 2.0 for circles" in found.text
+    assert "trajectory 1" in found.text
+
+
+def test_methods_then_rules_then_trajectories_are_selected_by_the_model():
+    model = ScriptedModel(fenced({"selected": [2, 1, 3, 4, 5]}), fenced({"selected": [1, 2]}))
+    found = retrieve(model, library(12, rules=3))
+    levels = [[h for h in found.hits if h.level == level] for level in ("method", "rule", "trajectory")]
+    assert [len(hits) for hits in levels] == [5, 2, len({h.experience_id for h in levels[1]})]
+    assert [h.rank for h in levels[0]] == [1, 2, 3, 4, 5]
+    assert "methods" in model.asked[0][0]["content"]
+    assert "rules" in model.asked[1][0]["content"]
+    assert model.exhausted
+
+
+def test_only_selected_rules_reach_the_text():
+    model = ScriptedModel(fenced({"selected": [1]}))
+    lib = library(1, rules=8)
+    found = retrieve(model, lib)
+    hit = next(h for h in found.hits if h.level == "rule")
+    shown = [rule.rule for number, rule in enumerate(next(iter(lib)).rules) if rule.rule in found.text]
+    assert shown == [next(iter(lib)).rules[hit.rule].rule]
+
+
+def test_the_model_may_select_nothing():
+    found = retrieve(ScriptedModel(fenced({"selected": []})), library(12))
+    assert (found.hits, found.text) == ((), "")
+
+
+def test_a_retriever_that_breaks_its_contract_twice_falls_back_to_the_index():
+    found = retrieve(ScriptedModel("eh", "eh"), library(12))
+    assert len([h for h in found.hits if h.level == "method"]) == 5
+
+
+def test_a_prompt_stays_bounded_however_large_the_library_is():
+    lib = ExpLib()
+    for n in range(60):
+        lib.add(Experience(f"circles {n} " + "m" * 9000, (Rule("circles " + "r" * 9000),), "circles " + "t" * 9000))
+    model = RuleModel(lambda _: fenced({"selected": [1, 2, 3, 4, 5]}))
+    retrieve(model, lib)
+    assert max(len(m[0]["content"]) for m in model.asked) < 25_000
+
+
+def test_two_retrievals_share_nothing():
+    model = RuleModel(lambda _: fenced({"selected": [1]}))
+    retriever = MemoryRetriever(model, Prompts("aime"))
+    lib = library(12)
+
+    async def both():
+        return await asyncio.gather(retriever.retrieve("circles", lib), retriever.retrieve("circles", lib))
+
+    first, second = asyncio.run(both())
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [({"selected": [3, 1, 3]}, [2, 0]), ({"selected": []}, []), ({"selected": [1, 2, 3, 4]}, [0, 1, 2])],
+)
+def test_selections_are_cut_and_unique(reply, expected):
+    assert parse_selection(fenced(reply), 5, 3) == expected
+
+
+@pytest.mark.parametrize("reply", [{"selected": [0]}, {"selected": [6]}, {"selected": "1"}, {"chosen": [1]}])
+def test_a_selection_of_what_was_not_shown_is_malformed(reply):
+    with pytest.raises(ParseError, match="selected"):
+        parse_selection(fenced(reply), 5, 3)
+
+
+def test_the_tool_is_called_without_a_loop():
+    tool = create_memory_retrieval_tool(library(3), MemoryRetriever(ScriptedModel(), Prompts("aime")))
+    assert tool.name == "memory_retrieval"
+    assert "rule 1.0 for circles" in tool("circles")
+    assert "Nothing" in tool("zzz")

@@ -1,0 +1,77 @@
+import asyncio
+
+import pytest
+
+from flex.benchmarks import get_benchmark
+from flex.errors import ParseError
+from flex.prompt import Prompts
+from flex.testing import ScriptedModel
+from flex.types import Attempt, Task
+from flex.verifier import Verifier, parse_verdict
+from tests.replies import accept, refuse
+
+TASK = Task("math-1", "What is 40 + 2?", "42")
+
+
+def judge(line: str, answer: str, task: Task = TASK, acceptance="both", more=()):
+    verifier = Verifier(ScriptedModel(line, *more), get_benchmark("math"), Prompts("aime"), acceptance)
+    return asyncio.run(verifier.judge(task, Attempt(f"It is {answer}", answer)))
+
+
+@pytest.mark.parametrize(
+    ("line", "answer", "acceptance", "accepted"),
+    [
+        (accept(), "42", "both", True),
+        (accept(), "41", "both", False),
+        (refuse(), "42", "both", False),
+        (accept(), "41", "verifier", True),
+        (refuse(), "42", "verifier", False),
+        (refuse(), "42", "score", True),
+        (accept(), "41", "score", False),
+    ],
+)
+def test_acceptance_says_whose_word_counts(line, answer, acceptance, accepted):
+    verdict = judge(line, answer, acceptance=acceptance)
+    assert verdict.accepted is accepted
+    assert verdict.score == (1.0 if answer == "42" else 0.0)
+    assert verdict.accepted_by_verifier is (line == accept())
+
+
+def test_without_a_target_the_verifier_decides_alone():
+    verdict = judge(accept(), "41", Task("math-1", "What is 40 + 2?"))
+    assert verdict.accepted
+    assert verdict.score is None
+
+
+def test_a_verifier_that_accepts_a_wrong_answer_is_overruled_with_feedback_that_says_so():
+    verdict = judge(accept("Excellent."), "41")
+    assert "Excellent" not in verdict.feedback
+    assert "not correct" in verdict.feedback
+
+
+def test_a_verifier_that_breaks_its_contract_twice_accepts_nothing():
+    verdict = judge("looks fine", "42", more=["still no tag"])
+    assert not verdict.accepted
+    assert verdict.accepted_by_verifier is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Good.\n<next_step>end</next_step>", (True, "Good.")),
+        ("a\n<next_step> continue </next_step>\n", (False, "a")),
+        (
+            "<next_step>continue</next_step> no: <next_step>END</next_step>",
+            (True, "<next_step>continue</next_step> no:"),
+        ),
+        ("<NEXT_STEP>end</NEXT_STEP>", (True, "")),
+    ],
+)
+def test_the_last_next_step_counts(text, expected):
+    assert parse_verdict(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "fine", "<next_step>stop</next_step>", "<next_step>end"])
+def test_a_reply_without_a_next_step_is_malformed(text):
+    with pytest.raises(ParseError, match="next_step"):
+        parse_verdict(text)
