@@ -34,6 +34,7 @@ class Parser(argparse.ArgumentParser):
 def add_endpoint(parser: argparse.ArgumentParser) -> None:
     """Flags on how to talk to the endpoint; its address and key come from BASE_URL and API_KEY."""
     group = parser.add_argument_group("endpoint (address and key: environment BASE_URL, API_KEY)")
+    group.add_argument("--base_url", default=None, help="instead of BASE_URL")
     group.add_argument("--requests_per_minute", type=float, default=None, help="never more in any 60 seconds")
     group.add_argument("--tokens_per_minute", type=int, default=None, help="never more in any 60 seconds")
     group.add_argument("--max_connections", type=positive, default=100, help="calls in flight at once")
@@ -54,6 +55,7 @@ def make_client(options: argparse.Namespace) -> "RateLimitedLLMClient":
     from flex.rate_limiter import RateLimitedLLMClient
 
     return RateLimitedLLMClient(
+        base_url=options.base_url,
         requests_per_minute=options.requests_per_minute,
         tokens_per_minute=options.tokens_per_minute,
         max_connections=options.max_connections,

@@ -40,9 +40,7 @@ def benchmark_parser(task_type: str, data_path: str, library: str) -> Parser:
     parser = Parser(f"test_{script}.py", f"Answer the test split of '{task_type}' as a chat, an agent, or with FLEX.")
     yes_or_no = argparse.BooleanOptionalAction
     parser.add_argument("--model", required=True, help="the actor")
-    parser.add_argument(
-        "--use_actor", action=yes_or_no, default=True, help="an agent, or one chat reply"
-    )
+    parser.add_argument("--use_actor", action=yes_or_no, default=True, help="an agent, or one chat reply")
     parser.add_argument("--retrieve", action=yes_or_no, default=False, help="let it consult the library")
     parser.add_argument("--memory_path", type=Path, default=Path(library), help="the library, a file or a folder")
     parser.add_argument("--data_path", type=Path, default=Path(data_path), help="the test split, a .jsonl file")
@@ -95,10 +93,16 @@ def main_flex(argv: Sequence[str] | None = None) -> int:
     return _main(flex_parser(), argv)
 
 
-def _main(parser: Parser, argv: Sequence[str] | None) -> int:
+def parse(parser: Parser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options; --batch_size is the concurrency where there is no flag for it."""
     options = parser.parse(argv)
     if "max_concurrent" not in options:
         options.max_concurrent = options.batch_size
+    return options
+
+
+def _main(parser: Parser, argv: Sequence[str] | None) -> int:
+    options = parse(parser, argv)
     resume = "The same command goes on from here."
     return run_command(lambda: test_command(options), verbose=options.verbose, resume=resume)
 
@@ -110,7 +114,17 @@ def setting_name(options: argparse.Namespace) -> str:
 
 
 async def test_command(options: argparse.Namespace) -> int:
-    """Everything between the flags and the loop; nothing is paid for before all of it has been checked."""
+    """Run the setting and say what came of it; 1 when every answer failed."""
+    folder, summary = await measure(options)
+    print("\n".join(closing_lines(summary, folder)))
+    return 1 if summary["failed"] == summary["n"] * summary["repeats"] else 0
+
+
+async def measure(options: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
+    """Everything between the flags and the loop: the results' folder and its summary.
+
+    Nothing is paid for before all of it has been checked.
+    """
     from flex.benchmarks import get_benchmark
     from flex.evaluation import EvalConfig, evaluate, get_setting, solver, summarize, write_summary
     from flex.memory_retriever import MemoryRetriever
@@ -144,8 +158,7 @@ async def test_command(options: argparse.Namespace) -> int:
             results = await evaluate(tasks, benchmark, solve, config, folder, show)
     summary = summarize(results, benchmark, config.setting, options.model)
     write_summary(folder, summary)
-    print("\n".join(closing_lines(summary, folder)))
-    return 1 if summary["failed"] == len(results) else 0
+    return folder, summary
 
 
 def split_path(options: argparse.Namespace) -> Path:

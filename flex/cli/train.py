@@ -77,11 +77,17 @@ def build_parser() -> Parser:
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options, paths that were not given filled in."""
     options = build_parser().parse(argv)
     options.store_path = options.store_path or Path("exps") / f"{options.task_type}.json"
     started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     options.run_dir = options.run_dir or Path("runs") / f"{options.store_path.stem}-{started}"
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parse(argv)
     resume = f"The same command with --run_dir {options.run_dir} goes on from here."
     return run_command(lambda: train_command(options), verbose=options.verbose, resume=resume)
 
