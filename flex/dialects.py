@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from http.client import responses
+from http import HTTPStatus
 from typing import Any
 
 from flex.parsing import split_thinking
@@ -94,7 +94,9 @@ def parse_failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure
 
 
 def _unexplained(status: int, error: Mapping[str, Any]) -> str:
-    return str(error) if any(error.values()) else responses.get(status, "without an explanation")
+    if any(error.values()):
+        return str(error)
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "without an explanation"
 
 
 def _first(value: Any) -> Any:
