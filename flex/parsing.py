@@ -6,26 +6,36 @@ from typing import Any
 
 from flex.errors import ParseError
 
-_FENCE = re.compile(r"```[ \t]*(?:json)?[ \t]*\r?\n(.*?)```", re.DOTALL | re.IGNORECASE)
-_THINK = re.compile(r"<think(?:ing)?>(.*?)</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_JSON_FENCE = re.compile(r"```[ \t]*json[ \t]*\r?\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.IGNORECASE | re.MULTILINE)
+_ANY_FENCE = re.compile(r"^[ \t]*```.*\n", re.MULTILINE)
+_THINK_TAG = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
+# TeX in a JSON string whose backslashes were not doubled: no escape at all, or one that would swallow a command.
+_TEX = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\(?=[^\"\\/bfnrtu]|u(?![0-9a-fA-F]{4})|[bf][a-zA-Z]"
+    r"|t(?:imes|ext|heta|riangle|frac|ilde|an|o)\b|r(?:ight|ho|angle)\b|n(?:eq|mid|abla|ot)\b|t(?:ext|frac)\w*\{)"
+)
 
 
 def last_tag(text: str, tag: str) -> str | None:
     """The stripped content of the last `<tag>...</tag>`, None when there is none."""
-    found = re.findall(rf"<{tag}>((?:(?!<{tag}>).)*?)</{tag}>", text, re.DOTALL | re.IGNORECASE)
-    return found[-1].strip() if found else None
+    head, closing, _ = _rpartition(text, f"</{tag}>")
+    _, opening, content = _rpartition(head, f"<{tag}>")
+    return content.strip() if closing and opening else None
 
 
 def last_json(text: str) -> dict[str, Any]:
     """The object in the last fenced json block; a bare object that is the whole reply counts too.
 
-    Raises ParseError, saying what is wrong, when there is none or it is not valid JSON.
+    Backslashes of TeX commands may stand undoubled. Raises ParseError, saying what is wrong, when there is no block or
+    it is not valid JSON.
     """
-    blocks = _FENCE.findall(text) or [text.strip()]
+    block = _TEX.sub(r"\1\\\\", _last_block(text))
     try:
-        value = json.loads(blocks[-1], strict=False)
+        value = json.loads(block, strict=False)
     except json.JSONDecodeError as error:
         raise ParseError(f"the reply has to end in one fenced json block with valid JSON ({error})") from error
+    except RecursionError as error:
+        raise ParseError("the json block is nested too deeply") from error
     if not isinstance(value, dict):
         raise ParseError(f"the json block has to hold an object, not {type(value).__name__}")
     return value
@@ -33,12 +43,23 @@ def last_json(text: str) -> dict[str, Any]:
 
 def split_thinking(text: str) -> tuple[str, str]:
     """Part a reply into (visible text, thinking); a chat template may have swallowed the opening `<think>`."""
-    thoughts = _THINK.findall(text)
-    visible = _THINK.sub("", text)
-    head, closing, tail = visible.rpartition("</think>")
-    if closing:
-        thoughts, visible = [*thoughts, head], tail
-    head, opening, tail = visible.partition("<think>")
-    if opening:  # cut off while still thinking
-        thoughts, visible = [*thoughts, tail], head
-    return visible.strip(), "\n\n".join(t.strip() for t in thoughts if t.strip())
+    visible, thoughts = [], []
+    thinking, start = False, 0
+    for tag in _THINK_TAG.finditer(text):
+        closing = tag.group().startswith("</")
+        (thoughts if thinking or closing else visible).append(text[start : tag.start()])
+        thinking, start = not closing, tag.end()
+    (thoughts if thinking else visible).append(text[start:])  # cut off while still thinking
+    return "".join(visible).strip(), "\n\n".join(t.strip() for t in thoughts if t.strip())
+
+
+def _last_block(text: str) -> str:
+    if blocks := _JSON_FENCE.findall(text):
+        return str(blocks[-1]).rstrip().removesuffix("```")
+    parts = _ANY_FENCE.split(text + "\n")  # outside, inside, outside, ...
+    return parts[-2 if len(parts) % 2 else -1] if len(parts) > 1 else text.strip()
+
+
+def _rpartition(text: str, separator: str) -> tuple[str, str, str]:
+    place = text.lower().rfind(separator.lower())
+    return ("", "", text) if place < 0 else (text[:place], separator, text[place + len(separator) :])

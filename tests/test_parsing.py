@@ -53,7 +53,7 @@ def test_the_last_fenced_json_block_counts(text, value):
         ("", "fenced json block with valid JSON"),
         ("no json at all", "fenced json block with valid JSON"),
         ('```json\n{"a": 1,}\n```', "fenced json block with valid JSON"),
-        ('```json\n{"a": "\\(x\\)"}\n```', r"valid JSON \(Invalid \\escape"),
+        ('```json\n{"a": "x" "b"}\n```', "valid JSON"),
         ('```json\n{"a": 1}\n```\n```json\n{"a": \n```', "fenced json block with valid JSON"),
         ("```json\n[1, 2]\n```", "an object, not list"),
         ("```json\n42\n```", "an object, not int"),
@@ -92,3 +92,29 @@ def test_a_reply_that_repeats_itself_is_read_in_time():
     with pytest.raises(ParseError):
         last_json("```json\n" * 2_000)
     assert time.perf_counter() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r"\frac{1}{2}", "\\frac{1}{2}"),
+        (r"\\frac", "\\frac"),
+        (r"\(x\)", r"\(x\)"),
+        (r"3 \times 4", r"3 \times 4"),
+        (r"\text{area} \theta \right) \neq", r"\text{area} \theta \right) \neq"),
+        (r"a\nb\tc\"d\"\u00e9", 'a\nb\tc"d"é'),
+        (r"\unit", r"\unit"),
+        (r"\\\\ \n", "\\\\ \n"),
+    ],
+)
+def test_tex_with_single_backslashes_is_read_as_meant(written, meant):
+    assert last_json('```json\n{"a": "' + written + '"}\n```') == {"a": meant}
+
+
+def test_code_fences_before_and_inside_the_json_do_not_confuse_it():
+    reply = 'First:\n```python\nx = 1\n```\nso\n```json\n{"a": "use ```x``` here"}\n```\nDone.'
+    assert last_json(reply) == {"a": "use ```x``` here"}
+
+
+def test_many_unclosed_thoughts_are_parted_quickly():
+    assert split_thinking("<think>" * 50_000)[0] == ""
