@@ -13,6 +13,7 @@ from flex.connection import Connection, find_address, find_key, probe, shown
 from flex.dialects import DISPENSABLE, NOT_JSON, Failure, parse_failure, parse_reply, shorten
 from flex.errors import EndpointError, FlexError, SettingsError
 from flex.pacing import Pacer, TokenLedger
+from flex.ledger import charge
 from flex.types import Message, Reply, Usage
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class RateLimitedLLMClient:
                 spent = Usage(calls=1, retries=retries)
         finally:
             self._usage[role] = self._usage.get(role, Usage()) + spent
+            charge(role, spent)
 
     async def _try(
         self, model: str, messages: Sequence[Message], sent: Mapping[str, Any], cut: list[str]
