@@ -16,11 +16,19 @@ if TYPE_CHECKING:
     from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows a default where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        without = action.default is None or isinstance(action, argparse._StoreFalseAction | argparse._StoreTrueAction)
+        return action.help if without else super()._get_help_string(action)
+
+
 class Parser(argparse.ArgumentParser):
     """Shows defaults, and takes `--max-rounds` for `--max_rounds` and the other way round."""
 
     def __init__(self, prog: str, description: str) -> None:
-        super().__init__(prog, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        super().__init__(prog, description=description, formatter_class=_Help)
 
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
         known = {option.replace("-", "_"): option for action in self._actions for option in action.option_strings}

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -72,7 +73,7 @@ def build_parser() -> Parser:
     parser.add_argument("--llm_system_prompt", type=Path, default=None, help="a file of yours instead of ours")
     parser.add_argument("--verifier_prompt", type=Path, default=None, help="a file of yours instead of ours")
     parser.add_argument("--run_dir", type=Path, default=None, help="the run's folder; name an old one to resume it")
-    parser.add_argument("--seed", type=natural, default=0, help="recorded in the run's configuration")
+    parser.add_argument("--seed", type=natural, default=None, help="shuffle the tasks with it; unset: the file's order")
     add_endpoint(parser)
     return parser
 
@@ -100,7 +101,10 @@ async def train_command(options: argparse.Namespace) -> int:
     from flex.telemetry import start_telemetry
 
     benchmark = get_benchmark(options.task_type)
-    tasks = benchmark.load(existing(options.data_path, "the train split"))[: options.max_samples]
+    tasks = benchmark.load(existing(options.data_path, "the train split"))
+    if options.seed is not None:
+        random.Random(options.seed).shuffle(tasks)
+    tasks = tasks[: options.max_samples]
     if not options.with_gt:
         tasks = [replace(task, target=None) for task in tasks]
     prompts = Prompts(
