@@ -121,7 +121,11 @@ def _ways(product: str) -> tuple[str, ...]:
         for outcome in apply(reaction.retro, product):
             parts = outcome.reactants.split(".")
             if len(parts) == _slots(reaction) and all(part in _at_hand() for part in parts):
-                ways.update(outcome.reactants for order in permutations(parts) if canonical(_product(reaction, order) or "") == product)
+                ways.update(
+                    outcome.reactants
+                    for order in permutations(parts)
+                    if canonical(_product(reaction, order) or "") == product
+                )
     return tuple(sorted(ways))
 
 

@@ -177,9 +177,7 @@ class _Search:
         mapped = set(image)
         expected = {tuple(sorted((image[a], image[b]))): kind for (a, b), kind in self.bonds.items()}
         edits = sum(self.reactant_bonds.get(pair) != kind for pair, kind in expected.items())
-        edits += sum(
-            pair not in expected for pair in self.reactant_bonds if pair[0] in mapped or pair[1] in mapped
-        )
+        edits += sum(pair not in expected for pair in self.reactant_bonds if pair[0] in mapped or pair[1] in mapped)
         changes = sum(
             atom.GetFormalCharge() != self.reactants.GetAtomWithIdx(image[atom.GetIdx()]).GetFormalCharge()
             for atom in self.product.GetAtoms()

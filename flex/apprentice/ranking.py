@@ -55,7 +55,9 @@ def propose(product: str, lessons: Iterable[Lesson]) -> list[Candidate]:
             score = _support(product, outcome.centre, roots) / sqrt(len(outcomes))
             total[outcome.reactants] = total.get(outcome.reactants, 0.0) + score
             best[outcome.reactants] = min(
-                best.get(outcome.reactants, (0.0, "~", lesson)), (-score, lesson.template, lesson), key=lambda it: it[:2]
+                best.get(outcome.reactants, (0.0, "~", lesson)),
+                (-score, lesson.template, lesson),
+                key=lambda it: it[:2],
             )
     ranked = sorted(total, key=lambda reactants: (-round(total[reactants], 12), reactants))
     return [Candidate(reactants, total[reactants], best[reactants][2]) for reactants in ranked]
@@ -73,7 +75,7 @@ def merged(lessons: Iterable[Lesson]) -> list[Lesson]:
 
 def _support(product: str, centre: tuple[int, ...], roots: Sequence[tuple[str, tuple[int, ...]]]) -> float:
     if not roots:
-        return FLOOR**2
+        return FLOOR**2 * len(centre)  # nothing to compare with: the more specific pattern first
     query = _fingerprint(product, centre)
     return sum((DataStructs.TanimotoSimilarity(query, _fingerprint(*root)) + FLOOR) ** 2 for root in roots)
 

@@ -106,7 +106,7 @@ def refined(colours: Mapping[int, str], bonds: Mapping[int, Mapping[int, str]]) 
     while len(set(rank.values())) < len(rank):
         finer = _settled(rank, bonds)
         if len(set(finer.values())) == len(set(rank.values())):
-            tied = min((r for r in finer.values() if list(finer.values()).count(r) > 1))
+            tied = min(r for r in finer.values() if list(finer.values()).count(r) > 1)
             first = min(atom for atom, r in finer.items() if r == tied)
             finer = _ranked({atom: f"{r:06d}{int(atom != first and r == tied)}" for atom, r in finer.items()})
         rank = finer

@@ -1,0 +1,102 @@
+"""The verifier and the critic: is this the known answer, and which template leads to it."""
+
+import json
+import re
+
+from flex.apprentice.acting import WHO
+from flex.apprentice.mapping import map_reaction
+from flex.apprentice.molecules import canonical, molecule
+from flex.apprentice.reading import section, smiles_in
+from flex.apprentice.templates import extract
+from flex.apprentice.text import Messages, prompted
+from flex.apprentice.wording import named, template_sites
+
+_ACCEPTED = re.compile(r'accepted\s*[=:]\s*"?(?:yes|true)|<next_step>\s*end\s*</next_step>', re.IGNORECASE)
+_ROUND = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE)
+
+
+def judge(messages: Messages, model: str) -> str:
+    """Feedback on an attempt, ending in the next step; it never shows the target."""
+    prompt = prompted(messages)[0]
+    feedback, accepted = _judged(
+        section(prompt, "question", "product", "problem"),
+        section(prompt, "target", "ground_truth", "ground truth", "correct answer", "reference"),
+        section(prompt, "answer", "extracted answer", "final answer"),
+    )
+    return f"{WHO} {feedback}\n<next_step>{'end' if accepted else 'continue'}</next_step>"
+
+
+def _judged(question: str | None, target: str | None, answer: str | None) -> tuple[str, bool]:
+    if not answer or answer.startswith("(no "):
+        return "The attempt gives no answer in the required form.", False
+    product = molecule(smiles_in(question) or "")
+    if product is None:
+        same = target is not None and answer.strip() == target.strip()
+        return ("The answer agrees.", True) if same else ("I cannot do mathematics and cannot confirm this.", False)
+    given = molecule(answer.strip())
+    if given is None:
+        return "What was given as reactants is not valid SMILES.", False
+    if target is not None and canonical(answer.strip()) == canonical(target.strip()):
+        return "The reactants supply every atom of the product and fit the reaction.", True
+    if map_reaction(product, given) is None:
+        return "These reactants do not supply the product: its atoms cannot be found in them.", False
+    if target is None:
+        return "The reactants supply every atom of the product.", True
+    return "These reactants could supply the product, but another last step is meant: try another one.", False
+
+
+def distill(messages: Messages, model: str) -> str:
+    """An experience: the template that leads from the product to the reactants on record."""
+    prompt = prompted(messages)[0]
+    product = canonical(smiles_in(section(prompt, "question", "product", "problem")) or "")
+    reactants = _right_answer(prompt)
+    template = extract(product, reactants) if product and reactants else None
+    if product is None or reactants is None or template is None:
+        return _as_reply(_nothing_learned(product))
+    return _as_reply(_lesson(product, reactants, template, solved=_solved(prompt)))
+
+
+def _right_answer(prompt: str) -> str | None:
+    """The target; where none is known, the reactants of the round that was accepted."""
+    target = section(prompt, "target", "ground_truth", "ground truth", "correct answer", "reference")
+    if target is not None:
+        return canonical(target)
+    accepted = [text for text in _ROUND.findall(prompt) if _ACCEPTED.search(text)]
+    return canonical(section(accepted[-1], "answer") or "") if accepted else None
+
+
+def _solved(prompt: str) -> bool:
+    return any(_ACCEPTED.search(text) for text in _ROUND.findall(prompt))
+
+
+def _lesson(product: str, reactants: str, template: str, *, solved: bool) -> dict[str, object]:
+    name, sites = named(template), template_sites(template)
+    bonds = " and ".join(site.replace("_", "-") for site in sites)
+    course = "An attempt found these reactants" if solved else "No attempt found the reactants, which are on record"
+    return {
+        "problem_category": f"retrosynthesis: {name}",
+        "method": f"For a product with {' '.join(sites)}: consider the {name}. Look at the {bonds} part of the product, "
+        "apply the template to every place where it matches, and prefer places that look like those in the examples.",
+        "rules": [{"rule": f"RETRO_TEMPLATE: {template} ({name})", "examples": [f"EXAMPLE: {product} <- {reactants}"]}],
+        "revised_trajectory": f"The product is {product}. {course}: {reactants}. "
+        f"<comments>The step is the {name}, at {bonds}.</comments>",
+        "priority": 3,
+    }
+
+
+def _nothing_learned(product: str | None) -> dict[str, object]:
+    if product is None:
+        why = "this was no retrosynthesis that I could read, and I cannot do mathematics"
+    else:
+        why = "no answer is known, or no small template leads from this product to it"
+    return {
+        "problem_category": "no lesson",
+        "method": f"Nothing was learned: {why}.",
+        "rules": [{"rule": f"No rule: {why}.", "examples": [f"product {product}"] if product else []}],
+        "revised_trajectory": f"No template was found{f' for {product}' if product else ''}. <comments>{why}</comments>",
+        "priority": 1,
+    }
+
+
+def _as_reply(experience: dict[str, object]) -> str:
+    return f"{WHO} This is what I can write down.\n```json\n{json.dumps(experience, indent=1)}\n```"

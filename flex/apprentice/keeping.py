@@ -1,0 +1,82 @@
+"""The updater and the retriever: both look at words only, chemistry stays with the actor."""
+
+import json
+import re
+from math import log
+
+from flex.apprentice.acting import WHO
+from flex.apprentice.reading import lessons_in, section
+from flex.apprentice.text import Messages, prompted
+
+TOP_K = 5
+GRAM = 4
+
+_SIMILAR = re.compile(r"<similar_experience\b([^<>]*)>(.*?)</similar_experience>", re.DOTALL | re.IGNORECASE)
+_ID = re.compile(r"""\bid\s*["']?\s*[=:]\s*["']?([^"'\s,>]+)""", re.IGNORECASE)
+_NEW = re.compile(r"<new_experience\b[^<>]*>(.*?)</new_experience>", re.DOTALL | re.IGNORECASE)
+_CANDIDATE = re.compile(r"<candidate\b[^<>]*?(\d+)[^<>]*>(.*?)</candidate>", re.DOTALL | re.IGNORECASE)
+_NUMBERED = re.compile(r"^[ \t]*\[?(\d+)[.):\]][ \t]*(.+?)(?=^[ \t]*\[?\d+[.):\]]|\Z)", re.DOTALL | re.MULTILINE)
+_WORD = re.compile(r"\w+")
+
+
+def update(messages: Messages, model: str) -> str:
+    """Merge into the entry with the identical template, so that its example is added; else insert."""
+    prompt = prompted(messages)[0]
+    fresh = _NEW.search(prompt)
+    new = lessons_in([fresh[1] if fresh else prompt[_start_of_new(prompt) :]])
+    templates = {lesson.template for lesson in new}
+    for attributes, text in _SIMILAR.findall(prompt):
+        known = {lesson.template for lesson in lessons_in([text])}
+        name = _ID.search(attributes)
+        if name and templates and templates <= known:
+            return _decision("merge", name[1], "the same template is there; its example is added")
+    return _decision("insert", None, "no entry shown has this template")
+
+
+def _start_of_new(prompt: str) -> int:
+    """Where the new experience begins when nothing marks it: after the last similar entry."""
+    ends = [match.end() for match in _SIMILAR.finditer(prompt)]
+    return max(ends, default=0)
+
+
+def _decision(action: str, target: str | None, reason: str) -> str:
+    decision = {
+        "action": action,
+        "target": target,
+        "novel_rules": [1] if action == "merge" else [],
+        "trajectory": "existing",
+        "reason": reason,
+    }
+    return f"{WHO} I compare templates letter by letter.\n```json\n{json.dumps(decision)}\n```"
+
+
+def select(messages: Messages, model: str) -> str:
+    """The candidates that share most words and 4-grams with the query; rare words count more."""
+    prompt = prompted(messages)[0]
+    found = _CANDIDATE.findall(prompt) or _NUMBERED.findall(prompt)
+    candidates = {int(number): text.lower() for number, text in found}
+    query = (section(prompt, "query") or prompt[-500:]).lower()
+    chosen = ranked(query, candidates)[: _limit(prompt)]
+    return f'{WHO} I compare words only.\n```json\n{{"selected": {json.dumps(chosen)}}}\n```'
+
+
+def ranked(query: str, candidates: dict[int, str]) -> list[int]:
+    """The numbers of the candidates that share something with the query, best first; equal ones in order."""
+    words = {number: set(_WORD.findall(text)) for number, text in candidates.items()}
+    scores = dict.fromkeys(candidates, 0.0)
+    for word in sorted(set(_WORD.findall(query))):
+        _credit(scores, [number for number in candidates if word in words[number]], 1.0)
+    for gram in sorted({query[i : i + GRAM] for i in range(len(query) - GRAM + 1)}):
+        _credit(scores, [number for number, text in candidates.items() if gram in text], 1 / 20)
+    shared = [number for number in candidates if scores[number] > 0]
+    return sorted(shared, key=lambda number: (-round(scores[number], 9), number))
+
+
+def _credit(scores: dict[int, float], holders: list[int], weight: float) -> None:
+    for number in holders:
+        scores[number] += weight * log(1 + len(scores) / len(holders))
+
+
+def _limit(prompt: str) -> int:
+    said = re.search(r"\d+", section(prompt, "limit", "top_k") or "") or re.search(r"at most (\d+)", prompt)
+    return int(said[said.lastindex or 0]) if said else TOP_K

@@ -1,0 +1,54 @@
+"""One apprentice for all roles: it recognises from the prompt which reply is asked for."""
+
+import re
+from collections.abc import Callable
+
+from flex.apprentice import acting, judging, keeping
+from flex.apprentice.text import Messages, text_of, texts
+
+_MATERIAL = re.compile(
+    r"<(experience|similar_experience|new_experience|candidate|question|query|target|attempt|answer|feedback|round"
+    r"|trajectory|memory|retrieved|observation)\b[^<>]*>.*?</\1>",
+    re.DOTALL | re.IGNORECASE,
+)
+Role = Callable[[Messages, str], str]
+
+
+def reply(messages: Messages, model: str = "apprentice") -> str:
+    """What the apprentice says to these chat messages; the same messages always get the same reply."""
+    return _role(messages)(messages, model)
+
+
+def _role(messages: Messages) -> Role:
+    """By the system prompt where it says enough, else by the first message; material inside tags does not count."""
+    system = "\n".join(texts(messages, "system", "developer"))
+    if "final_answer" in system and ("<code>" in system or "```" in system):
+        return acting.act_as_agent
+    first = next((text_of(m.get("content")) for m in messages if m.get("role") == "user"), "")
+    asked = [system] if _is_actor(system) else [system, _MATERIAL.sub("", first), first]
+    for text in asked:
+        contracts = [(place, role) for place, role in _contracts(text) if place >= 0]
+        if contracts:
+            # Instructions come first and material last, so the first contract is the one that is asked for.
+            return min(contracts, key=lambda contract: contract[0])[1]
+        if _is_actor(text):
+            break
+    return acting.act_in_chat
+
+
+def _is_actor(text: str) -> bool:
+    """Whether a text asks for an answer of one's own."""
+    return any(mark in text for mark in ("<answer>", r"\boxed", "####")) and not any(
+        p >= 0 for p, _ in _contracts(text)
+    )
+
+
+def _contracts(text: str) -> list[tuple[int, Role]]:
+    decision = [text.find(f'"{word}"') for word in ("action", "insert", "merge", "discard")]
+    words = [text.find(word) for word in ("insert", "merge", "discard")]
+    return [
+        (decision[0] if min(words) >= 0 else -1, keeping.update),
+        (text.find('"revised_trajectory"'), judging.distill),
+        (text.find('"selected"'), keeping.select),
+        (text.find("<next_step>"), judging.judge),
+    ]
