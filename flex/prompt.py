@@ -21,6 +21,8 @@ class Prompts:
     def __init__(self, family: str = "default", overrides: Mapping[str, str | Path | None] | None = None) -> None:
         self.family = family
         self.overrides = {name: Path(path) for name, path in (overrides or {}).items() if path}
+        self._texts: dict[str, str] = {}
+        self._templates: dict[str, jinja2.Template] = {}
 
     def path(self, name: str) -> Path:
         """The file for `name`: the override, `name_family.txt`, `name_default.txt` or `name.txt`, first that exists."""
@@ -30,16 +32,20 @@ class Prompts:
         return self._existing(name, [shipped(f"prompts/{stem}.txt") for stem in stems])
 
     def text(self, name: str) -> str:
-        """The template itself, unrendered."""
-        try:
-            return self.path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise PromptError(f"prompt '{name}' cannot be read: {error}") from error
+        """The template itself, unrendered; read once, so that a run sees one version of it."""
+        if name not in self._texts:
+            try:
+                self._texts[name] = self.path(name).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise PromptError(f"prompt '{name}' cannot be read: {error}") from error
+        return self._texts[name]
 
     def render(self, name: str, **variables: Any) -> str:
         """The prompt as a model sees it. Raises PromptError for a broken template or an unknown variable."""
         try:
-            return _ENVIRONMENT.from_string(self.text(name)).render(variables).strip()
+            if name not in self._templates:
+                self._templates[name] = _ENVIRONMENT.from_string(self.text(name))
+            return self._templates[name].render(variables).strip()
         except jinja2.TemplateError as error:
             known = ", ".join(sorted(variables)) or "none"
             raise PromptError(f"prompt {self.path(name)}: {error}; it may use: {known}") from error

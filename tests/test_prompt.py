@@ -282,8 +282,16 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
 def test_the_hash_changes_with_the_text(tmp_path):
     mine = tmp_path / "mine.txt"
     mine.write_text("one")
-    prompts = Prompts(overrides={"verifier": mine})
-    before = prompts.sha256("verifier")
+    before = Prompts(overrides={"verifier": mine}).sha256("verifier")
     mine.write_text("two")
     assert len(before) == 64
-    assert before != prompts.sha256("verifier")
+    assert before != Prompts(overrides={"verifier": mine}).sha256("verifier")
+
+
+def test_a_run_sees_one_version_of_a_prompt(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("one {{ x }}")
+    prompts = Prompts(overrides={"verifier": mine})
+    before = prompts.render("verifier", x=1), prompts.sha256("verifier")
+    mine.write_text("two {{ x }}")
+    assert (prompts.render("verifier", x=1), prompts.sha256("verifier")) == before
