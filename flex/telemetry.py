@@ -9,7 +9,6 @@ Nothing of OpenTelemetry is imported before a collector has answered.
 
 import contextvars
 import functools
-import http.client
 import logging
 import os
 import socket
@@ -174,6 +173,8 @@ def _connects(url: SplitResult, seconds: float) -> bool:
 
 def _takes_traces(url: SplitResult) -> bool:
     """Whether an empty batch of spans is welcome; TensorBoard, for one, listens on Phoenix's port too."""
+    import http.client  # a third of this module's import time, and most often not needed
+
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=5 * PROBE_SECONDS)
     try:
         connection.request("POST", url.path, b"", {"Content-Type": "application/x-protobuf"})

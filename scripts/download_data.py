@@ -1,0 +1,8 @@
+"""Fetch the paper's splits, the published libraries and GSM8k into data/ and exps/."""
+
+import sys
+
+from flex.download import main
+
+if __name__ == "__main__":
+    sys.exit(main())
