@@ -4,11 +4,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, get_args
 
+from flex.clock import now
 from flex.errors import LibraryError
 from flex.library_file import (
     LibraryFile,
@@ -25,11 +25,6 @@ from flex.search import SearchIndex
 from flex.types import TOP_K, ZONES, Action, Experience, Hit, Rule, UpdateDecision, Zone
 
 DEFAULT_CONFIG: dict[str, Any] = {"retrieval_weights": {"golden": 1.0, "warning": 0.8, "mixed": 0.9}}
-
-
-def now() -> str:
-    """The time, UTC, as it stands in `created_at`."""
-    return datetime.now(UTC).replace(tzinfo=None).isoformat()
 
 
 class ExpLib:

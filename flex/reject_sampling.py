@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flex.actor import Actor
 from flex.benchmarks import get_benchmark
+from flex.clock import now
 from flex.concurrency import in_order
 from flex.critic import Critic
 from flex.errors import EndpointError, ParseError
@@ -20,7 +21,7 @@ from flex.explib import ExpLib
 from flex.memory_retriever import MemoryRetriever
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
-from flex.runlog import RunLog, decode, now
+from flex.runlog import RunLog, decode
 from flex.telemetry import span
 from flex.types import Experience, Exploration, Model, Retrieval, Task, Trajectory, UpdateDecision
 from flex.updater import Updater

@@ -13,11 +13,11 @@ import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from flex.atomic import json_bytes, write_json
+from flex.clock import now
 from flex.errors import RunError
 
 if sys.platform != "win32":
@@ -29,11 +29,6 @@ FREE_KEYS = frozenset({"created_at", "versions", "command", "pacing"})
 """Keys of a configuration that may differ when a run is resumed: they do not change what it finds."""
 PACKAGES = ("flex-experience", "openai", "smolagents", "rdkit", "tantivy", "pydantic-monty")
 """Those whose versions may change a run's results."""
-
-
-def now() -> str:
-    """The time as ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def to_jsonable(value: Any) -> Any:
