@@ -12,7 +12,7 @@ from flex.apprentice.wording import TEXTBOOK, named, product_sites
 WHO = "I am a mechanical apprentice, not an LLM."
 """Stands in every reply."""
 NO_MATHEMATICS = f"{WHO} I cannot do mathematics, so this attempt gives no answer."
-MAX_QUERIES = 16
+MAX_QUERIES = 20
 
 _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _RETRIEVE = """\

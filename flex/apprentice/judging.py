@@ -70,16 +70,22 @@ def _solved(prompt: str) -> bool:
 
 
 def _lesson(product: str, reactants: str, template: str, *, solved: bool) -> dict[str, object]:
-    name, sites = named(template), template_sites(template)
-    bonds = " and ".join(site.replace("_", "-") for site in sites)
+    name, sites = named(template), " ".join(template_sites(template))
+    plain = sites.replace("_", "-")
     course = "An attempt found these reactants" if solved else "No attempt found the reactants, which are on record"
+    # Each level names the sites, because retrieval by words goes through the levels one by one.
     return {
         "problem_category": f"retrosynthesis: {name}",
-        "method": f"For a product with {' '.join(sites)}: consider the {name}. Look at the {bonds} part of the product, "
-        "apply the template to every place where it matches, and prefer places that look like those in the examples.",
-        "rules": [{"rule": f"RETRO_TEMPLATE: {template} ({name})", "examples": [f"EXAMPLE: {product} <- {reactants}"]}],
+        "method": f"For a product with {sites}: consider the {name}. Look at the {plain} part of the product, apply "
+        "the template to every place where it matches, and prefer places that look like those in the examples.",
+        "rules": [
+            {
+                "rule": f"RETRO_TEMPLATE: {template} ({name}; for a product with {sites})",
+                "examples": [f"EXAMPLE: {product} <- {reactants}"],
+            }
+        ],
         "revised_trajectory": f"The product is {product}. {course}: {reactants}. "
-        f"<comments>The step is the {name}, at {bonds}.</comments>",
+        f"<comments>The step is the {name}, at {plain}.</comments>",
         "priority": 3,
     }
 
@@ -93,7 +99,7 @@ def _nothing_learned(product: str | None) -> dict[str, object]:
         "problem_category": "no lesson",
         "method": f"Nothing was learned: {why}.",
         "rules": [{"rule": f"No rule: {why}.", "examples": [f"product {product}"] if product else []}],
-        "revised_trajectory": f"No template was found{f' for {product}' if product else ''}. <comments>{why}</comments>",
+        "revised_trajectory": f"No template was found. <comments>{why}</comments>",
         "priority": 1,
     }
 

@@ -56,7 +56,8 @@ def select(messages: Messages, model: str) -> str:
     found = _CANDIDATE.findall(prompt) or _NUMBERED.findall(prompt)
     candidates = {int(number): text.lower() for number, text in found}
     query = (section(prompt, "query") or prompt[-500:]).lower()
-    chosen = ranked(query, candidates)[: _limit(prompt)]
+    # Where no word is shared (a bare SMILES against plain methods) the order of the search stands.
+    chosen = (ranked(query, candidates) or list(candidates))[: _limit(prompt)]
     return f'{WHO} I compare words only.\n```json\n{{"selected": {json.dumps(chosen)}}}\n```'
 
 

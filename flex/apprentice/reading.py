@@ -56,7 +56,11 @@ def lessons_in(texts_read: Sequence[str]) -> list[Lesson]:
         ends = [*(match.start() for match in written[1:]), len(text)][: len(written)]
         for match, end in zip(written, ends, strict=True):
             pairs = (_pair(*example) for example in _EXAMPLE.findall(text[match.end() : end]))
-            found.append(Lesson(match[1].rstrip(".,;"), tuple(pair for pair in pairs if pair), match[2] or ""))
+            found.append(
+                Lesson(
+                    match[1].rstrip(".,;"), tuple(pair for pair in pairs if pair), (match[2] or "").partition(";")[0]
+                )
+            )
     return merged(found)
 
 

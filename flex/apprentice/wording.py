@@ -52,6 +52,7 @@ TEXTBOOK: tuple[str, ...] = (
 )
 """The prior of `apprentice-textbook`: eight common reactions, without precedents."""
 
+_CARBON = ("at", "carbon", "aryl", "alkenyl", "alkynyl")
 _ELEMENTS = {"N": "nitrogen", "O": "oxygen", "S": "sulfur", "P": "phosphorus", "B": "boron", "Si": "silicon"}
 
 
@@ -70,9 +71,10 @@ def template_sites(template: str) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def product_sites(product: str) -> tuple[str, ...]:
-    """Every site of the product that a template could name: bonds, then atoms."""
+    """Every site of the product that a template could name; those with a heteroatom first."""
     mol = molecule(product)
-    return tuple(sorted(_sites(mol, generic=True), key=lambda site: (site.startswith("at_"), site))) if mol else ()
+    sites = _sites(mol, generic=True) if mol is not None else set()
+    return tuple(sorted(sites, key=lambda site: (all(part in _CARBON for part in site.split("_")), site)))
 
 
 def _sites(mol: Chem.Mol, *, generic: bool) -> set[str]:
