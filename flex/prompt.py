@@ -1,11 +1,12 @@
 """Find a prompt file and render it strictly: an unknown variable is an error, not an empty string."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.meta
 
 from flex.errors import PromptError
 from flex.shipped import shipped
@@ -13,6 +14,22 @@ from flex.shipped import shipped
 _ENVIRONMENT = jinja2.Environment(
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
+
+VARIABLES: Mapping[str, frozenset[str]] = {
+    "actor": frozenset({"question", "has_memory"}),
+    "agent_out_of_steps": frozenset(),
+    "critic_failed": frozenset({"question", "target", "rounds"}),
+    "critic_solved": frozenset({"question", "target", "rounds"}),
+    "feedback": frozenset({"feedback"}),
+    "llm_system_prompt": frozenset(),
+    "memory": frozenset({"query", "level", "candidates", "top_k"}),
+    "overruled": frozenset(),
+    "reask": frozenset({"problem"}),
+    "retrieved": frozenset({"entries"}),
+    "updater": frozenset({"experience", "similar"}),
+    "verifier": frozenset({"question", "target", "attempt", "answer"}),
+}
+"""What each prompt may use; smolagents, not we, renders `agent_system`."""
 
 
 class Prompts:
@@ -49,6 +66,18 @@ class Prompts:
         except jinja2.TemplateError as error:
             known = ", ".join(sorted(variables)) or "none"
             raise PromptError(f"prompt {self.path(name)}: {error}; it may use: {known}") from error
+
+    def checked(self, names: Collection[str]) -> dict[str, str]:
+        """The prompts' sha256 by name. Raises PromptError if one could not be rendered; nothing has been paid for yet."""
+        for name in names:
+            try:
+                used = jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(self.text(name)))
+            except jinja2.TemplateError as error:
+                raise PromptError(f"prompt {self.path(name)} is not a template: {error}") from error
+            if name in VARIABLES and (unknown := sorted(used - VARIABLES[name])):
+                may = ", ".join(sorted(VARIABLES[name])) or "none"
+                raise PromptError(f"prompt {self.path(name)} has an unknown variable '{unknown[0]}'; it may use: {may}")
+        return {name: self.sha256(name) for name in names}
 
     def sha256(self, name: str) -> str:
         """Of the template, for the run's configuration."""

@@ -19,6 +19,7 @@ from smolagents.default_tools import FinalAnswerTool
 from flex.critic import parse_experience
 from flex.errors import PromptError
 from flex.memory_retriever import parse_selection
+from flex.prompt import VARIABLES as VARIABLES_ALLOWED
 from flex.prompt import Prompts
 from flex.shipped import shipped
 from flex.types import Attempt, Experience, Round, Rule, Verdict
@@ -119,6 +120,7 @@ def test_every_golden_rendering_belongs_to_a_prompt():
 def test_a_prompt_uses_the_variables_it_is_given(stem):
     used = jinja2.meta.find_undeclared_variables(jinja2.Environment().parse(Prompts().text(stem)))
     assert used == set(variables(stem))
+    assert used == next(names for name, names in VARIABLES_ALLOWED.items() if stem.startswith(name))
 
 
 @pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith(("verifier", "critic", "updater", "memory"))])
@@ -295,3 +297,23 @@ def test_a_run_sees_one_version_of_a_prompt(tmp_path):
     before = prompts.render("verifier", x=1), prompts.sha256("verifier")
     mine.write_text("two {{ x }}")
     assert (prompts.render("verifier", x=1), prompts.sha256("verifier")) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ everything }}", "unknown variable 'everything'; it may use: answer, attempt, question, target"),
+        ("{% if %}", "is not a template"),
+        ("{{ question }} {{ answer }", "is not a template"),
+    ],
+)
+def test_an_overriding_prompt_is_checked_before_a_run(tmp_path, text, message):
+    (tmp_path / "mine.txt").write_text(text)
+    with pytest.raises(PromptError, match=message):
+        Prompts(overrides={"verifier": tmp_path / "mine.txt"}).checked(["verifier"])
+
+
+def test_our_prompts_pass_the_check():
+    for family in ("default", "aime", "retro"):
+        hashes = Prompts(family).checked([*VARIABLES_ALLOWED, "agent_system"])
+        assert all(len(found) == 64 for found in hashes.values())

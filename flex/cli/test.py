@@ -199,7 +199,7 @@ def configuration(
     sampling = ("temperature", "max_tokens", "reasoning_effort", "extra_body")
     return run_config(
         models={"actor": model.name, **({"retriever": retriever.model.name} if library else {})},
-        prompts={name: prompts.sha256(name) for name in names},
+        prompts=prompts.checked(names),
         benchmark=options.task_type,
         setting=config.setting.name,
         repeats=config.repeats,

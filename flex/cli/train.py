@@ -110,7 +110,7 @@ async def train_command(options: argparse.Namespace) -> int:
     prompts = Prompts(
         benchmark.prompts, {"llm_system_prompt": options.llm_system_prompt, "verifier": options.verifier_prompt}
     )
-    hashes = {name: prompts.sha256(name) for name in PROMPTS}
+    hashes = prompts.checked(PROMPTS)
     async with make_client(options) as client:
         models = role_models(options, client)
         with RunLog(options.run_dir) as run, start_telemetry(options.telemetry):
