@@ -120,7 +120,9 @@ async def path(latency: float = 0.5, concurrency: int = 20) -> None:
             progress = await train(work, team(client), ExpLib(), config, run, Path(folder) / "x.json")
             took, cpu = time.monotonic() - started, time.process_time() - cpu
             calls = client.total.calls - 1
-    print(f"{progress.explored} tasks, {calls} calls: {took:.2f} s, critical path {best:.2f} s, ratio {took / best:.3f}")
+    print(
+        f"{progress.explored} tasks, {calls} calls: {took:.2f} s, critical path {best:.2f} s, ratio {took / best:.3f}"
+    )
     print(f"CPU per training call {1e3 * cpu / calls:.2f} ms")
 
 

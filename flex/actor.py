@@ -3,6 +3,7 @@
 from flex.benchmarks.base import Benchmark
 from flex.contract import assistant, user
 from flex.prompt import Prompts
+from flex.telemetry import span
 from flex.types import Attempt, Message, Model, Retrieval, Trajectory
 
 
@@ -16,7 +17,9 @@ class Actor:
 
     async def attempt(self, trajectory: Trajectory, retrieval: Retrieval | None = None) -> Attempt:
         """The next attempt at the trajectory's task, with what the library had to say about it (paper, 3.1)."""
-        reply = await self.model.complete(self.messages(trajectory, retrieval))
+        with span("actor", "CHAIN", input=trajectory.task.question) as recorded:
+            reply = await self.model.complete(self.messages(trajectory, retrieval))
+            recorded.set(output=reply.text)
         return Attempt(
             text=reply.text,
             answer=self.benchmark.extract(reply.text),

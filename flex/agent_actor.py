@@ -19,6 +19,7 @@ from flex.bridge import Bridge
 from flex.executors import make_executor
 from flex.memory_tool import MemoryRetrievalTool
 from flex.prompt import Prompts
+from flex.telemetry import span
 from flex.types import Attempt, Message, Model, Reply, Retrieval, Trajectory, Usage
 
 T = TypeVar("T")
@@ -72,11 +73,13 @@ class AgentActor:
         loop = asyncio.get_running_loop()
         bridge = Bridge(loop)
         run = _AgentRun(self, bridge)
-        context = contextvars.copy_context()  # so that spans nest under the task's
         try:
-            return await loop.run_in_executor(
-                self._threads, lambda: context.run(run.attempt, self._task_text(trajectory, retrieval))
-            )
+            with span("actor", "CHAIN", input=trajectory.task.question) as recorded:
+                context = contextvars.copy_context()  # spans nest, and calls are charged, as if there were no thread
+                text = self._task_text(trajectory, retrieval)
+                attempt = await loop.run_in_executor(self._threads, lambda: context.run(run.attempt, text))
+                recorded.set(output=attempt.text)
+            return attempt
         finally:
             bridge.close()
 

@@ -9,6 +9,7 @@ from flex.errors import ParseError, SettingsError
 from flex.parsing import last_json
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
+from flex.telemetry import span
 from flex.types import Experience, Model, Rule, Trajectory, Zone
 
 
@@ -39,7 +40,10 @@ class Critic:
             rounds=trajectory.rounds,
         )
         zone: Zone = "golden" if trajectory.solved else "warning"
-        return await ask(self.model, [user(prompt)], lambda text: parse_experience(text, zone), prompts)
+        with span("critic", "CHAIN", input=trajectory.task.question) as recorded:
+            experience = await ask(self.model, [user(prompt)], lambda text: parse_experience(text, zone), prompts)
+            recorded.set(output=experience.method)
+        return experience
 
 
 class _Rule(BaseModel):

@@ -16,6 +16,7 @@ from flex.parsing import last_json
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 from flex.search import rank_texts
+from flex.telemetry import span
 from flex.types import TOP_K, Experience, Hit, Model, Retrieval, Rule
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ class MemoryRetriever:
 
     async def retrieve(self, query: str, library: ExpLib) -> Retrieval:
         """What the library has to say about `query`: hits at every level, and the text for the actor."""
+        with span("retriever", "RETRIEVER", input=query) as recorded:
+            found = await self._retrieve(query, library)
+            recorded.set(output=found.text)
+        return found
+
+    async def _retrieve(self, query: str, library: ExpLib) -> Retrieval:
         methods = await self._methods(query, library)
         entries = [library.get(hit.experience_id) for hit in methods]
         rules = await self._rules(query, entries)

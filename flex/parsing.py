@@ -43,7 +43,8 @@ def last_json(text: str) -> dict[str, Any]:
 
 def split_thinking(text: str) -> tuple[str, str]:
     """Part a reply into (visible text, thinking); a chat template may have swallowed the opening `<think>`."""
-    visible, thoughts = [], []
+    visible: list[str] = []
+    thoughts: list[str] = []
     thinking, start = False, 0
     for tag in _THINK_TAG.finditer(text):
         closing = tag.group().startswith("</")

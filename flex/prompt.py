@@ -68,7 +68,7 @@ class Prompts:
             raise PromptError(f"prompt {self.path(name)}: {error}; it may use: {known}") from error
 
     def checked(self, names: Collection[str]) -> dict[str, str]:
-        """The prompts' sha256 by name. Raises PromptError if one could not be rendered; nothing has been paid for yet."""
+        """The prompts' sha256 by name. Raises PromptError if one could not be rendered, before anything is paid for."""
         for name in names:
             try:
                 used = jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(self.text(name)))

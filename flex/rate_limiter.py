@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from flex.connection import Connection, find_address, find_key, probe, shown
 from flex.dialects import DISPENSABLE, NOT_JSON, Failure, parse_failure, parse_reply, shorten
 from flex.errors import EndpointError, FlexError, SettingsError
-from flex.pacing import Pacer, TokenLedger
 from flex.ledger import charge
+from flex.pacing import Pacer, TokenLedger
 from flex.types import Message, Reply, Usage
 
 if TYPE_CHECKING:

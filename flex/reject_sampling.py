@@ -248,8 +248,7 @@ class _Session:
     async def decide(self, experience: Experience) -> UpdateDecision:
         if self.config.direct_add:
             return UpdateDecision("insert", reason="direct_add")
-        with span("updater"):
-            return await self.team.updater.decide(experience, self.library)
+        return await self.team.updater.decide(experience, self.library)
 
     def save(self) -> None:
         """Bring log and library to disk; a replay that has changed nothing yet does not touch the file."""

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 FREE_KEYS = frozenset({"created_at", "versions", "command", "pacing"})
 """Keys of a configuration that may differ when a run is resumed: they do not change what it finds."""
-PACKAGES = ("flex-experience", "openai", "smolagents", "rdkit", "tantivy", "pydantic-monty")
+PACKAGES = ("flex-experience", "openai", "smolagents", "rdkit", "pydantic-monty")
 """Those whose versions may change a run's results."""
 
 

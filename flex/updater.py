@@ -9,6 +9,7 @@ from flex.errors import ParseError
 from flex.explib import ExpLib
 from flex.parsing import last_json
 from flex.prompt import Prompts
+from flex.telemetry import span
 from flex.types import TOP_K, Experience, Model, Rule, UpdateDecision
 
 RULES_SHOWN = 12
@@ -40,7 +41,10 @@ class Updater:
         def parse(text: str) -> UpdateDecision:
             return parse_decision(text, {e.id for e in similar}, len(experience.rules))
 
-        return await ask(self.model, [user(prompt)], parse, self.prompts)
+        with span("updater", "CHAIN", input=experience.method) as recorded:
+            decision = await ask(self.model, [user(prompt)], parse, self.prompts)
+            recorded.set(output=f"{decision.action} {decision.target or ''}: {decision.reason}")
+        return decision
 
 
 def search_text(experience: Experience) -> str:

@@ -8,6 +8,7 @@ from flex.contract import ask, user
 from flex.errors import ParseError
 from flex.parsing import last_tag
 from flex.prompt import Prompts
+from flex.telemetry import span
 from flex.types import Attempt, Model, Task, Verdict
 
 Acceptance = Literal["verifier", "score", "both"]
@@ -26,7 +27,9 @@ class Verifier:
     async def judge(self, task: Task, attempt: Attempt) -> Verdict:
         """The verdict on an attempt (paper, 3.1); without a known target the verifier's word decides alone."""
         score = None if task.target is None else self.benchmark.score(attempt.answer, task.target)
-        by_verifier, feedback = await self._ask(task, attempt)
+        with span("verifier", "EVALUATOR", input=attempt.text) as recorded:
+            by_verifier, feedback = await self._ask(task, attempt)
+            recorded.set(output=feedback)
         accepted = self._accepts(by_verifier, score)
         if by_verifier and not accepted:
             feedback = self.prompts.render("overruled")

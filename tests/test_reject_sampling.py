@@ -30,7 +30,10 @@ def run_training(folder: Path, team: Team, tasks=None, config: TrainConfig = CON
     return progress, library
 
 
-def explored(actor, verifier, limits=Limits(3, 5)):
+LIMITS = Limits(3, 5)
+
+
+def explored(actor, verifier, limits=LIMITS):
     team = make_team(actor, verifier, ScriptedModel(), ScriptedModel())
     return asyncio.run(explore(ONE, team.actor, team.verifier, limits))
 

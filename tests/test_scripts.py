@@ -104,8 +104,8 @@ def test_the_apprentice_says_that_it_cannot_do_mathematics(url, tmp_path):
     (tmp_path / "test.jsonl").write_text('{"question": "What is 1 + 1?", "answer": "2"}\n')
     for words in (["--no-use_actor"], ["--use_actor"]):
         done = script(
-            "test_aime.py", "--model", "apprentice", "--data_path", tmp_path, "--results_dir", tmp_path / words[0], *words,
-            url=url,
+            "test_aime.py", "--model", "apprentice", "--data_path", tmp_path, *words,
+            "--results_dir", tmp_path / words[0], url=url,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert "cannot do mathematics" in (tmp_path / words[0] / "0.txt").read_text()

@@ -41,7 +41,7 @@ class Benchmark(ABC):
         return ()
 
     def load(self, path: str | Path) -> list[Task]:
-        """The tasks of a JSON-lines file of `{"question", "answer"}` rows. Raises BenchmarkError naming file and line."""
+        """The tasks of a JSON-lines file of `{"question", "answer"}` rows. Raises BenchmarkError naming the line."""
         path = Path(path)
         try:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
