@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rdkit import rdBase
+
 from flex.apprentice.molecules import canonical
 from flex.apprentice.ranking import Lesson, Precedent, propose
 from flex.apprentice.templates import extract
@@ -56,9 +58,9 @@ def folds(rows: Sequence[Row], k: int, shuffle: random.Random | None = None) -> 
 def corrupted(rows: Sequence[Row], shuffle: random.Random | None) -> list[Row]:
     if shuffle is None:
         return list(rows)
-    answers = [answer for _, answer in rows]
-    shuffle.shuffle(answers)
-    return [(product, answer) for (product, _), answer in zip(rows, answers, strict=True)]
+    mixed = list(rows)
+    shuffle.shuffle(mixed)  # each row gets the answer of the next one in a random order: never its own
+    return [(row[0], other[1]) for row, other in zip(mixed, mixed[1:] + mixed[:1], strict=True)]
 
 
 def main() -> int:
@@ -92,4 +94,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    with rdBase.BlockLogs():
+        raise SystemExit(main())

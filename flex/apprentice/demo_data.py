@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-from rdkit import Chem
-from rdkit.Chem import AllChem
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdChemReactions
 
 from flex.apprentice.demo_blocks import BLOCKS, REACTIONS, REAGENTS, Reaction
 from flex.apprentice.molecules import canonical, molecule
@@ -31,7 +31,8 @@ T = TypeVar("T")
 
 def write_demo_data(folder: Path, *, train: int = TRAIN, test: int = TEST, seed: int = SEED) -> None:
     """Write `train.jsonl` and `test.jsonl` into the folder, one `{"question", "answer"}` row a line."""
-    rows = demo_rows(train + test, seed=seed)
+    with rdBase.BlockLogs():
+        rows = demo_rows(train + test, seed=seed)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in (("train", rows[:train]), ("test", rows[train:])):
         lines = [json.dumps({"question": product, "answer": reactants}) for product, reactants in part]
@@ -116,7 +117,7 @@ def _atoms(smiles: str) -> int:
 @lru_cache(maxsize=65536)
 def _ways(product: str) -> tuple[str, ...]:
     """The last steps that lead to the product from what is at hand."""
-    ways = set()
+    ways: set[str] = set()
     for reaction in REACTIONS:
         for outcome in apply(reaction.retro, product):
             parts = outcome.reactants.split(".")
@@ -136,15 +137,15 @@ def _product(reaction: Reaction, reactants: tuple[str, ...]) -> str | None:
     if len(reactants) == 2 and (_count(reaction, 0, reactants[1]) or _count(reaction, 1, reactants[0])):
         return None
     products = set()
-    for (mol,) in _forward(reaction).RunReactants(tuple(molecule(smiles) for smiles in reactants)):
+    for (mol,) in _forward(reaction).RunReactants(tuple(_parsed(smiles) for smiles in reactants)):
         if Chem.SanitizeMol(mol, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
             products.add(Chem.MolToSmiles(mol))
     return products.pop() if len(products) == 1 else None
 
 
 @lru_cache(maxsize=64)
-def _forward(reaction: Reaction) -> AllChem.ChemicalReaction:
-    run = AllChem.ReactionFromSmarts(reaction.forward)
+def _forward(reaction: Reaction) -> rdChemReactions.ChemicalReaction:
+    run = rdChemReactions.ReactionFromSmarts(reaction.forward)
     run.Initialize()
     return run
 
@@ -164,11 +165,18 @@ def _fits(reaction: Reaction, slot: int, smiles: str) -> bool:
     if _count(reaction, slot, smiles) != 1:
         return False
     spoils = [*reaction.spoils, *(reagent for reagent in REAGENTS if reagent != reaction.uses)]
-    return not any(molecule(smiles).HasSubstructMatch(_pattern(spoil)) for spoil in spoils)
+    return not any(_parsed(smiles).HasSubstructMatch(_pattern(spoil)) for spoil in spoils)
+
+
+def _parsed(smiles: str) -> Chem.Mol:
+    mol = molecule(smiles)
+    if mol is None:
+        raise ValueError(f"'{smiles}' among the building blocks is not a SMILES")
+    return mol
 
 
 def _count(reaction: Reaction, slot: int, smiles: str) -> int:
-    return len(molecule(smiles).GetSubstructMatches(_forward(reaction).GetReactantTemplate(slot)))
+    return len(_parsed(smiles).GetSubstructMatches(_forward(reaction).GetReactantTemplate(slot)))
 
 
 @lru_cache(maxsize=256)

@@ -18,6 +18,7 @@ MAX_MATCHES = 1000
 
 Cuts = frozenset[int]
 Pair = tuple[int, int]
+Cost = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ class _Search:
         self.nodes = 0
         self.fits: dict[frozenset[int], bool] = {}
         self.ends = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in product.GetBonds()]
-        self.bonds = {tuple(sorted(e)): b.GetBondType() for e, b in zip(self.ends, product.GetBonds(), strict=True)}
+        self.bonds = {_pair(*e): b.GetBondType() for e, b in zip(self.ends, product.GetBonds(), strict=True)}
         self.reactant_bonds = {
-            tuple(sorted((b.GetBeginAtomIdx(), b.GetEndAtomIdx()))): b.GetBondType() for b in reactants.GetBonds()
+            _pair(b.GetBeginAtomIdx(), b.GetEndAtomIdx()): b.GetBondType() for b in reactants.GetBonds()
         }
 
     def elements_suffice(self) -> bool:
@@ -142,7 +143,7 @@ class _Search:
             for piece in self.fragments(cuts)
         ]
 
-    def best_placement(self, cuts: Cuts) -> tuple[tuple[int, int, int], tuple[int, ...]] | None:
+    def best_placement(self, cuts: Cuts) -> tuple[Cost, tuple[int, ...]] | None:
         """The cheapest way to lay all fragments into the reactants without overlap."""
         pieces = self.fragments(cuts)
         if not all(self.fit(bonds) for bonds in self.components(cuts) if bonds):
@@ -172,22 +173,22 @@ class _Search:
             found.setdefault((frozenset(match), tuple(image[a] for a in piece if a in ends)), image)
         return list(found.values())
 
-    def cost(self, image: tuple[int, ...]) -> tuple[int, int, int]:
-        """Bonds that differ; then changes of charge and aromaticity; then how unlikely the broken bonds are."""
+    def cost(self, image: tuple[int, ...]) -> Cost:
+        """Bonds that differ, atoms at them, changes of charge, and how unlikely the new bonds are: less is better."""
         mapped = set(image)
-        expected = {tuple(sorted((image[a], image[b]))): kind for (a, b), kind in self.bonds.items()}
-        edits = sum(self.reactant_bonds.get(pair) != kind for pair, kind in expected.items())
-        edits += sum(pair not in expected for pair in self.reactant_bonds if pair[0] in mapped or pair[1] in mapped)
-        changes = sum(
+        expected = {_pair(image[a], image[b]): kind for (a, b), kind in self.bonds.items()}
+        differing = [pair for pair, kind in expected.items() if self.reactant_bonds.get(pair) != kind]
+        differing += [pair for pair in self.reactant_bonds if pair not in expected and not mapped.isdisjoint(pair)]
+        charges = sum(
             atom.GetFormalCharge() != self.reactants.GetAtomWithIdx(image[atom.GetIdx()]).GetFormalCharge()
             for atom in self.product.GetAtoms()
         )
         unlikely = sum(
             self.reluctance(a) + self.reluctance(b)
             for a, b in self.bonds
-            if tuple(sorted((image[a], image[b]))) not in self.reactant_bonds
+            if _pair(image[a], image[b]) not in self.reactant_bonds
         )
-        return edits, changes, unlikely
+        return len(differing), len({atom for pair in differing for atom in pair} & mapped), charges, unlikely
 
     def reluctance(self, atom: int) -> int:
         """How unlikely a bond at this atom is to be the one that forms: acyl before alkyl before aryl."""
@@ -207,3 +208,7 @@ def _laid_out(options: list[list[dict[int, int]]], placed: dict[int, int]) -> It
     for image in options[0]:
         if taken.isdisjoint(image.values()):
             yield from _laid_out(options[1:], placed | image)
+
+
+def _pair(a: int, b: int) -> Pair:
+    return (a, b) if a < b else (b, a)

@@ -15,8 +15,11 @@ class ApprenticeModel:
 
     async def complete(self, messages: Sequence[Message], *, stop: Sequence[str] | None = None) -> Reply:
         """The same reply as over HTTP, with the same estimate of tokens."""
-        from flex.apprentice.roles import reply  # here, because RDKit takes a while to import
+        from rdkit import rdBase  # here, because RDKit takes a while to import
 
-        text = cut_at(reply(messages, self.name), stop or ())
+        from flex.apprentice.roles import reply
+
+        with rdBase.BlockLogs():  # a guess that is no molecule is an ordinary event
+            text = cut_at(reply(messages, self.name), stop or ())
         usage = Usage(calls=1, prompt_tokens=prompt_tokens(messages), completion_tokens=estimated_tokens(text))
         return Reply(text, usage=usage, finish_reason="stop")

@@ -2,9 +2,7 @@
 
 from functools import lru_cache
 
-from rdkit import Chem, RDLogger
-
-RDLogger.DisableLog("rdApp.*")  # a guess that is no molecule is an ordinary event here
+from rdkit import Chem
 
 
 @lru_cache(maxsize=8192)

@@ -102,4 +102,7 @@ def _generator() -> rdFingerprintGenerator.FingerprintGenerator64:
 @lru_cache(maxsize=32768)
 def _fingerprint(product: str, centre: tuple[int, ...]) -> DataStructs.ULongSparseIntVect:
     """Counts of the environments around the reaction centre, up to three bonds away."""
-    return _generator().GetSparseCountFingerprint(molecule(product), fromAtoms=list(centre))
+    counts: DataStructs.ULongSparseIntVect = _generator().GetSparseCountFingerprint(
+        molecule(product), fromAtoms=list(centre)
+    )
+    return counts

@@ -7,9 +7,9 @@ from flex.apprentice.molecules import canonical, molecule
 from flex.apprentice.ranking import Lesson, Precedent, merged
 
 _SMARTS = r"[A-Za-z0-9@+\-\[\]()=#:~.,;!$&*%/]+"
-_TEMPLATE = re.compile(rf"RETRO_TEMPLATE:\s*`?({_SMARTS}>>{_SMARTS})`?(?:\s*\(([^()\n\\]{{1,120}})\))?")
+_TEMPLATE = re.compile(rf"RETRO_TEMPLATE:\s*`?({_SMARTS}>>{_SMARTS})`?(?:\s*\(([^()\n\\]{{1,300}})\))?")
 _SMILES = r"[A-Za-z0-9@+\-\[\]()=#:.%/\\*$]+"
-_EXAMPLE = re.compile(rf"EXAMPLE:\s*`?({_SMILES})`?\s*(?:<-|&lt;-|\\u003c-|←)\s*`?({_SMILES})")
+_EXAMPLE = re.compile(rf"EXAMPLE:\s*`?({_SMILES})`?\s*(?:<-|←)\s*`?({_SMILES})")
 _TOKEN = re.compile(rf"(?<![A-Za-z0-9])(?:\[|[A-Za-z(]){_SMILES}")
 _STRUCTURED = re.compile(r"[()=#\[\]]|[cnos]\d")
 
@@ -34,7 +34,7 @@ def smiles_in(text: str | None) -> str | None:
         words = [word.rstrip(".,;:") for word in _TOKEN.findall(line) if "RETRO_TEMPLATE" not in line]
         known = [word for word in words if _looks_chemical(word)]
         if known and "EXAMPLE:" not in line:
-            return max(known, key=len)
+            return str(max(known, key=len))
     return None
 
 
@@ -51,7 +51,7 @@ def _looks_chemical(word: str) -> bool:
 def lessons_in(texts_read: Sequence[str]) -> list[Lesson]:
     """Every template in the texts with the examples that follow it, whatever surrounds them."""
     found: list[Lesson] = []
-    for text in texts_read:
+    for text in map(_unescaped, texts_read):
         written = list(_TEMPLATE.finditer(text))
         ends = [*(match.start() for match in written[1:]), len(text)][: len(written)]
         for match, end in zip(written, ends, strict=True):
@@ -62,6 +62,12 @@ def lessons_in(texts_read: Sequence[str]) -> list[Lesson]:
                 )
             )
     return merged(found)
+
+
+def _unescaped(text: str) -> str:
+    for written, meant in (("&gt;", ">"), ("&lt;", "<"), ("\\u003e", ">"), ("\\u003c", "<")):
+        text = text.replace(written, meant)
+    return text
 
 
 def _pair(product: str, reactants: str) -> Precedent | None:

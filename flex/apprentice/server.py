@@ -1,5 +1,6 @@
 """The apprentice as an OpenAI-compatible endpoint on loopback; standard library only."""
 
+import importlib
 import json
 import logging
 import time
@@ -25,7 +26,16 @@ def serve(port: int, *, latency: float = 0.0, announce: Callable[[str], None] | 
         log.info("the apprentice listens on %s", base_url)
         if announce is not None:
             announce(base_url)
+        _warm_up()
         server.serve_forever()
+
+
+def _warm_up() -> None:
+    """Import the chemistry now, not in the first request, and keep RDKit from commenting on every guess."""
+    from rdkit import rdBase
+
+    importlib.import_module("flex.apprentice.roles")
+    rdBase.DisableLog("rdApp.*")
 
 
 def make_server(port: int = 0, *, latency: float = 0.0) -> "ApprenticeServer":

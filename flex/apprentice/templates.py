@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rdkit import Chem
-from rdkit.Chem import AllChem
+from rdkit.Chem import rdChemReactions
 
 from flex.apprentice.mapping import Mapping, map_reaction
 from flex.apprentice.molecules import canonical, molecule
@@ -52,18 +52,20 @@ def apply(template: str, product: str) -> tuple[Outcome, ...]:
         if reactants is None or reactants == whole or reactants.count(".") + 1 < separate:
             continue
         atoms = sorted(a.GetIntProp("react_atom_idx") for a in raw.GetAtoms() if a.HasProp("old_mapno"))
+        if not atoms:
+            continue
         found[reactants] = min(found.get(reactants, tuple(atoms)), tuple(atoms))
     return tuple(Outcome(reactants, centre) for reactants, centre in sorted(found.items()))
 
 
 @lru_cache(maxsize=4096)
-def _reaction(template: str) -> tuple[AllChem.ChemicalReaction, int] | None:
+def _reaction(template: str) -> tuple[rdChemReactions.ChemicalReaction, int] | None:
     """The template as one pattern to one set of molecules, and how many molecules it has to leave; None if broken."""
     left, arrow, right = template.partition(">>")
     if not arrow:
         return None
     try:
-        reaction = AllChem.ReactionFromSmarts(f"{_grouped(left)}>>{_grouped(right)}")
+        reaction = rdChemReactions.ReactionFromSmarts(f"{_grouped(left)}>>{_grouped(right)}")
     except ValueError:
         return None
     if reaction is None or reaction.GetNumReactantTemplates() != 1 or reaction.GetNumProductTemplates() != 1:
@@ -95,28 +97,18 @@ def _loosened(mol: Chem.Mol) -> Chem.Mol:
 
 
 def _finished(raw: Chem.Mol) -> str | None:
-    """The canonical reactants of one raw outcome; an aromatic nitrogen may have lost or won its hydrogen."""
-    for adjust in (_kept, _without_hydrogen, _with_hydrogen):
+    """The canonical reactants of one raw outcome; a matched aromatic nitrogen may have lost or won its hydrogen."""
+    nitrogens = [
+        a.GetIdx() for a in raw.GetAtoms() if a.GetIsAromatic() and a.GetSymbol() == "N" and a.HasProp("old_mapno")
+    ]
+    for hydrogens in (None, 0, 1) if nitrogens else (None,):
         mol = Chem.Mol(raw)
-        for atom in mol.GetAtoms():
-            if atom.HasProp("old_mapno") and atom.GetIsAromatic() and atom.GetSymbol() == "N":
-                adjust(atom)
+        for atom in nitrogens if hydrogens is not None else ():
+            mol.GetAtomWithIdx(atom).SetNumExplicitHs(hydrogens)
         if Chem.SanitizeMol(mol, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
             Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
             return canonical(Chem.MolToSmiles(mol))
     return None
-
-
-def _kept(atom: Chem.Atom) -> None:
-    pass
-
-
-def _without_hydrogen(atom: Chem.Atom) -> None:
-    atom.SetNumExplicitHs(0)
-
-
-def _with_hydrogen(atom: Chem.Atom) -> None:
-    atom.SetNumExplicitHs(1)
 
 
 def _written(mapping: Mapping, shells: int) -> str | None:
