@@ -104,7 +104,7 @@ def _finished(raw: Chem.Mol) -> str | None:
     for hydrogens in (None, 0, 1) if nitrogens else (None,):
         mol = Chem.Mol(raw)
         for atom in nitrogens if hydrogens is not None else ():
-            mol.GetAtomWithIdx(atom).SetNumExplicitHs(hydrogens)
+            mol.GetAtomWithIdx(atom).SetNumExplicitHs(hydrogens or 0)
         if Chem.SanitizeMol(mol, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
             Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
             return canonical(Chem.MolToSmiles(mol))
