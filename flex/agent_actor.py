@@ -53,6 +53,7 @@ class AgentActor:
         self.max_steps = max_steps
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="flex-agent")
         self._pool = monty.Monty(min_processes=1, max_processes=concurrency) if executor == "monty" else None
+        self.instructions = prompts.text(f"executor_{executor}").strip()
         self._tools = [smolagents.tool(function) for function in benchmark.tools()]
         self._logger = AgentLogger(level=LogLevel.OFF)
 
@@ -144,6 +145,7 @@ class _AgentRun:
             tools=tools,
             model=model,
             prompt_templates=_templates(self.actor.prompts),
+            instructions=self.actor.instructions,
             executor=executor,
             executor_type="docker" if executor is None else "local",
             max_steps=self.actor.max_steps,

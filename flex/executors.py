@@ -19,6 +19,7 @@ SECONDS_PER_BLOCK = 30
 """Of computing, for one block of an agent's code; waiting for a tool does not count."""
 BYTES_OF_MEMORY = 512 * 1024 * 1024
 LOCAL_IMPORTS = ["numpy", "fractions", "decimal", "functools", "operator", "json"]
+"""Beside what smolagents allows anyway; prompts/executor_local.txt names them to the agent."""
 
 
 class _Finished(KeyboardInterrupt):

@@ -20,6 +20,7 @@ VARIABLES: Mapping[str, frozenset[str]] = {
     "agent_out_of_steps": frozenset(),
     "critic_failed": frozenset({"question", "target", "rounds"}),
     "critic_solved": frozenset({"question", "target", "rounds"}),
+    "executor": frozenset(),
     "feedback": frozenset({"feedback"}),
     "llm_system_prompt": frozenset(),
     "memory": frozenset({"query", "level", "candidates", "top_k"}),

@@ -195,7 +195,8 @@ def configuration(
     """What makes this run this run."""
     from flex.runlog import run_config
 
-    names = (AGENT_PROMPTS if config.setting.agent else CHAT_PROMPTS) + (LIBRARY_PROMPTS if library else ())
+    agent_prompts = (*AGENT_PROMPTS, f"executor_{config.executor}")
+    names = (agent_prompts if config.setting.agent else CHAT_PROMPTS) + (LIBRARY_PROMPTS if library else ())
     sampling = ("temperature", "max_tokens", "reasoning_effort", "extra_body")
     return run_config(
         models={"actor": model.name, **({"retriever": retriever.model.name} if library else {})},
