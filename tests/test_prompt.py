@@ -7,6 +7,7 @@ The renderings are kept in tests/golden/prompts/. After a change to a prompt, lo
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import jinja2
 import jinja2.meta
