@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -123,6 +124,7 @@ def test_an_unknown_model_is_refused_as_the_real_one_does(client):
         {"n": 0},
         {"stop": 3},
         {"max_tokens": -1},
+        {"stream_options": "x"},
     ],
 )
 def test_a_wrong_request_is_400_and_names_what_is_wrong(connection, change):
@@ -142,6 +144,9 @@ def test_one_connection_survives_every_kind_of_error(connection):
         ("POST", "/v1/models", b"{}", 405),
         ("DELETE", "/v1/models/apprentice", None, 405),
         ("PUT", "/v1/chat/completions", b"{}", 405),
+        ("POST", "/v1/chat/completions", b"[" * 100_000, 400),
+        ("POST", "/v1/chat/completions", b'{"n": ' + b"9" * 5000 + b"}", 400),
+        ("POST", "/v1/chat/completions", b'{"messages": "\\ud83d"}', 400),
         ("GET", "/v1/models/?limit=3", None, 200),
         ("POST", "/chat/completions", json.dumps(ASKED), 200),
     ]
@@ -150,6 +155,43 @@ def test_one_connection_survives_every_kind_of_error(connection):
         assert response.status == status, (method, path)
         assert ("error" in answer) == (status != 200)
         assert int(response.getheader("Content-Length")) > 0
+
+
+def raw(port, request):
+    """What is sent until the connection is closed."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def post(version, body, *headers):
+    body = json.dumps(body).encode()
+    head = [f"POST /v1/chat/completions HTTP/{version}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+@pytest.mark.parametrize("sent", [post("1.0", ASKED), post("1.1", ASKED, "Host: x", "Connection: close")])
+def test_a_gateway_is_told_when_the_connection_ends(port, sent):
+    head, body = raw(port, sent).split(b"\r\n\r\n")
+    assert b"\r\nConnection: close" in head
+    assert json.loads(body)["choices"]
+
+
+def test_a_stream_over_http_1_0_has_no_chunks(port):
+    head, body = raw(port, post("1.0", {**ASKED, "stream": True}, "Connection: keep-alive")).split(b"\r\n\r\n", 1)
+    assert b"Transfer-Encoding" not in head
+    assert body.startswith(b"data: {")
+    assert body.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_health_check_by_head_is_answered_without_a_body(connection):
+    response, body = exchange(connection, "HEAD", "/v1/models")
+    assert (response.status, body) == (200, None)
+    assert exchange(connection, "GET", "/v1/models")[0].status == 200
+
+
+def test_what_is_not_even_http_is_refused_in_json(port):
+    assert json.loads(raw(port, b"BREW /v1/models HTTP/1.1\r\n\r\n").split(b"\r\n\r\n")[1])["error"]
 
 
 def test_a_body_in_chunks_is_read(connection):

@@ -3,8 +3,9 @@
 import importlib
 import json
 import logging
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -55,7 +56,8 @@ class ApprenticeServer(ThreadingHTTPServer):
         self.latency = latency
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        log.debug("a connection broke off", exc_info=True)
+        broke_off = isinstance(sys.exception(), OSError)
+        log.log(logging.DEBUG if broke_off else logging.ERROR, "a connection broke off", exc_info=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -65,6 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # or every reply waits 40 ms for a delayed acknowledgement
     wbufsize = 1 << 16  # one packet for head and body
     timeout = 600
+    error_content_type = "application/json"
+    error_message_format = '{"error": {"message": "%(code)d: %(explain)s", "type": "invalid_request_error"}}'
 
     def do_POST(self) -> None:
         self.answered(lambda body: self.post(body))
@@ -72,13 +76,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answered(lambda _: self.send_json(200, self.get()))
 
+    do_HEAD = do_GET
+
     def do_other(self) -> None:
         def refuse(_: bytes) -> None:
             raise BadRequest(405, f"{self.command} is not allowed here")
 
         self.answered(refuse)
 
-    do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = do_other
+    do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_other
 
     @property
     def route(self) -> str:
@@ -151,27 +157,36 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_json(self, status: int, data: Mapping[str, Any]) -> None:
         body = json.dumps(data).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
         if status == 405:
-            self.send_header("Allow", "POST" if "completions" in self.path else "GET")
-        self.end_headers()
+            headers["Allow"] = "POST" if "completions" in self.path else "GET, HEAD"
+        self.send_head(status, headers)
         if self.command != "HEAD":
             self.wfile.write(body)
         self.wfile.flush()
 
-    def send_stream(self, events: Any) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
-        self.send_header("Cache-Control", "no-cache")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
+    def send_stream(self, events: Iterable[bytes]) -> None:
+        headers = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
+        if self.request_version == "HTTP/1.0":  # knows no chunks: the stream ends with the connection
+            self.close_connection = True
+            self.send_head(200, headers)
+            self.wfile.writelines(events)
+            return
+        self.send_head(200, {**headers, "Transfer-Encoding": "chunked"})
         for event in events:
             self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
+
+    def send_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """A gateway that is not told that the connection ends keeps it, and loses its next request on it."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
         log.debug(format, *args)
