@@ -120,11 +120,20 @@ class ExpLib:
                 return entry.id
         return None
 
-    def search(self, query: str, top_k: int = TOP_K, zones: Collection[Zone] | None = None) -> list[Hit]:
-        """The `top_k` experiences that match the query best, over all fields; equal scores in the library's order."""
+    def search(
+        self,
+        query: str,
+        top_k: int = TOP_K,
+        zones: Collection[Zone] | None = None,
+        hidden: Collection[str] = (),
+    ) -> list[Hit]:
+        """The `top_k` experiences that match the query best, over all fields; equal scores in the library's order.
+
+        Those with an id in `hidden` are passed over.
+        """
         for zone in zones or ():
             self.zone(zone)
-        keys = [experience.id for experience in self if zones is None or experience.zone in zones]
+        keys = [e.id for e in self if (zones is None or e.zone in zones) and e.id not in hidden]
         with self._searching:  # agents search from their own threads
             found = self._refreshed_index().search(query, keys, top_k)
         return [Hit(experience_id, score, rank=rank) for rank, (experience_id, score) in enumerate(found, start=1)]

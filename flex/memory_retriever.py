@@ -1,7 +1,7 @@
 """The retriever rho: from the library to what an actor reads, methods first, then rules, then trajectories."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,24 +48,27 @@ class MemoryRetriever:
         self.prompts = prompts
         self.top_k = top_k
 
-    async def retrieve(self, query: str, library: ExpLib) -> Retrieval:
-        """What the library has to say about `query`: hits at every level, and the text for the actor."""
+    async def retrieve(self, query: str, library: ExpLib, hidden: Collection[str] = ()) -> Retrieval:
+        """What the library has to say about `query`: hits at every level, and the text for the actor.
+
+        Experiences with an id in `hidden` are passed over.
+        """
         with span("retriever", "RETRIEVER", input=query) as recorded:
-            found = await self._retrieve(query, library)
+            hits = await self._hits(query, library, hidden)
+            found = Retrieval(query, hits, hits_text(hits, library, self.prompts))
             recorded.set(output=found.text)
         return found
 
-    async def _retrieve(self, query: str, library: ExpLib) -> Retrieval:
-        methods = await self._methods(query, library)
+    async def _hits(self, query: str, library: ExpLib, hidden: Collection[str]) -> tuple[Hit, ...]:
+        methods = await self._methods(query, library, hidden)
         entries = [library.get(hit.experience_id) for hit in methods]
         rules = await self._rules(query, entries)
         kept = {hit.experience_id for hit in rules}
         trajectories = await self._trajectories(query, [e for e in entries if e.id in kept])
-        hits = (*methods, *rules, *trajectories)
-        return Retrieval(query, hits, self._text(entries, hits))
+        return (*methods, *rules, *trajectories)
 
-    async def _methods(self, query: str, library: ExpLib) -> list[Hit]:
-        proposed = library.search(query, POOL)
+    async def _methods(self, query: str, library: ExpLib, hidden: Collection[str]) -> list[Hit]:
+        proposed = library.search(query, POOL, hidden=hidden)
         texts = [_method_text(library.get(hit.experience_id)) for hit in proposed]
         chosen = await self._select("methods", query, texts)
         return [
@@ -101,20 +104,30 @@ class MemoryRetriever:
             log.warning("the retriever selected no %s, the index's order is used: %s", level, error)
             return list(range(self.top_k))
 
-    def _text(self, entries: Sequence[Experience], hits: Sequence[Hit]) -> str:
-        told = {hit.experience_id for hit in hits if hit.level == "trajectory"}
-        chosen = {(hit.experience_id, hit.rule) for hit in hits if hit.level == "rule"}
-        shown = [
-            Entry(
-                zone=e.zone,
-                category=e.problem_category,
-                method=e.method,
-                rules=tuple(rule for number, rule in enumerate(e.rules) if (e.id, number) in chosen),
-                trajectory=e.revised_trajectory if e.id in told else "",
-            )
-            for e in entries
-        ]
-        return self.prompts.render("retrieved", entries=shown) if shown else ""
+
+class FlatRetriever(MemoryRetriever):
+    """The same levels in the order of the index; no model is asked."""
+
+    async def _select(self, level: str, query: str, candidates: Sequence[str]) -> list[int]:
+        return list(range(min(self.top_k, len(candidates))))
+
+
+def hits_text(hits: Sequence[Hit], library: ExpLib, prompts: Prompts) -> str:
+    """What an actor reads of these hits: methods in order, with the rules and trajectories that were hit."""
+    told = {hit.experience_id for hit in hits if hit.level == "trajectory"}
+    chosen = {(hit.experience_id, hit.rule) for hit in hits if hit.level == "rule"}
+    entries = [library.get(experience_id) for experience_id in dict.fromkeys(hit.experience_id for hit in hits)]
+    shown = [
+        Entry(
+            zone=e.zone,
+            category=e.problem_category,
+            method=e.method,
+            rules=tuple(rule for number, rule in enumerate(e.rules) if (e.id, number) in chosen),
+            trajectory=e.revised_trajectory if e.id in told else "",
+        )
+        for e in entries
+    ]
+    return prompts.render("retrieved", entries=shown) if shown else ""
 
 
 class _Selection(BaseModel):

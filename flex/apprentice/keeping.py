@@ -10,6 +10,8 @@ from flex.apprentice.text import Messages, prompted
 
 TOP_K = 5
 GRAM = 4
+ENOUGH = 0.5
+"""Of the best candidate's score: who has less shares only words that all of them have."""
 
 _SIMILAR = re.compile(r"<similar_experience\b([^<>]*)>(.*?)</similar_experience>", re.DOTALL | re.IGNORECASE)
 _ID = re.compile(r"""\bid\s*["']?\s*[=:]\s*["']?([^"'\s,>]+)""", re.IGNORECASE)
@@ -62,14 +64,14 @@ def select(messages: Messages, model: str) -> str:
 
 
 def ranked(query: str, candidates: dict[int, str]) -> list[int]:
-    """The numbers of the candidates that share something with the query, best first; equal ones in order."""
+    """The numbers of the candidates that share about as much with the query as the best does, best first."""
     words = {number: set(_WORD.findall(text)) for number, text in candidates.items()}
     scores = dict.fromkeys(candidates, 0.0)
     for word in sorted(set(_WORD.findall(query))):
         _credit(scores, [number for number in candidates if word in words[number]], 1.0)
     for gram in sorted({query[i : i + GRAM] for i in range(len(query) - GRAM + 1)}):
         _credit(scores, [number for number, text in candidates.items() if gram in text], 1 / 20)
-    shared = [number for number in candidates if scores[number] > 0]
+    shared = [number for number in candidates if scores[number] > ENOUGH * max(scores.values())]
     return sorted(shared, key=lambda number: (-round(scores[number], 9), number))
 
 
