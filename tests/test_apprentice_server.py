@@ -203,6 +203,13 @@ def test_a_body_in_chunks_is_read(connection):
     assert json.loads(response.read())["choices"]
 
 
+def test_a_huge_prompt_is_not_taken_for_a_molecule(connection):
+    start = time.perf_counter()
+    asked = {"model": "apprentice", "messages": [{"role": "user", "content": "C" * 1_000_000}]}
+    assert exchange(connection, "POST", "/v1/chat/completions", asked)[0].status == 200
+    assert time.perf_counter() - start < 5
+
+
 def test_many_at_once_and_quickly(port):
     def ask(_):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
