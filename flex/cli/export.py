@@ -1,0 +1,24 @@
+"""`flex export DIR --inspect OUT.eval`: a run in the file format of another tool."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from flex.cli.options import Parser, run_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = Parser("flex export", "Write the results in DIR as inspect-ai logs, for `inspect view`.")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="of `flex eval --out`, or of one script's results")
+    parser.add_argument("--inspect", type=Path, required=True, metavar="OUT.eval",
+                        help="the log; of several settings one each, OUT-<setting>.eval")  # fmt: skip
+    options = parser.parse(argv)
+
+    async def work() -> int:
+        from flex.export import export_inspect
+
+        written = await asyncio.to_thread(export_inspect, options.folder, options.inspect)  # it runs a loop of its own
+        print("\n".join(map(str, written)))
+        return 0
+
+    return run_command(work)

@@ -1,0 +1,13 @@
+"""One page on a run for people: `write_report(folder)` draws report.html from the files of a run, and nothing else.
+
+run.py       what the folder holds
+shown.py     how a text of a model's may stand in the page
+tables.py    headline, accuracies, comparisons, cost, failures, leakage, configuration
+problems.py  the matrix, and the details of every problem within a budget of bytes
+drawings.py  molecules and scatters as SVG symbols
+page.py      all of it through report.html, report.css and report.js
+"""
+
+from flex.report.page import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,74 @@
+"""The page: one file that needs no network, no server and no trust in what models wrote."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from flex.atomic import write_atomically
+from flex.clock import now
+from flex.report import problems, tables
+from flex.report.drawings import Drawings
+from flex.report.run import Run, read_run
+from flex.report.shown import json_island, visible
+
+_HERE = Path(__file__).parent
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_HERE),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def write_report(folder: str | Path) -> Path:
+    """Draw the run in a folder as `report.html` in it, and return the file's path.
+
+    The folder is one of `flex eval --out`, or a script's results of a single setting. Raises RunError, OSError.
+    """
+    run = read_run(folder)
+    path = run.folder / "report.html"
+    write_atomically(path, render(run).encode())
+    return path
+
+
+def render(run: Run) -> str:
+    """The page as HTML. Its only markup comes from our own files and drawings; every text of a run is escaped."""
+    drawings = Drawings()
+    matrix = problems.matrix(run)
+    details = problems.details(run, matrix, drawings)
+    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    shared, different = tables.configuration(run)
+    comparisons, reach = tables.effects(run)
+    return _ENVIRONMENT.get_template("report.html").render(
+        title=visible(f"{run.benchmark or run.folder.name} · {run.model}")[:160],
+        headline=tables.headline(run),
+        written=now(),
+        settings=[visible(setting.name)[: tables.NAME] for setting in run.settings],
+        accuracies=tables.accuracies(run),
+        metrics=tables.metrics(run),
+        effects=comparisons,
+        reach=reach,
+        costs=tables.costs(run),
+        failures=tables.failures(run),
+        hidden=tables.hidden(run),
+        problems=matrix,
+        details=details,
+        symbols=[(symbol, Markup(symbol.content)) for symbol in drawings.symbols],
+        island=Markup(json_island(details.data)),
+        prompts=tables.prompts(run),
+        same=shared,
+        different=different,
+        style=Markup(style),
+        script=Markup(script),
+        policy=f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
+    )
+
+
+def _hash(text: str) -> str:
+    """As a Content-Security-Policy names an inline script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
