@@ -13,7 +13,7 @@ LAYERS = (
     "benchmarks contract bridge memory_tool library_file search statistics runlog telemetry otlp testing download",
     "actor agent_actor executors verifier critic explib",
     "updater memory_retriever",
-    "reject_sampling evaluation report",
+    "reject_sampling evaluation report export",
     "cli __main__ flex",
 )
 """From the bottom to the top; a package stands for all its modules, `flex` for the public names."""

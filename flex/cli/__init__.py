@@ -7,6 +7,8 @@ from collections.abc import Sequence
 COMMANDS = {
     "demo": ("demo", "train, grow a library and evaluate with and without it, offline, in two minutes"),
     "train": ("train", "explore a train split by reject sampling and grow an experience library"),
+    "report": ("report", "write report.html, one page on a run, from its folder"),
+    "export": ("export", "write a run as inspect-ai logs"),
     "apprentice": ("apprentice", "serve the embedded offline endpoint on loopback"),
     "download": ("download", "fetch the paper's splits and published libraries"),
 }
