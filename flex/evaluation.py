@@ -10,57 +10,24 @@ results_dir_process/        the agents' raw traces
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flex.actor import Actor
 from flex.atomic import json_bytes, write_atomically, write_json
 from flex.benchmarks.base import Benchmark
 from flex.concurrency import in_order
-from flex.errors import EndpointError, ParseError, SettingsError
-from flex.explib import ExpLib
+from flex.errors import EndpointError, ParseError
 from flex.ledger import ledger
-from flex.memory_retriever import MemoryRetriever
-from flex.prompt import Prompts
 from flex.runlog import JsonLines, decode, to_jsonable
+from flex.settings import Setting, Solve
 from flex.statistics import accuracy_interval, pass_at_k
+from flex.stopping import Stop
 from flex.telemetry import span
-from flex.types import Attempt, Model, Retrieval, Task, Trajectory, Usage
+from flex.types import Attempt, Task, Usage
 
-Solve = Callable[[Task], Awaitable[Attempt]]
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One of the things compared (paper, 4.1)."""
-
-    name: str
-    agent: bool = False
-    """A CodeAgent in steps of thought and code, instead of one chat reply."""
-    library: bool = False
-    """May consult the experience library: the agent by its tool, a chat once before it answers."""
-
-
-SETTINGS = {
-    setting.name: setting
-    for setting in (
-        Setting("vanilla"),
-        Setting("agent", agent=True),
-        Setting("flex", agent=True, library=True),
-        Setting("flex-chat", library=True),
-    )
-}
-
-
-def get_setting(name: str) -> Setting:
-    """The setting of that name. Raises SettingsError."""
-    if name not in SETTINGS:
-        raise SettingsError(f"unknown setting '{name}'; choose from {', '.join(SETTINGS)}")
-    return SETTINGS[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +40,8 @@ class EvalConfig:
     batch_size: int = 10
     """Answers between pauses; without a pause there are no batches."""
     batch_pause: float = 0.0
-    executor: str = "monty"
+    hidden: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By task, the experiences that the leakage guard hides; recorded in the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,45 +64,9 @@ class Result:
     metrics: Mapping[str, float] = field(default_factory=dict)
     hits: tuple[str, ...] = ()
     """Ids of the experiences that were retrieved, in order of first use."""
+    hidden: tuple[str, ...] = ()
+    """Ids of the experiences that the leakage guard hid from this task."""
     reply: str = ""
-
-
-@contextmanager
-def solver(
-    config: EvalConfig,
-    model: Model,
-    benchmark: Benchmark,
-    prompts: Prompts,
-    retriever: MemoryRetriever | None = None,
-    library: ExpLib | None = None,
-) -> Iterator[Solve]:
-    """The setting as a function from task to attempt. Raises SettingsError when it lacks its library."""
-    retrieve = _retrieve(config.setting, retriever, library)
-    if not config.setting.agent:
-        actor = Actor(model, benchmark, prompts)
-
-        async def answer(task: Task) -> Attempt:
-            return await actor.attempt(Trajectory(task), await retrieve(task.question) if retrieve else None)
-
-        yield answer
-        return
-
-    from flex.agent_actor import AgentActor  # smolagents takes a second to import
-
-    with AgentActor(
-        model, benchmark, prompts, retrieve=retrieve, executor=config.executor, concurrency=config.concurrency
-    ) as agent:
-        yield lambda task: agent.attempt(Trajectory(task))
-
-
-def _retrieve(
-    setting: Setting, retriever: MemoryRetriever | None, library: ExpLib | None
-) -> Callable[[str], Coroutine[Any, Any, Retrieval]] | None:
-    if not setting.library:
-        return None
-    if retriever is None or library is None:
-        raise SettingsError(f"setting '{setting.name}' needs an experience library")
-    return lambda query: retriever.retrieve(query, library)
 
 
 async def evaluate(
@@ -144,10 +76,12 @@ async def evaluate(
     config: EvalConfig,
     folder: Path,
     on_result: Callable[[Result], None] = lambda _: None,
+    stop: Stop | None = None,
 ) -> list[Result]:
     """Answer every task `repeats` times; rows that the folder holds already are not paid for again, failed ones are.
 
-    Rows come back, and stand in results.jsonl at the end, in the order of tasks and repeats.
+    Rows come back, and stand in results.jsonl at the end, in the order of tasks and repeats; all of them, unless
+    `stop` was heard.
     """
     jobs = [(task, repeat) for task in tasks for repeat in range(config.repeats)]
     with JsonLines(folder / "results.jsonl") as lines:
@@ -156,7 +90,9 @@ async def evaluate(
             on_result(row)
 
         async def work(job: tuple[Task, int]) -> None:
-            row = await _answered(*job, benchmark, solve, config.setting, folder)
+            if stop and stop.reason:
+                return
+            row = await _answered(*job, benchmark, solve, config, folder)
             lines.append(to_jsonable(row))
             rows[row.task_id, row.repeat] = row
             on_result(row)
@@ -167,7 +103,7 @@ async def evaluate(
             await asyncio.sleep(config.batch_pause if start else 0)
             async for _ in in_order(unanswered[start : start + size], work, config.concurrency):
                 pass
-    ordered = [rows[task.id, repeat] for task, repeat in jobs]
+    ordered = [rows[task.id, repeat] for task, repeat in jobs if (task.id, repeat) in rows]
     write_atomically(folder / "results.jsonl", b"".join(json_bytes(to_jsonable(row)) + b"\n" for row in ordered))
     return ordered
 
@@ -183,7 +119,7 @@ def _rows(lines: JsonLines) -> Iterator[Result]:
 
 
 async def _answered(
-    task: Task, repeat: int, benchmark: Benchmark, solve: Solve, setting: Setting, folder: Path
+    task: Task, repeat: int, benchmark: Benchmark, solve: Solve, config: EvalConfig, folder: Path
 ) -> Result:
     started, error, attempt = time.monotonic(), None, Attempt("")
     with ledger() as spent, span(f"task {task.id}", repeat=repeat):
@@ -204,12 +140,13 @@ async def _answered(
         score=score,
         correct=benchmark.accepts(score),
         error=error,
-        setting=setting.name,
+        setting=config.setting.name,
         seconds=round(time.monotonic() - started, 3),
         usage=spent.total,
         usage_by_role=spent.by_role,
         metrics=dict(benchmark.metrics(attempt.answer, target)),
         hits=tuple(dict.fromkeys(hit.experience_id for r in attempt.retrievals for hit in r.hits)),
+        hidden=tuple(sorted(config.hidden.get(task.id, ()))),
         reply=attempt.text,
     )
     _write_logs(folder, result, attempt)

@@ -22,6 +22,7 @@ from flex.memory_retriever import MemoryRetriever
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 from flex.runlog import RunLog, decode
+from flex.stopping import Stop
 from flex.telemetry import span
 from flex.types import Experience, Exploration, Model, Retrieval, Task, Trajectory, UpdateDecision
 from flex.updater import Updater
@@ -81,6 +82,8 @@ class Progress:
     verdicts: int = 0
     disagreements: int = 0
     """Verdicts in which the verifier and the score said different things."""
+    unfinished: int = 0
+    """Tasks that were not begun, or not learned from yet, when the run was stopped."""
     errors: list[str] = field(default_factory=list)
 
     def count(self, exploration: Exploration) -> None:
@@ -140,9 +143,13 @@ async def train(
     run: RunLog,
     store_path: Path,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    stop: Stop | None = None,
 ) -> Progress:
-    """Learn from the tasks: explore and distil concurrently, update the library in dataset order, save every batch."""
-    session = _Session(team, library, config, run, store_path, on_progress)
+    """Learn from the tasks: explore and distil concurrently, update the library in dataset order, save every batch.
+
+    Once `stop` is heard no task is begun; those under way end and stand in the log, `unfinished` counts the rest.
+    """
+    session = _Session(team, library, config, run, store_path, on_progress, stop or Stop())
     try:
         for epoch in range(config.epochs):
             for wave in _waves(tasks, config):
@@ -169,6 +176,7 @@ class _Session:
         run: RunLog,
         store_path: Path,
         on_progress: Callable[[Progress], None],
+        stop: Stop,
     ) -> None:
         self.team = team
         self.library = library
@@ -176,6 +184,7 @@ class _Session:
         self.run = run
         self.store_path = store_path
         self.on_progress = on_progress
+        self.stop = stop
         self.progress = Progress()
         self.changed = not store_path.exists()
         events = run.events()
@@ -194,10 +203,13 @@ class _Session:
         """One wave: explorations run ahead, up to `batch_size` at once; updates follow in order."""
         frozen = self.library.snapshot() if self.config.use_library else None
 
-        async def work(task: Task) -> Exploration:
+        async def work(task: Task) -> Exploration | None:
             return await self.exploration(epoch, task, frozen)
 
         async for exploration in in_order(wave, work, self.config.batch_size):
+            if exploration is None or self.progress.unfinished:  # the library follows the order of the tasks
+                self.progress.unfinished += 1
+                continue
             for number, experience in enumerate(exploration.experiences):
                 await self.update(epoch, exploration.task, number, experience)
             self.progress.count(exploration)
@@ -205,10 +217,12 @@ class _Session:
             if self.progress.explored % self.config.batch_size == 0:
                 self.save()
 
-    async def exploration(self, epoch: int, task: Task, frozen: ExpLib | None) -> Exploration:
+    async def exploration(self, epoch: int, task: Task, frozen: ExpLib | None) -> Exploration | None:
         """Explore and distil one task, or take it from the log; a refused call costs this task only."""
         if (known := self.explored.get((epoch, task.id))) is not None:
             return known
+        if self.progress.unfinished or self.stop.reason:
+            return None
         with span(f"task {task.id}", epoch=epoch):
             try:
                 retrieval = await self.team.retriever.retrieve(task.question, frozen) if frozen else None

@@ -18,7 +18,7 @@ READ_THEN_ANSWER = (
 )
 
 
-async def remember(query: str) -> Retrieval:
+async def remember(query: str, task: Task) -> Retrieval:
     return Retrieval(query, text=f"What is known of {query}: add.")
 
 
@@ -79,7 +79,7 @@ def test_a_refused_call_is_raised_and_never_an_answer(lines):
 
 
 def test_a_refused_retrieval_fails_the_attempt():
-    async def refused(query: str) -> Retrieval:
+    async def refused(query: str, task: Task) -> Retrieval:
         raise EndpointError("retriever gone")
 
     model = ScriptedModel(*READ_THEN_ANSWER)
@@ -99,7 +99,7 @@ def test_an_answer_in_no_tag_is_found():
 def test_as_many_agents_run_at_once_as_asked_for():
     together = threading.Barrier(8, timeout=20)
 
-    async def meet(query: str) -> Retrieval:
+    async def meet(query: str, task: Task) -> Retrieval:
         await asyncio.get_running_loop().run_in_executor(None, lambda: None)
         return Retrieval(query, text="met")
 

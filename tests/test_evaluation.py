@@ -6,19 +6,18 @@ import pytest
 from flex.benchmarks import get_benchmark
 from flex.errors import EndpointError, RunError, SettingsError
 from flex.evaluation import (
-    SETTINGS,
     EvalConfig,
     evaluate,
     evaluate_retro_results_fuzzy,
-    get_setting,
     load_results,
-    solver,
     summarize,
 )
 from flex.explib import ExpLib
 from flex.ledger import charge
 from flex.memory_retriever import MemoryRetriever
 from flex.prompt import Prompts
+from flex.settings import SETTINGS, Kit, get_setting, solver
+from flex.stopping import Stop
 from flex.testing import RuleModel, ScriptedModel
 from flex.types import Attempt, Experience, Hit, Retrieval, Rule, Usage
 from tests.team import MATH, make_tasks
@@ -153,29 +152,45 @@ def library() -> ExpLib:
     return made
 
 
-@pytest.mark.parametrize("name", ["vanilla", "flex-chat", "agent", "flex"])
+@pytest.mark.parametrize("name", list(SETTINGS))
 def test_every_setting_answers_the_same_tasks(name, tmp_path):
     config = EvalConfig(get_setting(name), concurrency=2)
     if config.setting.agent:
-        read = "print(memory_retrieval(query='task number'))\n" if config.setting.library else ""
+        read = "print(memory_retrieval(query='task number'))\n" if config.setting.library != "none" else ""
         model = RuleModel(lambda _: f"<code>\n{read}final_answer(0)\n</code>")
     else:
         model = RuleModel(lambda _: "The answer is 0")
     prompts = Prompts("aime")
-    with solver(config, model, MATH, prompts, MemoryRetriever(ScriptedModel(), prompts), library()) as solve:
+    retriever = MemoryRetriever(ScriptedModel(), prompts)
+    kit = Kit(model, MATH, prompts, retriever, library(), train_tasks=make_tasks(9)[5:], icl_k=2)
+    with solver(config.setting, kit) as solve:
         results = run(tmp_path, solve, config=config)
     assert [r.correct for r in results] == [True, False, False, False]
-    assert all(bool(r.hits) == config.setting.library for r in results)
+    assert all(bool(r.hits) == (config.setting.library in ("own", "shuffled")) for r in results)
     assert all(r.setting == name for r in results)
 
 
-def test_a_setting_that_needs_a_library_says_so():
-    config = EvalConfig(SETTINGS["flex"])
-    with (
-        pytest.raises(SettingsError, match="'flex' needs an experience library"),
-        solver(config, ScriptedModel(), MATH, Prompts("aime")),
-    ):
+@pytest.mark.parametrize(("name", "missing"), [("flex", "an experience library"), ("icl", "--train_path")])
+def test_a_setting_that_lacks_something_says_so(name, missing):
+    kit = Kit(ScriptedModel(), MATH, Prompts("aime"))
+    with pytest.raises(SettingsError, match=f"'{name}' needs .*{missing}"), solver(SETTINGS[name], kit):
         pass
+
+
+def test_nothing_new_is_begun_once_a_stop_is_wished_for(tmp_path):
+    stop = Stop()
+
+    async def stops_at_three(task):
+        if task.index == 3:
+            stop.request("enough")
+        return await right_for_even(task)
+
+    tmp_path.mkdir(exist_ok=True)
+    config = EvalConfig(SETTINGS["vanilla"], concurrency=1)
+    results = asyncio.run(evaluate(make_tasks(10), MATH, stops_at_three, config, tmp_path, stop=stop))
+    assert [r.index for r in results] == [0, 1, 2, 3]
+    assert stop.reason == "enough"
+    assert len(run(tmp_path, right_for_even, make_tasks(10))) == 10
 
 
 def test_an_unknown_setting_is_named():

@@ -22,7 +22,7 @@ from flex.memory_retriever import parse_selection
 from flex.prompt import VARIABLES as VARIABLES_ALLOWED
 from flex.prompt import Prompts
 from flex.shipped import shipped
-from flex.types import Attempt, Experience, Round, Rule, Verdict
+from flex.types import Attempt, Experience, Round, Rule, Task, Verdict
 from flex.updater import parse_decision
 from flex.verifier import parse_verdict
 
@@ -57,7 +57,9 @@ VARIABLES = {
     "critic": CRITIC,
     "executor": {},
     "feedback": {"feedback": "Doubling adds 3 to 3; recount."},
+    "icl": {"examples": [Task("t", "What is twice 2?", "4"), Task("u", "What is twice 5?", "10")]},
     "llm_system_prompt": {},
+    "retrieval_agent": {"query": "twice a number", "top_k": 5},
     "memory": MEMORY,
     "overruled": {},
     "reask": {"problem": "the json block has to hold an object"},
@@ -121,7 +123,7 @@ def test_every_golden_rendering_belongs_to_a_prompt():
 def test_a_prompt_uses_the_variables_it_is_given(stem):
     used = jinja2.meta.find_undeclared_variables(jinja2.Environment().parse(Prompts().text(stem)))
     assert used == set(variables(stem))
-    assert used == next(names for name, names in VARIABLES_ALLOWED.items() if stem.startswith(name))
+    assert used == next(VARIABLES_ALLOWED[n] for n in sorted(VARIABLES_ALLOWED, reverse=True) if stem.startswith(n))
 
 
 @pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith(("verifier", "critic", "updater", "memory"))])

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from flex.errors import BenchmarkError
 from flex.types import Task
+from flex.words import words
 
 
 class Benchmark(ABC):
@@ -17,6 +18,12 @@ class Benchmark(ABC):
 
     name: ClassVar[str]
     """The module's name, the value of `--task_type`."""
+    folder: ClassVar[str] = "data"
+    """Where its splits lie, as `train.jsonl` and `test.jsonl`, unless said otherwise."""
+    scorer: ClassVar[str] = "1"
+    """Changes whenever a score may change; runs with different scorers are not compared."""
+    icl_k: ClassVar[int] = 5
+    """Training examples in the prompt of setting `icl` (paper, 4.1)."""
     prompts: ClassVar[str] = "default"
     """The family of its prompt files: `actor_<prompts>.txt` and so on."""
 
@@ -39,6 +46,14 @@ class Benchmark(ABC):
     def tools(self) -> Sequence[Callable[..., Any]]:
         """Plain typed functions with docstrings that an agent may call while it works on a task."""
         return ()
+
+    def fingerprint(self, text: str) -> str:
+        """A question or answer as something that is equal for the same one in another notation; numbers count."""
+        return " ".join(words(text)) or " ".join(text.split())
+
+    def quoted(self, text: str) -> Collection[str] | None:
+        """The fingerprints of all that a text quotes; None where only its words can tell (see flex/leakage.py)."""
+        return None
 
     def load(self, path: str | Path) -> list[Task]:
         """The tasks of a JSON-lines file of `{"question", "answer"}` rows. Raises BenchmarkError naming the line."""

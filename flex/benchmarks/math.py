@@ -45,6 +45,7 @@ _SCIENTIFIC = re.compile(rf"([-+]?{_DECIMAL})[eE]([-+]?\d{{1,3}})")
 
 class Math(Benchmark):
     name: ClassVar[str] = "math"
+    folder: ClassVar[str] = "data/AIME"
     prompts: ClassVar[str] = "aime"
 
     def extract(self, text: str) -> str | None:

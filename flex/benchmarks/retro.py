@@ -6,20 +6,29 @@ The question is the product, the answer its reactants as SMILES joined by "."; o
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 from typing import Any, ClassVar
 
 from flex.benchmarks.base import Benchmark
-from flex.chemistry import LONGEST, atom_balance, canonical_smiles, functional_groups, largest, molecules
+from flex.chemistry import LONGEST, Molecules, atom_balance, canonical_smiles, functional_groups, largest, molecules
 from flex.parsing import last_tag
 
 _LABEL = re.compile(r"\A(?:[A-Za-z ()]*\b(?:smiles|reactants?|precursors?|answer)\b[A-Za-z ()]*)[:=]\s*", re.IGNORECASE)
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)(?:```|$)", re.DOTALL)
+_TOKEN = re.compile(r"[A-Za-z0-9@+\-\[\]()=#$:.%/\\*]+")
+_SMILES = re.compile(r"(?:\[[^\[\]]+\]|Br|Cl|[BCNOPSFIbcnops]|[-=#$:/\\.()%\d*])+")
+_BETWEEN = re.compile(r"[\s,;+&\"'`*]*(?:and[\s\"'`*]+)?")
+LISTED = 4
+"""So many molecules one after the other are read as one set of reactants."""
+
 _QUOTES = " \t\r\n`'\"*"
 
 
 class Retro(Benchmark):
     name: ClassVar[str] = "retro"
+    folder: ClassVar[str] = "data/uspto50k"
+    icl_k: ClassVar[int] = 50
     prompts: ClassVar[str] = "retro"
 
     def extract(self, text: str) -> str | None:
@@ -54,8 +63,37 @@ class Retro(Benchmark):
     def check_target(self, target: str) -> str | None:
         return None if molecules(target) else f"'{target[:60]}' is not the SMILES of one or more molecules"
 
+    def fingerprint(self, text: str) -> str:
+        """The canonical SMILES of the molecules, sorted; of a text that is none, its words."""
+        parts = molecules(text)
+        return ".".join(parts) if parts else super().fingerprint(text)
+
+    def quoted(self, text: str) -> Collection[str]:
+        """Every SMILES in a text, and those that are listed one after the other ("A + B", "A, B and C") together."""
+        found: set[str] = set()
+        listed: list[Molecules] = []
+        end = 0
+        for token in _TOKEN.finditer(text):
+            parts = molecules(_bare(token[0]))
+            if not parts:
+                continue
+            listed = [*listed[1 - LISTED :], parts] if _BETWEEN.fullmatch(text, end, token.start()) else [parts]
+            found |= {".".join(sorted(chain(*listed[-count:]))) for count in range(1, len(listed) + 1)}
+            end = token.end()
+        return found
+
     def tools(self) -> Sequence[Callable[..., Any]]:
         return canonical_smiles, functional_groups, atom_balance
+
+
+def _bare(token: str) -> str:
+    """A SMILES without the punctuation around it; nothing when it cannot be one."""
+    if not _SMILES.fullmatch(token):
+        return ""
+    token = token.replace("\\\\", "\\").lstrip("(.:").rstrip(".:")  # JSON doubles backslashes
+    while token.endswith(")") and token.count(")") > token.count("("):
+        token = token[:-1]
+    return token
 
 
 def _unwrapped(said: str) -> str:

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 COMMANDS = {
     "demo": ("demo", "train, grow a library and evaluate with and without it, offline, in two minutes"),
     "train": ("train", "explore a train split by reject sampling and grow an experience library"),
+    "eval": ("eval", "answer a test split in several settings and compare them"),
+    "compare": ("compare", "compare runs that were made at different times"),
+    "table": ("table", "print the published results, and measured ones beside them"),
     "report": ("report", "write report.html, one page on a run, from its folder"),
     "export": ("export", "write a run as inspect-ai logs"),
+    "audit": ("audit", "show which experiences of a library give test tasks away"),
     "apprentice": ("apprentice", "serve the embedded offline endpoint on loopback"),
     "download": ("download", "fetch the paper's splits and published libraries"),
 }

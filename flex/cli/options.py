@@ -5,15 +5,19 @@ import asyncio
 import contextlib
 import json
 import logging
+import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flex.errors import FlexError, SettingsError
+from flex.stopping import INTERRUPTED
 
 if TYPE_CHECKING:
     from flex.rate_limiter import ChatModel, RateLimitedLLMClient
+    from flex.stopping import Stop
+    from flex.types import Usage
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -56,6 +60,66 @@ def add_endpoint(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--extra_body", type=json_object, default=None, help="JSON object merged into every request")
     group.add_argument("--no-telemetry", dest="telemetry", action="store_false", help="send no traces to a collector")
     group.add_argument("--verbose", action="store_true", help="log what the library does")
+
+
+def add_budget(parser: argparse.ArgumentParser) -> None:
+    """Flags on what may be spent."""
+    group = parser.add_argument_group("budget (a run that reaches it stops cleanly and can be resumed)")
+    group.add_argument(
+        "--max_tokens_total", type=positive, default=None, help="tokens of all roles together"
+    )
+    group.add_argument("--max_usd", type=float, default=None, help="US dollars, all roles together")
+    group.add_argument("--prices", type=Path, default=None, help="a JSON file of prices, see flex/cost.py")
+
+
+def by_model(usage_by_role: "Mapping[str, Usage]", models: Mapping[str, str]) -> "dict[str, Usage]":
+    """Usage by the name of the model that a role has."""
+    from flex.types import Usage
+
+    spent: dict[str, Usage] = {}
+    for role, usage in usage_by_role.items():
+        spent[models[role]] = spent.get(models[role], Usage()) + usage
+    return spent
+
+
+def make_stop(options: argparse.Namespace, client: "RateLimitedLLMClient", models: Mapping[str, str]) -> "Stop":
+    """Stops when the budget is spent; `models` are their names by role.
+
+    Raises SettingsError for a budget in money where a price is unknown.
+    """
+    from flex.cost import Budget, Prices
+    from flex.stopping import Stop
+
+    budget = Budget(options.max_tokens_total, options.max_usd, Prices.load(options.prices, client.base_url))
+    budget.check(set(models.values()))
+    return Stop(lambda: budget.spent(by_model(client.usage, models)))
+
+
+@contextlib.contextmanager
+def listening(stop: "Stop") -> "Iterator[None]":
+    """The first Ctrl-C lets what is under way end, the second leaves at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def interrupted() -> None:
+        if stop.reason == INTERRUPTED and task is not None:
+            task.cancel()
+        stop.request(INTERRUPTED)
+        print("\nfinishing what is under way; Ctrl-C again to leave at once", file=sys.stderr)
+
+    try:
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+    except (NotImplementedError, RuntimeError):  # Windows, or not the main thread: Ctrl-C leaves at once
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def stopped(reason: str, resume: str) -> int:
+    """Say why a run ended early and how it goes on; its exit code."""
+    return _ended(130 if reason == INTERRUPTED else 3, f"stopped: {reason}; everything paid for is kept. {resume}")
 
 
 def make_client(options: argparse.Namespace) -> "RateLimitedLLMClient":
@@ -132,7 +196,7 @@ def run_command(work: Callable[[], Coroutine[Any, Any, int]], *, verbose: bool =
         return _ended(1, f"failed: {error}")
     except OSError as error:
         return _ended(1, f"failed: {error}")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return _ended(130, f"stopped; everything finished so far is kept. {resume}".strip())
 
 

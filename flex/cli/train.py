@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 
 from flex.cli.options import (
     Parser,
+    add_budget,
     add_endpoint,
     existing,
+    listening,
     make_client,
     make_model,
+    make_stop,
     natural,
     positive,
     run_command,
+    stopped,
 )
 from flex.errors import SettingsError
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from flex.rate_limiter import ChatModel, RateLimitedLLMClient
     from flex.reject_sampling import Progress, Team
     from flex.runlog import RunLog
+    from flex.stopping import Stop
     from flex.types import Model, Task, Usage
     from flex.verifier import Acceptance
 
@@ -74,6 +79,7 @@ def build_parser() -> Parser:
     parser.add_argument("--verifier_prompt", type=Path, default=None, help="a file of yours instead of ours")
     parser.add_argument("--run_dir", type=Path, default=None, help="the run's folder; name an old one to resume it")
     parser.add_argument("--seed", type=natural, default=None, help="shuffle the tasks with it; unset: the file's order")
+    add_budget(parser)
     add_endpoint(parser)
     return parser
 
@@ -89,8 +95,11 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = parse(argv)
-    resume = f"The same command with --run_dir {options.run_dir} goes on from here."
-    return run_command(lambda: train_command(options), verbose=options.verbose, resume=resume)
+    return run_command(lambda: train_command(options), verbose=options.verbose, resume=resume_line(options))
+
+
+def resume_line(options: argparse.Namespace) -> str:
+    return f"The same command with --run_dir {options.run_dir} goes on from here."
 
 
 async def train_command(options: argparse.Namespace) -> int:
@@ -119,7 +128,9 @@ async def train_command(options: argparse.Namespace) -> int:
             run.start(configuration(options, models, hashes, tasks, library))
             library_at_start(run, library)
             team = build_team(benchmark, prompts, models, options.acceptance)
-            return await report(options, tasks, team, library, run, client)
+            stop = make_stop(options, client, {role: model.name for role, model in models.items()})
+            with listening(stop):
+                return await report(options, tasks, team, library, run, client, stop)
 
 
 def role_models(options: argparse.Namespace, client: "RateLimitedLLMClient") -> dict[str, "ChatModel"]:
@@ -216,6 +227,7 @@ async def report(
     library: "ExpLib",
     run: "RunLog",
     client: "RateLimitedLLMClient",
+    stop: "Stop",
 ) -> int:
     """Train behind a progress bar, then say in a few lines what came of it."""
     from tqdm import tqdm
@@ -236,7 +248,9 @@ async def report(
             bar.set_postfix(solved=progress.solved, library=len(library), tokens=client.total.tokens, refresh=False)
             bar.update(1)
 
-        progress = await train(tasks, team, library, config, run, options.store_path, show)
+        progress = await train(tasks, team, library, config, run, options.store_path, show, stop)
+    if progress.unfinished:
+        return stopped(stop.reason or "", resume_line(options))
     run.write("finished", usage=dict(client.usage), library=library.stats(), **asdict(progress))
     for line in closing_lines(progress, library, client.total, options.store_path):
         print(line)

@@ -1,0 +1,43 @@
+"""`flex audit`: which experiences of a library give the tasks of a split away."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from flex.cli.options import Parser, existing, run_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    from flex.benchmarks import benchmark_names
+
+    parser = Parser("flex audit", "List the experiences of a library, and training tasks, that give test tasks away.")
+    parser.add_argument("library", type=Path, help="the library, a file or a folder")
+    parser.add_argument("--against", type=Path, required=True, help="the test split, a .jsonl file")
+    parser.add_argument("--task_type", required=True, choices=benchmark_names(), help="the benchmark")
+    parser.add_argument("--train", type=Path, default=None, help="the train split, to be compared as well")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    options = parser.parse(argv)
+    return run_command(lambda: audit(options))
+
+
+async def audit(options: argparse.Namespace) -> int:
+    """Print the leaks and how many there are; finding some is no failure. Raises SettingsError."""
+    from dataclasses import asdict
+
+    from flex.benchmarks import get_benchmark
+    from flex.explib import ExpLib
+    from flex.leakage import counts, find_leaks, table
+
+    benchmark = get_benchmark(options.task_type)
+    library = ExpLib(existing(options.library, "the library"))
+    tasks = benchmark.load(options.against)
+    train_tasks = benchmark.load(options.train) if options.train else []
+    leaks = find_leaks(tasks, train_tasks, library, benchmark)
+    summary = counts(leaks, len(tasks), len(library), len(train_tasks))
+    if options.json:
+        found = {"tasks": len(tasks), "train_tasks": len(train_tasks), "experiences": len(library)}
+        print(json.dumps({**found, "summary": summary, "leaks": [asdict(leak) for leak in leaks]}, indent=2))
+    else:
+        print(f"{table(leaks)}\n\n{summary}" if leaks else summary)
+    return 0

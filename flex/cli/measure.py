@@ -1,0 +1,313 @@
+"""From flags to the numbers of a setting; what `flex eval` and the three test scripts share."""
+
+import argparse
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flex.cli.options import Parser, by_model, existing, listening, make_client, make_model, make_stop, positive
+from flex.cli.train import fingerprint
+from flex.errors import SettingsError
+
+if TYPE_CHECKING:
+    from flex.benchmarks import Benchmark
+    from flex.cost import Prices
+    from flex.evaluation import Result
+    from flex.explib import ExpLib
+    from flex.leakage import Leak
+    from flex.prompt import Prompts
+    from flex.rate_limiter import RateLimitedLLMClient
+    from flex.reading import Retriever
+    from flex.settings import Kit, Setting
+    from flex.stopping import Stop
+    from flex.types import Task
+
+EXECUTORS = ("monty", "local", "docker")
+RETRIEVALS = ("hierarchical", "flat", "agentic")
+SELECTIONS = ("first", "random", "similar")
+CHAT_PROMPTS = ("llm_system_prompt",)
+AGENT_PROMPTS = ("actor", "agent_system", "agent_out_of_steps")
+LIBRARY_PROMPTS = ("memory", "retrieved", "reask")
+
+
+def add_measuring(parser: Parser) -> None:
+    """Flags of every command that answers a split."""
+    add = parser.add_argument
+    add("--samples", "--max_samples", dest="samples", type=positive, default=None, help="only the first so many tasks")
+    add("--train_path", type=Path, default=None, help="the train split; default: train.jsonl beside the test split")
+    add("--batch_pause", type=float, default=0.0, help="seconds to wait between batches")
+    add("--retriever_model", default=None, help="default: the actor's")
+    add("--retrieval", choices=RETRIEVALS, default="hierarchical", help="how the library is read")
+    add("--icl_k", type=positive, default=None, help="training examples in the prompt of icl; default: the benchmark's")
+    add("--icl_selection", choices=SELECTIONS, default="first", help="which ones")
+    add("--executor", choices=EXECUTORS, default="monty", help="where the agent's code runs")
+    add("--actor_prompt", type=Path, default=None, help="a file of yours instead of ours")
+    add("--memory_prompt", type=Path, default=None, help="a file of yours instead of ours")
+    add("--allow_leakage", action="store_true", help="show experiences to a task even if they give its answer away")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that was read and checked before anything is paid for."""
+
+    options: argparse.Namespace
+    benchmark: "Benchmark"
+    tasks: "Sequence[Task]"
+    train_tasks: "Sequence[Task]"
+    prompts: "Prompts"
+    library: "ExpLib | None"
+    leaks: "Sequence[Leak]"
+    hidden: Mapping[str, Collection[str]]
+    prices: "Prices"
+
+
+def make_plan(options: argparse.Namespace, settings: "Sequence[Setting]") -> Plan:
+    """Read and check everything the settings need. Raises SettingsError."""
+    from flex.benchmarks import get_benchmark
+    from flex.cost import Prices
+    from flex.leakage import find_leaks, hidden_from
+    from flex.prompt import Prompts
+
+    benchmark = get_benchmark(options.task_type)
+    path = split_path(options)
+    tasks = benchmark.load(path)[: options.samples]
+    train_tasks = train_split(options, benchmark, path, needed=any(setting.examples for setting in settings))
+    needs_library = any(setting.library in ("own", "shuffled") for setting in settings)
+    library = read_library(options) if needs_library else None
+    leaks = find_leaks(tasks, train_tasks, library, benchmark)
+    prompts = Prompts(benchmark.prompts, {"actor": options.actor_prompt, "memory": options.memory_prompt})
+    for setting in settings:
+        prompts.checked(prompt_names(setting, options.executor))
+    hidden = {} if options.allow_leakage else hidden_from(leaks)
+    return Plan(options, benchmark, tasks, train_tasks, prompts, library, leaks, hidden, Prices.load(options.prices, options.base_url))
+
+
+def split_path(options: argparse.Namespace) -> Path:
+    """The split's file; --data_path may be the folder that holds it."""
+    path = Path(options.data_path)
+    if path.is_dir():
+        path = path / f"{options.split}.jsonl"
+    return existing(path, "the split")
+
+
+def train_split(options: argparse.Namespace, benchmark: "Benchmark", path: Path, *, needed: bool) -> "list[Task]":
+    """The train split, for examples and for the leakage guard; none where it is not needed and not there."""
+    train_path = options.train_path or path.with_name("train.jsonl")
+    if train_path == path or not (needed or options.train_path or train_path.exists()):
+        return []
+    return benchmark.load(existing(train_path, "the train split"))
+
+
+def read_library(options: argparse.Namespace) -> "ExpLib":
+    """The library to consult. Raises SettingsError when there is none."""
+    from flex.explib import ExpLib
+
+    if options.memory_path is None:
+        raise SettingsError("this setting needs a library: give --memory_path")
+    return ExpLib(existing(options.memory_path, "the library"))
+
+
+def prompt_names(setting: "Setting", executor: str) -> list[str]:
+    """The prompts a setting uses."""
+    names = [*AGENT_PROMPTS, f"executor_{executor}"] if setting.agent else [*CHAT_PROMPTS]
+    names += ["icl"] if setting.examples else []
+    return names + (list(LIBRARY_PROMPTS) if setting.library != "none" else [])
+
+
+@contextmanager
+def make_kit(plan: Plan, client: "RateLimitedLLMClient") -> "Iterator[Kit]":
+    """What the settings are made of, with the retriever that --retrieval names."""
+    from flex.settings import Kit
+
+    options = plan.options
+    with make_retriever(plan, client) as retriever:
+        yield Kit(
+            model=make_model(options, client, options.model, "actor"),
+            benchmark=plan.benchmark,
+            prompts=plan.prompts,
+            retriever=retriever,
+            library=plan.library,
+            hidden=plan.hidden,
+            train_tasks=plan.train_tasks,
+            icl_k=options.icl_k or plan.benchmark.icl_k,
+            icl_selection=options.icl_selection,
+            executor=options.executor,
+            concurrency=options.max_concurrent,
+        )
+
+
+@contextmanager
+def make_retriever(plan: Plan, client: "RateLimitedLLMClient") -> "Iterator[Retriever]":
+    from flex.memory_retriever import FlatRetriever, MemoryRetriever
+
+    options = plan.options
+    model = make_model(options, client, model_names(options)["retriever"], "retriever")
+    if options.retrieval != "agentic":
+        kind = FlatRetriever if options.retrieval == "flat" else MemoryRetriever
+        yield kind(model, plan.prompts)
+        return
+
+    from flex.agentic_retriever import AgenticRetriever
+    from flex.agents import AgentPool
+
+    with AgentPool(model, plan.prompts, executor="monty", concurrency=options.max_concurrent) as agents:
+        yield AgenticRetriever(agents, plan.prompts)
+
+
+async def run_settings(
+    options: argparse.Namespace, settings: "Sequence[Setting]", folder_of: "Callable[[Setting], Path]"
+) -> tuple[Plan, dict[str, dict[str, Any]], str | None]:
+    """One setting after the other: the plan, the summaries of those that were finished, and why it was stopped."""
+    from flex.runlog import RunLog
+    from flex.telemetry import start_telemetry
+
+    plan = make_plan(options, settings)
+    summaries: dict[str, dict[str, Any]] = {}
+    async with make_client(options) as client:
+        stop = make_stop(options, client, model_names(options))
+        await client.check()
+        for setting in settings:
+            with RunLog(folder_of(setting)) as run:
+                run.start(configuration(plan, setting))
+        with start_telemetry(options.telemetry), make_kit(plan, client) as kit, listening(stop):
+            for setting in settings:
+                if (summary := await measure(plan, kit, setting, folder_of(setting), stop)) is not None:
+                    summaries[setting.name] = summary
+    return plan, summaries, None if len(summaries) == len(settings) else stop.reason
+
+
+async def measure(plan: Plan, kit: "Kit", setting: "Setting", folder: Path, stop: "Stop") -> dict[str, Any] | None:
+    """Answer the split in one setting and write its summary; None, and no summary, when it was stopped before."""
+    from flex.evaluation import EvalConfig, evaluate, summarize, write_summary
+    from flex.settings import solver
+
+    options = plan.options
+    config = EvalConfig(
+        setting=setting,
+        repeats=options.repeats,
+        concurrency=options.max_concurrent,
+        batch_size=options.batch_size or options.max_concurrent,
+        batch_pause=options.batch_pause,
+        hidden=plan.hidden if setting.library in ("own", "shuffled") else {},
+    )
+    started = time.monotonic()
+    with solver(setting, kit) as solve, progress(setting.name, len(plan.tasks) * config.repeats) as show:
+        results = await evaluate(plan.tasks, plan.benchmark, solve, config, folder, show, stop)
+    if len(results) < len(plan.tasks) * config.repeats:
+        return None
+    summary = summarize(results, plan.benchmark, setting, options.model)
+    summary["wall_seconds"] = round(time.monotonic() - started, 1)
+    summary["cost"] = cost_of(plan, summary)
+    write_summary(folder, summary)
+    return summary
+
+
+def cost_of(plan: Plan, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Money of a setting, by the models of its roles; None where a price is unknown."""
+    from flex.runlog import decode
+    from flex.types import Usage
+
+    by_role = {role: decode(Usage, usage) for role, usage in summary["usage_by_role"].items()}
+    usd = plan.prices.total(by_model(by_role, model_names(plan.options)))
+    correct = summary["correct"]
+    return {
+        "usd": usd,
+        "usd_per_correct": usd / correct if usd is not None and correct else None,
+        "tokens_per_correct": sum(u.tokens for u in by_role.values()) / correct if correct else None,
+    }
+
+
+def model_names(options: argparse.Namespace) -> dict[str, str]:
+    """The names of the models by role."""
+    return {"actor": options.model, "retriever": options.retriever_model or options.model}
+
+
+def configuration(plan: Plan, setting: "Setting") -> dict[str, Any]:
+    """What makes a setting's run this run."""
+    from flex.runlog import run_config
+
+    options = plan.options
+    reads = setting.library != "none"
+    own = {"path": str(options.memory_path), "sha256": content_hash(plan.library)} if plan.library else None
+    sampling = ("temperature", "max_tokens", "reasoning_effort", "extra_body")
+    return run_config(
+        models={role: name for role, name in model_names(options).items() if reads or role == "actor"},
+        prompts=plan.prompts.checked(prompt_names(setting, options.executor)),
+        benchmark=plan.benchmark.name,
+        scorer=plan.benchmark.scorer,
+        setting=setting.name,
+        repeats=options.repeats,
+        executor=options.executor if setting.agent else None,
+        retrieval=options.retrieval if reads else None,
+        icl=icl_settings(plan) if setting.examples else None,
+        data=str(options.data_path),
+        tasks=fingerprint(plan.tasks),
+        library=own if setting.library in ("own", "shuffled") else None,
+        allow_leakage=options.allow_leakage,
+        **{name: getattr(options, name) for name in sampling},
+    )
+
+
+def icl_settings(plan: Plan) -> dict[str, Any]:
+    options = plan.options
+    return {
+        "k": options.icl_k or plan.benchmark.icl_k,
+        "selection": options.icl_selection,
+        "train": fingerprint(plan.train_tasks),
+    }
+
+
+def content_hash(library: "ExpLib") -> str:
+    """A sha256 over all experiences, in order."""
+    from flex.atomic import json_bytes
+    from flex.runlog import to_jsonable
+
+    return hashlib.sha256(json_bytes(to_jsonable(list(library)))).hexdigest()
+
+
+@contextmanager
+def progress(name: str, answers: int) -> "Iterator[Callable[[Result], None]]":
+    """A bar over all answers, with how many were right so far."""
+    from tqdm import tqdm
+
+    counts = Counter[str]()
+    with tqdm(total=answers, desc=name, unit="answer", disable=None) as bar:
+
+        def show(result: "Result") -> None:
+            counts.update(correct=result.correct, failed=result.error is not None, tokens=result.usage.tokens)
+            bar.set_postfix(counts, refresh=False)
+            bar.update(1)
+
+        yield show
+
+
+def closing_lines(summary: Mapping[str, Any]) -> list[str]:
+    """The result as a person reads it; the last line says whether any answer failed."""
+    usage = summary["usage"]
+    rows = summary["n"] * summary["repeats"]
+    lines = [
+        f"{summary['setting']}: {summary['correct']} of {rows} correct, accuracy {100 * summary['accuracy']:.1f} % "
+        f"(95 % interval {100 * summary['low']:.1f} to {100 * summary['high']:.1f}, n = {summary['n']})",
+        *(f"{name}: {100 * value:.1f} %" for name, value in summary.items() if name.startswith("pass@")),
+        f"calls {usage['calls']}, retries {usage['retries']}, "
+        f"tokens {usage['prompt_tokens']} in + {usage['completion_tokens']} out",
+    ]
+    if summary["failed"]:
+        lines.append(f"{summary['failed']} of {rows} answers failed and count as wrong; the same command retries them")
+    return lines
+
+
+def leakage_lines(plan: Plan) -> list[str]:
+    """What the guard found, in a line; none when all is clean."""
+    if not plan.leaks:
+        return []
+    tasks = len({leak.task_id for leak in plan.leaks})
+    done = "shown all the same" if plan.options.allow_leakage else "hidden from them"
+    hidden = sum(len(ids) for ids in plan.hidden.values())
+    return [f"leakage: {tasks} of {len(plan.tasks)} tasks have a near duplicate or their answer in what was learned "
+            f"from; {hidden} experiences are {done} (`flex audit` lists them)"]  # fmt: skip
