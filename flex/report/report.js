@@ -174,7 +174,7 @@
   $("dialog").addEventListener("close", () => focusOn(cells(columns[at])[setting]));
   $("dialog").addEventListener("click", (event) => { if (event.target === $("dialog")) $("dialog").close(); });
   $("dialog").addEventListener("keydown", (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest(".text, .dialog-body")?.scrollWidth > event.target.clientWidth) return;
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "ArrowLeft") move(-1);
     if (event.key === "ArrowRight") move(1);
   });

@@ -250,7 +250,8 @@ def _percent(share: float) -> str:
 
 def _points(share: float) -> str:
     """With a sign, and a minus as wide as a plus."""
-    return f"{100 * share:+.1f}".replace("-", "−")
+    text = f"{100 * share:+.1f}"
+    return "0.0" if float(text) == 0 else text.replace("-", "−")
 
 
 def _range(low: str, high: str) -> str:
