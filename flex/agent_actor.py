@@ -58,8 +58,11 @@ class AgentActor:
             if (retrieve := self.retrieve) is None:
                 return self._tools
 
+            async def found(query: str) -> Retrieval:
+                return await retrieve(query, trajectory.task)
+
             def read(query: str) -> str:
-                retrievals.append(call(retrieve(query, trajectory.task)))
+                retrievals.append(call(found(query)))
                 return retrievals[-1].text
 
             return [*self._tools, MemoryRetrievalTool(read)]

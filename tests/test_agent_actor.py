@@ -151,3 +151,11 @@ def test_cancelling_an_attempt_leaves_no_thread_behind():
     with AgentActor(Silent(), get_benchmark("math"), Prompts("aime")) as actor:
         asyncio.run(asyncio.wait_for(cancelled(actor), 10))
     assert not [t for t in threading.enumerate() if t.name.startswith("flex-agent")]
+
+
+def test_a_bug_in_retrieval_stops_the_program():
+    def broken(query):
+        raise AssertionError("never reached")
+
+    with pytest.raises(TypeError, match="positional argument"):
+        attempt(ScriptedModel(*READ_THEN_ANSWER), retrieve=broken)

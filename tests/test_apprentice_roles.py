@@ -182,7 +182,7 @@ def test_the_agent_asks_the_library_and_hands_in_what_its_templates_propose():
     async def attempts():
         benchmark = get_benchmark("retro")
         with (
-            AgentActor(MODEL, benchmark, RETRO, retrieve=lambda query: retriever.retrieve(query, library)) as reader,
+            AgentActor(MODEL, benchmark, RETRO, retrieve=lambda query, _: retriever.retrieve(query, library)) as reader,
             AgentActor(MODEL, benchmark, RETRO) as alone,
         ):
             return await reader.attempt(Trajectory(task)), await alone.attempt(Trajectory(task))

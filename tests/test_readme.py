@@ -1,5 +1,6 @@
 """What the README says is run: its Python, its flags, and the demo, whose library is the one that ships."""
 
+import json
 import os
 import re
 import shlex
@@ -95,11 +96,14 @@ def demo(tmp_path_factory):
 
 
 def test_the_demo_shows_an_agent_that_got_better(demo):
-    table = demo[0].split("setting   accuracy")[1].split("\n\n")[0]
-    rows = {words[0]: words for line in table.splitlines() if (words := line.split())[1:]}
-    accuracy = {name: float(rows[name][1]) for name in ("vanilla", "agent", "flex")}
+    summary = json.loads((demo[1] / "eval" / "summary.json").read_text())
+    accuracy = {name: setting["accuracy"] for name, setting in summary["settings"].items()}
     assert accuracy["vanilla"] == accuracy["agent"] == 0.0
-    assert accuracy["flex"] >= 35
+    assert accuracy["flex"] >= 0.35
+    verdicts = {(row["a"], row["b"]): row["verdict"] for row in summary["comparisons"]}
+    assert verdicts["flex", "agent"] == verdicts["flex", "vanilla"] == "better"
+    assert all(name in demo[0] for name in ("95 % interval", "calls", "tokens", "seconds", "report.html"))
+    assert (demo[1] / "eval" / "report.html").stat().st_size > 100_000
     assert "not an LLM" in demo[0]
 
 

@@ -84,7 +84,8 @@ def make_plan(options: argparse.Namespace, settings: "Sequence[Setting]") -> Pla
     for setting in settings:
         prompts.checked(prompt_names(setting, options.executor))
     hidden = {} if options.allow_leakage else hidden_from(leaks)
-    return Plan(options, benchmark, tasks, train_tasks, prompts, library, leaks, hidden, Prices.load(options.prices, options.base_url))
+    prices = Prices.load(options.prices, options.base_url)
+    return Plan(options, benchmark, tasks, train_tasks, prompts, library, leaks, hidden, prices)
 
 
 def split_path(options: argparse.Namespace) -> Path:
