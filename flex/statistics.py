@@ -153,7 +153,8 @@ def minimum_detectable_effect(n: int, discordance: float = DISCORDANCE, repeats:
     `discordance` is the share of tasks on which single attempts disagree, never less than the difference itself;
     0.25 when both settings solve half of the tasks and their results correlate by 0.5. `repeats` counts independent
     attempts per task (fewer when correlated). It rests on that share: 30 tasks detect 25 points at 0.25 but 31 at 0.4,
-    which two settings reach that solve 38 and 63 % of tasks of mixed difficulty. Connor's sample size (1987, Biometrics 43:207), solved by bisection.
+    which two settings reach that solve 38 and 63 % of tasks of mixed difficulty.
+    Connor's sample size (1987, Biometrics 43:207), solved by bisection.
     """
     low, high = 0.0, 1.0
     for _ in range(50):
