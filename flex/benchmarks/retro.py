@@ -88,7 +88,7 @@ class Retro(Benchmark):
 
 def _bare(token: str) -> str:
     """A SMILES without the punctuation around it; nothing when it cannot be one."""
-    if not _SMILES.fullmatch(token):
+    if len(token) > LONGEST or not _SMILES.fullmatch(token):
         return ""
     token = token.replace("\\\\", "\\").lstrip("(.:").rstrip(".:")  # JSON doubles backslashes
     while token.endswith(")") and token.count(")") > token.count("("):
