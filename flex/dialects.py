@@ -1,6 +1,7 @@
 """What OpenAI-compatible endpoints differ in: how they reply, how they refuse, which parameters they know."""
 
 import email.utils
+import json
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -18,12 +19,18 @@ NOT_JSON = "not_json"
 LONGEST_WAIT = 120.0
 """Seconds; an endpoint that asks us to stay away for longer is asked again after this."""
 
+_STREAM = (b"data:", b"event:", b":")
 _OUT_OF_FUNDS = re.compile("insufficient_quota|billing_hard_limit_reached|billing_not_active")
 _RETRYABLE = {408, 409, 425, 429}
 _REFUSAL = re.compile(
     r"unsupported|not? support|n't support|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields)|extra_forbidden"
     r"|not permitted|not allowed|not available|deprecated|invalid|only the default|may only|can only|must be|cannot"
     r"|incompatible|too long",
+    re.IGNORECASE,
+)
+_NO_SUCH_KEY = re.compile(
+    r"api[ _-]?key.{0,20}(not valid|invalid|incorrect|expired|missing)|(invalid|incorrect|missing) api[ _-]?key"
+    r"|no_db_connection",  # how a gateway without its database of keys refuses all but its own
     re.IGNORECASE,
 )
 _NO_SUCH_MODEL = re.compile(
@@ -55,6 +62,10 @@ class Failure:
         return self.status in _RETRYABLE or self.status >= 500 or self.status in (0, 200)
 
     @property
+    def no_such_key(self) -> bool:
+        return self.status == 401 or (self.status in (400, 403) and bool(_NO_SUCH_KEY.search(self._said)))
+
+    @property
     def no_such_model(self) -> bool:
         return self.status in (404, 405) or (self.status in (400, 422) and bool(_NO_SUCH_MODEL.search(self._said)))
 
@@ -77,11 +88,7 @@ class Failure:
 
 def parse_failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure:
     """What an error answer says; the body may be OpenAI's, FastAPI's, a bare text or an HTML page."""
-    body = _first(body)  # Gemini wraps its errors in a list
-    error = body.get("error") or body.get("detail") or body if isinstance(body, dict) else body
-    error = _first(error)  # FastAPI has one entry for each wrong field
-    if not isinstance(error, dict):
-        error = {"message": error}
+    error = _innermost(body)
     where = error.get("loc")
     return Failure(
         status=status,
@@ -99,8 +106,16 @@ def _unexplained(status: int, error: Mapping[str, Any]) -> str:
     return HTTPStatus(status).phrase if status in set(HTTPStatus) else "without an explanation"
 
 
-def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, list) and value else value
+def _innermost(body: Any) -> Mapping[str, Any]:
+    """The error without its wrapping: OpenAI's `error`, FastAPI's `detail`, lists of Gemini's and FastAPI's."""
+    if isinstance(body, list) and body:  # FastAPI has one entry for each wrong field
+        return _innermost(body[0])
+    if not isinstance(body, dict):
+        return {"message": body}
+    inner = body.get("error") or (None if "message" in body else body.get("detail"))
+    if isinstance(inner, dict | list):
+        return _innermost(inner)
+    return body if inner is None else {"message": inner, **body}
 
 
 def shorten(text: Any, length: int = 300) -> str:
@@ -111,12 +126,50 @@ def shorten(text: Any, length: int = 300) -> str:
 
 def asked_wait(headers: Mapping[str, str]) -> float | None:
     """Seconds that `retry-after-ms` or `Retry-After` (seconds or a date) asks for, None if neither does."""
-    asked = headers.get("retry-after", "").strip()
+    asked = (headers.get("retry-after") or headers.get("llm_provider-retry-after") or "").strip()  # or a gateway's
     milliseconds = _number(headers.get("retry-after-ms"))
     seconds = milliseconds / 1000 if milliseconds is not None else _number(asked)
     if seconds is None and (date := email.utils.parsedate_tz(asked)):
         seconds = email.utils.mktime_tz(date) - time.time()
     return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def decode(content: bytes, text: str) -> Any:
+    """The JSON of a reply, or of a stream of events that nobody asked for. Raises ValueError.
+
+    `text` is the content as its header declares it, for those who write no UTF-8.
+    """
+    try:
+        if content.lstrip().startswith(_STREAM):
+            return _assembled(text)
+        return json.loads(content)
+    except UnicodeDecodeError:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("brackets without end") from error
+
+
+def is_page(content: bytes) -> bool:
+    """Whether it is neither JSON, maybe cut off, nor a stream, nor nothing at all."""
+    return bool(content.strip()) and not content.lstrip().startswith((b"{", *_STREAM))
+
+
+def _assembled(text: str) -> Mapping[str, Any]:
+    """The chat completion that a stream of chunks amounts to. Raises ValueError when it breaks off."""
+    lines = [line[5:].strip() for line in text.split("\n") if line.startswith("data:")]
+    chunks = [_dict(json.loads(line)) for line in lines if line != "[DONE]"]
+    if failed := next((chunk for chunk in chunks if chunk.get("error")), None):
+        return failed
+    choices = [
+        choice for chunk in chunks for choice in map(_dict, chunk.get("choices") or ()) if not choice.get("index")
+    ]
+    finish = next((choice["finish_reason"] for choice in choices if choice.get("finish_reason")), None)
+    if finish is None and "[DONE]" not in lines:
+        raise ValueError("the stream breaks off")
+    said = [_text_of(_dict(choice.get("delta") or choice.get("message"))) for choice in choices]
+    message = {"content": "".join(text for text, _ in said), "reasoning_content": "".join(why for _, why in said)}
+    usage = next((chunk["usage"] for chunk in reversed(chunks) if chunk.get("usage")), None)
+    return {"choices": [{"message": message, "finish_reason": finish}] if choices else [], "usage": usage}
 
 
 def parse_reply(body: Any, stop: Collection[str] = ()) -> Reply | Failure:
@@ -133,13 +186,13 @@ def parse_reply(body: Any, stop: Collection[str] = ()) -> Reply | Failure:
         code = _number(error.get("code")) if isinstance(error, dict) else None
         return parse_failure(int(code) if code and 400 <= code < 600 else 200, {"error": error}, {})
     if not isinstance(message, dict):
-        return Failure(200, "a reply without choices")
+        return Failure(200, f"a reply without choices: {shorten(body, 120)}")
     text, thinking = _text_of(message)
     visible, thought = split_thinking(text)
     ends = [place for sequence in stop if (place := visible.find(sequence)) >= 0]
     return Reply(
         text=visible[: min(ends)].rstrip() if ends else visible,
-        reasoning="\n\n".join(part for part in (thinking, thought) if part),
+        reasoning="\n\n".join(part for part in (thinking.strip(), thought) if part),
         usage=parse_usage(body.get("usage")),
         finish_reason="stop" if ends else choice.get("finish_reason"),
     )
@@ -150,17 +203,19 @@ def _text_of(message: Mapping[str, Any]) -> tuple[str, str]:
     content = message.get("content") or message.get("refusal") or ""
     reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
     if isinstance(content, list):
-        parts = [part for part in content if isinstance(part, dict)]
-        thoughts = [part for part in parts if part.get("type") in ("thinking", "reasoning")]
-        reasoning = reasoning or "".join(_flat(part.get("thinking") or part.get("text")) for part in thoughts)
-        content = "".join(_flat(part.get("text")) for part in parts if part not in thoughts)
-    return _flat(content), _flat(reasoning).strip()
+        thoughts = [part for part in content if _dict(part).get("type") in ("thinking", "reasoning")]
+        reasoning = reasoning or [part.get("thinking") or part for part in thoughts]
+        content = [part for part in content if part not in thoughts]
+    return _flat(content), _flat(reasoning)
 
 
 def _flat(value: Any) -> str:
     if isinstance(value, list):
-        return "".join(_flat(item.get("text")) for item in value if isinstance(item, dict))
-    return value if isinstance(value, str) else ""
+        return "".join(map(_flat, value))
+    if isinstance(value, dict):
+        return _flat(value.get("text"))
+    # Half of a surrogate pair, as cut by some tokenizers, could neither be sent nor written.
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else ""
 
 
 def parse_usage(usage: Any) -> Usage:

@@ -1,7 +1,6 @@
 """The one way to an endpoint: a client shared by all roles that paces, retries, counts and speaks every dialect."""
 
 import asyncio
-import json
 import logging
 import random
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from flex.connection import Connection, find_address, find_key, probe, shown
-from flex.dialects import DISPENSABLE, NOT_JSON, Failure, parse_failure, parse_reply, shorten
+from flex.dialects import DISPENSABLE, NOT_JSON, Failure, decode, is_page, parse_failure, parse_reply, shorten
 from flex.errors import EndpointError, FlexError, SettingsError
 from flex.ledger import charge
 from flex.pacing import Pacer, TokenLedger
@@ -147,9 +146,9 @@ class RateLimitedLLMClient:
         except openai.APIConnectionError as error:
             return Failure(0, f"no connection ({shorten(error.__cause__ or error, 120)})")
         try:
-            return parse_reply(json.loads(answer.content), cut)
+            return parse_reply(decode(answer.content, answer.text), cut)
         except ValueError:
-            code = "" if answer.content.lstrip()[:1] == b"{" else NOT_JSON  # JSON that was cut off is still JSON
+            code = NOT_JSON if is_page(answer.content) else ""
             return Failure(200, f"a reply that is not JSON: {shorten(answer.text, 80)}", code)
 
     def _accepted(self, model: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,7 +182,7 @@ class RateLimitedLLMClient:
     def _error(self, model: str, failure: Failure, retries: int) -> FlexError:
         """What to tell the person running this."""
         url, said, known = shown(self.base_url), self._shown(failure), model in self._answered
-        if failure.status == 401 or (failure.status == 403 and not known):
+        if failure.no_such_key or (failure.status == 403 and not known):
             hint = "check API_KEY" if self._key else "no API key is set: export API_KEY=..."
             return SettingsError(f"{url} refused the API key ({said}); {hint}")
         if failure.no_such_model and not known:

@@ -105,6 +105,9 @@ def test_check_asks_nobody_behind_a_proxy(monkeypatch):
         ({"content": "b", "reasoning": "a", "reasoning_content": None}, "b", "a"),
         ({"content": [{"type": "text", "text": "b"}, {"type": "text", "text": "c"}]}, "bc", ""),
         ({"content": [{"type": "thinking", "thinking": [{"text": "a"}]}, {"type": "text", "text": "b"}]}, "b", "a"),
+        ({"content": ["b", {"text": "c"}, 7, None]}, "bc", ""),
+        ({"content": {"type": "text", "text": "b"}}, "b", ""),
+        ({"content": "half a pair: \ud83d!"}, "half a pair: \ufffd!", ""),
     ],
 )
 def test_replies_are_read_in_every_shape(message, text, reasoning):
@@ -165,6 +168,10 @@ PASSING = {
     "cut off in the body": Answer(body=completion("ok"), cut=150),
     "JSON cut off": Answer(body='{"choices": [', headers={"content-type": "application/json"}),
     "no answer": Answer(cut=0),
+    "nothing": Answer(body="", headers={"content-type": "application/json"}),
+    "a stream that breaks off": Answer(body='data: {"choices": [{"delta": {"content": "he"}}]}\n\n'),
+    "an error in a stream": Answer(body='data: {"error": {"message": "busy", "code": 502}}\n\ndata: [DONE]\n\n'),
+    "brackets without end": Answer(body='{"a":' + "[" * 100_000),
 }
 
 
@@ -205,6 +212,7 @@ def test_a_refused_connection_ends_in_a_line_that_names_the_url():
         ({"retry-after": "-3"}, 0),
         ({"retry-after": LATER}, 0),
         ({"retry-after": "soon"}, None),
+        ({"llm_provider-retry-after": "60"}, 60),
     ],
 )
 def test_retry_after_is_read_and_capped(headers, seconds):
@@ -222,6 +230,17 @@ def test_retry_after_is_honoured():
 LASTING = {
     "401": (Answer(401, error("bad key sk-secret given")), SettingsError, r"refused the API key \(401 bad key \*\*\*"),
     "403": (Answer(403), SettingsError, r"refused the API key \(403 Forbidden\)"),
+    "403 in two wrappings": (
+        Answer(403, {"detail": error("Incorrect API key", code="invalid_api_key")}),
+        SettingsError,
+        r"refused the API key \(403 Incorrect API key\)",
+    ),
+    "Gemini's key": (Answer(400, [error("API key not valid. Pass a valid API key.")]), SettingsError, "check API_KEY"),
+    "a gateway's key": (
+        Answer(400, error("No connected db.", type="no_db_connection")),
+        SettingsError,
+        "check API_KEY",
+    ),
     "404": (Answer(404, {"detail": "Not Found"}), SettingsError, "no model 'm' at http.*/v1.*Not Found"),
     "unknown model": (Answer(400, error("The model `m` does not exist")), SettingsError, "no model 'm' at"),
     "DeepSeek's": (Answer(400, error("Model Not Exist", type="invalid_request_error")), SettingsError, "no model 'm'"),
