@@ -22,7 +22,7 @@ from flex.errors import EndpointError, ParseError
 from flex.ledger import ledger
 from flex.runlog import JsonLines, decode, to_jsonable
 from flex.settings import Setting, Solve
-from flex.statistics import accuracy_interval, pass_at_k
+from flex.statistics import accuracy_interval, majority, pass_at_k
 from flex.stopping import Stop
 from flex.telemetry import span
 from flex.types import Attempt, Task, Usage
@@ -201,12 +201,25 @@ def summarize(results: Sequence[Result], benchmark: Benchmark, setting: Setting,
         "low": low,
         "high": high,
         **{f"pass@{k}": _mean([pass_at_k(len(r), sum(r), k) for r in correct]) for k in range(2, repeats + 1)},
+        **top_k(list(by_task.values()), benchmark, repeats),
         "metrics": {name: _mean([row.metrics.get(name, 0.0) for row in results]) for name in metrics},
         "failed": sum(row.error is not None for row in results),
         "usage": to_jsonable(sum(roles.values(), Usage())),
         "usage_by_role": to_jsonable(roles),
         "seconds": round(sum(row.seconds for row in results), 3),
     }
+
+
+def top_k(tasks: Sequence[Sequence[Result]], benchmark: Benchmark, repeats: int) -> dict[str, float]:
+    """The share of tasks with a right one among the k answers given most often; k = 1 is the majority's vote."""
+    if repeats < 2:
+        return {}
+    ranked = []
+    for rows in tasks:
+        right = {row.answer for row in rows if row.correct}
+        ranked.append([answer in right for answer in majority([row.answer for row in rows], benchmark.fingerprint)])
+    ks = [k for k in (1, 3, 5, 10) if k < repeats] + [repeats]
+    return {f"top-{k}": _mean([any(answers[:k]) for answers in ranked]) for k in ks}
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:

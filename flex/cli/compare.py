@@ -10,6 +10,8 @@ from typing import Any
 from flex.cli.options import Parser, existing, run_command
 from flex.errors import RunError, SettingsError
 
+MAIN = "flex"
+"""The setting everything else is held against."""
 SAME = {"benchmark": "benchmarks", "scorer": "scorers", "tasks": "tasks"}
 """What has to be equal in two runs' configurations, and what it is called."""
 
@@ -46,14 +48,17 @@ def named_folders(runs: Sequence[Path]) -> dict[str, Path]:
 
 
 def comparisons(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
-    """The paired difference of every two settings, later minus earlier. Raises RunError when they do not compare."""
+    """The paired difference of every two settings, `flex` minus the others first.
+
+    Raises RunError when two runs do not compare.
+    """
     from flex.evaluation import load_results
     from flex.statistics import paired_difference
 
     configs = {name: read_json(folder / "config.json") for name, folder in folders.items()}
     scores = {name: scores_by_task(load_results(folder)) for name, folder in folders.items()}
     rows = []
-    for b, a in combinations(folders, 2):
+    for a, b in combinations(sorted(folders, key=lambda name: name != MAIN), 2):
         check_comparable(a, configs[a], b, configs[b])
         tasks = list(scores[b])
         if set(tasks) != set(scores[a]):

@@ -78,9 +78,11 @@ def make_plan(options: argparse.Namespace, settings: "Sequence[Setting]") -> Pla
     tasks = benchmark.load(path)[: options.samples]
     train_tasks = train_split(options, benchmark, path, needed=any(setting.examples for setting in settings))
     needs_library = any(setting.library in ("own", "shuffled") for setting in settings)
-    library = read_library(options) if needs_library else None
+    library = read_library(options, benchmark) if needs_library else None
     leaks = find_leaks(tasks, train_tasks, library, benchmark)
     prompts = Prompts(benchmark.prompts, {"actor": options.actor_prompt, "memory": options.memory_prompt})
+    if any(setting.examples for setting in settings):
+        examples_shown(options, benchmark, train_tasks)
     for setting in settings:
         prompts.checked(prompt_names(setting, options.executor))
     hidden = {} if options.allow_leakage else hidden_from(leaks)
@@ -104,13 +106,25 @@ def train_split(options: argparse.Namespace, benchmark: "Benchmark", path: Path,
     return benchmark.load(existing(train_path, "the train split"))
 
 
-def read_library(options: argparse.Namespace) -> "ExpLib":
-    """The library to consult. Raises SettingsError when there is none."""
+def read_library(options: argparse.Namespace, benchmark: "Benchmark") -> "ExpLib":
+    """The library to consult. Raises SettingsError when there is none, or when it was learned elsewhere."""
     from flex.explib import ExpLib
 
     if options.memory_path is None:
         raise SettingsError("this setting needs a library: give --memory_path")
-    return ExpLib(existing(options.memory_path, "the library"))
+    library = ExpLib(existing(options.memory_path, "the library"))
+    tasks = (str(task) for experience in library for task in experience.provenance.get("tasks") or ())
+    origins = {task.split("-")[0] for task in tasks}
+    if origins and benchmark.name not in origins:
+        raise SettingsError(f"{options.memory_path} was learned from {', '.join(sorted(origins))}, not {benchmark.name}")
+    return library
+
+
+def examples_shown(options: argparse.Namespace, benchmark: "Benchmark", train_tasks: "Sequence[Task]") -> int:
+    """How many examples `icl` shows. Raises SettingsError when more are asked for than there are."""
+    if options.icl_k and options.icl_k > len(train_tasks):
+        raise SettingsError(f"--icl_k {options.icl_k} is more than the {len(train_tasks)} tasks of the train split")
+    return options.icl_k or min(benchmark.icl_k, len(train_tasks))
 
 
 def prompt_names(setting: "Setting", executor: str) -> list[str]:
@@ -135,7 +149,7 @@ def make_kit(plan: Plan, client: "RateLimitedLLMClient") -> "Iterator[Kit]":
             library=plan.library,
             hidden=plan.hidden,
             train_tasks=plan.train_tasks,
-            icl_k=options.icl_k or plan.benchmark.icl_k,
+            icl_k=examples_shown(options, plan.benchmark, plan.train_tasks) if plan.train_tasks else 0,
             icl_selection=options.icl_selection,
             executor=options.executor,
             concurrency=options.max_concurrent,
@@ -257,7 +271,7 @@ def configuration(plan: Plan, setting: "Setting") -> dict[str, Any]:
 def icl_settings(plan: Plan) -> dict[str, Any]:
     options = plan.options
     return {
-        "k": options.icl_k or plan.benchmark.icl_k,
+        "k": examples_shown(options, plan.benchmark, plan.train_tasks),
         "selection": options.icl_selection,
         "train": fingerprint(plan.train_tasks),
     }
@@ -294,7 +308,7 @@ def closing_lines(summary: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{summary['setting']}: {summary['correct']} of {rows} correct, accuracy {100 * summary['accuracy']:.1f} % "
         f"(95 % interval {100 * summary['low']:.1f} to {100 * summary['high']:.1f}, n = {summary['n']})",
-        *(f"{name}: {100 * value:.1f} %" for name, value in summary.items() if name.startswith("pass@")),
+        *(f"{name}: {100 * value:.1f} %" for name, value in summary.items() if name.startswith(("pass@", "top-"))),
         f"calls {usage['calls']}, retries {usage['retries']}, "
         f"tokens {usage['prompt_tokens']} in + {usage['completion_tokens']} out",
     ]
