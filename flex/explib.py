@@ -199,6 +199,9 @@ class ExpLib:
         return file
 
     def _put(self, experience: Experience) -> None:
+        for zone in ZONES:
+            if zone != experience.zone:
+                self._zones[zone].pop(experience.id, None)
         self._zones[experience.zone][experience.id] = experience
         self._unindexed[experience.id] = None
         self._contents.pop(experience.id, None)
@@ -239,8 +242,10 @@ class ExpLib:
 def merge(target: Experience, new: Experience, decision: UpdateDecision) -> Experience:
     """The target with the new one's novel rules and the more informative trajectory of the two (paper, 3.2).
 
-    A rule that exists already gains the examples it lacks. The target keeps id, zone and created_at; nothing is lost.
+    A rule that exists already gains the examples it lacks. The target keeps id and created_at; its zone is that of the
+    trajectory it has afterwards, so that what was solved at last is no warning any more. Nothing is lost.
     """
+    told = new if decision.trajectory == "new" else target
     rules = list(target.rules)
     for novel in (new.rules[number] for number in dict.fromkeys(decision.novel_rules)):
         place = next((i for i, rule in enumerate(rules) if rule.rule.strip() == novel.rule.strip()), None)
@@ -254,7 +259,8 @@ def merge(target: Experience, new: Experience, decision: UpdateDecision) -> Expe
     return replace(
         target,
         rules=tuple(rules),
-        revised_trajectory=new.revised_trajectory if decision.trajectory == "new" else target.revised_trajectory,
+        revised_trajectory=told.revised_trajectory,
+        zone=told.zone,
         problem_category=target.problem_category or new.problem_category,
         priority=max(target.priority, new.priority),
         provenance=provenance,

@@ -140,9 +140,9 @@ def content_hash(experience: Experience) -> str:
 
 
 def derived_id(experience: Experience) -> str:
-    """An id that depends on nothing but what the experience says and the tasks it came from: `golden-3fa9c1d2e0`."""
+    """An id that depends on nothing but what the experience says and the tasks it came from: `exp-3fa9c1d2e0`."""
     source = [content_hash(experience), experience.problem_category, experience.provenance.get("tasks", [])]
-    return f"{experience.zone}-{sha256(json.dumps(source).encode()).hexdigest()[:10]}"
+    return f"exp-{sha256(json.dumps(source).encode()).hexdigest()[:10]}"
 
 
 def free_id(wanted: str, taken: Container[object]) -> str:

@@ -155,7 +155,7 @@ async def train(
             for wave in _waves(tasks, config):
                 await session.learn(epoch, wave)
     finally:
-        session.save()
+        session.close()
     return session.progress
 
 
@@ -186,7 +186,7 @@ class _Session:
         self.on_progress = on_progress
         self.stop = stop
         self.progress = Progress()
-        self.changed = not store_path.exists()
+        self.changed = False
         events = run.events()
         self.explored = {
             (e["epoch"], e["exploration"]["task"]["id"]): decode(Exploration, e["exploration"])
@@ -264,8 +264,13 @@ class _Session:
             return UpdateDecision("insert", reason="direct_add")
         return await self.team.updater.decide(experience, self.library)
 
+    def close(self) -> None:
+        """Save at the end, what was only replayed too: the run before may have been killed before it saved."""
+        self.changed = self.changed or self.progress.explored > self.progress.failed
+        self.save()
+
     def save(self) -> None:
-        """Bring log and library to disk; a replay that has changed nothing yet does not touch the file."""
+        """Bring log and library to disk; while a run is replayed the file, which is further on, is left alone."""
         self.run.sync()
         if self.changed:
             self.library.save(self.store_path)

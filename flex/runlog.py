@@ -12,13 +12,14 @@ import platform
 import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from flex.atomic import json_bytes, write_json
 from flex.clock import now
-from flex.errors import RunError
+from flex.errors import RunError, SettingsError
 
 if sys.platform != "win32":
     import fcntl
@@ -144,6 +145,8 @@ class RunLog:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._events = JsonLines(self.folder / "events.jsonl")
+        self._lock: BinaryIO | None = None
+        self._fresh = False
 
     def start(self, config: Mapping[str, Any], *, free: Collection[str] = FREE_KEYS) -> bool:
         """Write config.json, or check that the one there is of this run; True when there is something to resume.
@@ -155,14 +158,26 @@ class RunLog:
         config = to_jsonable(config)
         if path.exists():
             self._check_same(path, self._read(path), config, free)
-            return True
-        if self._events.path.exists():
-            raise RunError(f"{self.folder} holds events.jsonl but no config.json; choose another folder")
+        elif any((self.folder / name).exists() for name in ("events.jsonl", "results.jsonl")):
+            raise RunError(f"{self.folder} holds results of something else (no config.json); choose another folder")
+        resumed = path.exists()
         try:
-            write_json(path, config)
+            self._lock = self._lock or _locked(self.folder / ".lock")
+            if not resumed:
+                write_json(path, config)
         except OSError as error:
             raise RunError(f"cannot write to {self.folder}: {error}") from error
-        return False
+        self._fresh = not resumed
+        return resumed
+
+    def forget(self) -> None:
+        """Take back what `start` wrote when nothing came of the run; files of a run that holds something stay."""
+        if self._fresh and not any((self.folder / name).exists() for name in ("events.jsonl", "results.jsonl")):
+            self.close()
+            for name in ("config.json", "library_at_start.json", ".lock"):
+                (self.folder / name).unlink(missing_ok=True)
+            with suppress(OSError):  # somebody else's files may be in it
+                self.folder.rmdir()
 
     def write(self, event: str, **values: Any) -> None:
         """Log one event; values of flex/types.py are fine."""
@@ -178,11 +193,16 @@ class RunLog:
 
     def close(self) -> None:
         self._events.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def __enter__(self) -> "RunLog":
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, SettingsError):
+            self.forget()
         self.close()
 
     def _read(self, path: Path) -> dict[str, Any]:
@@ -198,6 +218,19 @@ class RunLog:
         for key, old, new in _differences(there, here):
             if key.split(".")[0] not in free:
                 raise RunError(f"{path} is of another run: {key} was {old}, is now {new}; choose another folder")
+
+
+def _locked(path: Path) -> BinaryIO:
+    """An open file that no other process can lock. Raises RunError when one has done so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "ab")  # noqa: SIM115 - the lock lasts as long as the file is open
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.close()
+            raise RunError(f"{path.parent} is being written by another process") from error
+    return file
 
 
 def run_config(

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_library_file import experiences
 
@@ -67,7 +67,7 @@ def test_it_iterates_by_zone_before_and_after_a_save(tmp_path: Path):
     assert list(ExpLib(lib.save(tmp_path / "a.json"))) == list(lib)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(experiences, max_size=4))
 def test_what_is_added_is_kept_as_a_file_would_keep_it(entries: list[Experience]):
     lib = library(*entries)
@@ -118,6 +118,7 @@ def test_merge_brings_novel_rules_examples_and_tasks():
         fish,
         rules=(Rule("Use a net", ("a trout", "a pike")), Rule("Wait"), Rule("Go at dawn", ("a carp",))),
         revised_trajectory="We caught a carp.",
+        zone="warning",
         priority=4,
         provenance={"tasks": ["t1", "t2"], "model": "m"},
         extra={"mood": "good"},
@@ -125,13 +126,24 @@ def test_merge_brings_novel_rules_examples_and_tasks():
     assert list(lib) == [merged]
 
 
-@settings(max_examples=40)
+def test_what_is_solved_at_last_is_no_warning_any_more():
+    lib = library(replace(FISH, id="", zone="warning"))
+    [warned] = lib
+    solved = replace(FISH, id="", revised_trajectory="We caught it.", zone="golden")
+    merged = lib.apply(solved, UpdateDecision("merge", warned.id, (), "new"))
+    assert (merged.id, merged.zone, lib.zone("warning")) == (warned.id, "golden", ())
+    assert lib.get(warned.id) is merged
+    assert len(lib) == 1
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(experiences, experiences, st.booleans())
 def test_merging_twice_is_merging_once_and_loses_nothing(target: Experience, new: Experience, take_new: bool):
     decision = UpdateDecision("merge", "t", tuple(range(len(new.rules))), "new" if take_new else "existing")
     once = merge(target, new, decision)
     assert merge(once, new, decision) == once
-    assert (once.id, once.zone, once.created_at) == (target.id, target.zone, target.created_at)
+    assert (once.id, once.created_at) == (target.id, target.created_at)
+    assert once.zone == (new if take_new else target).zone
     assert {rule.rule for rule in target.rules} <= {rule.rule for rule in once.rules}
     assert {e for r in (*target.rules, *new.rules) for e in r.examples} == {e for r in once.rules for e in r.examples}
     assert target.extra.keys() | new.extra.keys() == once.extra.keys()

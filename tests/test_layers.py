@@ -14,7 +14,7 @@ LAYERS = (
     "leakage cost",
     "actor agent_actor agents executors verifier critic explib",
     "updater memory_retriever agentic_retriever reading",
-    "settings reject_sampling evaluation report export",
+    "settings published reject_sampling evaluation report export",
     "cli __main__ flex",
 )
 """From the bottom to the top; a package stands for all its modules, `flex` for the public names."""

@@ -169,7 +169,7 @@ def test_a_missing_file_says_how_to_start_an_empty_library(tmp_path: Path):
 
 def test_ids_of_a_file_without_ids_depend_on_content_only():
     one, two, twin = parse_library(library(entry(), entry(method="n"), entry()), "a").experiences
-    assert (one.id, twin.id) == ("golden-c00c9095e0", "golden-c00c9095e0-2")
+    assert (one.id, twin.id) == ("exp-c00c9095e0", "exp-c00c9095e0-2")
     assert parse_library(library(entry(method="n", usage_count=3)), "b").experiences[0].id == two.id
 
 

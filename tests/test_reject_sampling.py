@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flex.errors import EndpointError, SettingsError
+from flex.errors import EndpointError, RunError, SettingsError
 from flex.explib import ExpLib
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.reject_sampling import Limits, Team, TrainConfig, explore, process_task, train
@@ -298,3 +298,27 @@ def test_process_task_takes_prompt_files(tmp_path):
 
 def test_a_benchmark_gives_a_single_task():
     assert MATH.task("q", "1") == Task(MATH.task("q").id, "q", "1", 0)
+
+
+def test_a_run_killed_before_it_saved_is_saved_when_it_is_started_again(tmp_path):
+    run_training(tmp_path, simple_team(), make_tasks(4))
+    written = (tmp_path / "library.json").read_bytes()
+    ExpLib(clock=CONFIG.clock).save(tmp_path / "library.json")
+    run_training(tmp_path, simple_team(), make_tasks(4))
+    assert (tmp_path / "library.json").read_bytes() == written
+
+
+def test_nothing_is_written_when_nothing_was_learned(tmp_path):
+    def refused(messages):
+        raise SettingsError("no such model")
+
+    with pytest.raises(SettingsError, match="no such model"):
+        run_training(tmp_path, simple_team(answer=refused), make_tasks(4))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_two_trainers_do_not_share_a_run(tmp_path):
+    with RunLog(tmp_path / "run") as first:
+        first.start({"test": True})
+        with pytest.raises(RunError, match="is being written by another process"):
+            RunLog(tmp_path / "run").start({"test": True})

@@ -31,7 +31,8 @@ def update(messages: Messages, model: str) -> str:
         known = {lesson.template for lesson in lessons_in([text])}
         name = _ID.search(attributes)
         if name and templates and templates <= known:
-            return _decision("merge", name[1], "the same template is there; its example is added")
+            solved = fresh is not None and "golden" in fresh[0].split(">")[0] and "warning" in attributes
+            return _decision("merge", name[1], "the same template is there; its example is added", solved)
     return _decision("insert", None, "no entry shown has this template")
 
 
@@ -41,12 +42,12 @@ def _start_of_new(prompt: str) -> int:
     return max(ends, default=0)
 
 
-def _decision(action: str, target: str | None, reason: str) -> str:
+def _decision(action: str, target: str | None, reason: str, takes_trajectory: bool = False) -> str:
     decision = {
         "action": action,
         "target": target,
         "novel_rules": [1] if action == "merge" else [],
-        "trajectory": "existing",
+        "trajectory": "new" if takes_trajectory else "existing",
         "reason": reason,
     }
     return f"{WHO} I compare templates letter by letter.\n```json\n{json.dumps(decision)}\n```"

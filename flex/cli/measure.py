@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,7 @@ class Plan:
 def make_plan(options: argparse.Namespace, settings: "Sequence[Setting]") -> Plan:
     """Read and check everything the settings need. Raises SettingsError."""
     from flex.benchmarks import get_benchmark
+    from flex.connection import find_address
     from flex.cost import Prices
     from flex.leakage import find_leaks, hidden_from
     from flex.prompt import Prompts
@@ -86,7 +87,7 @@ def make_plan(options: argparse.Namespace, settings: "Sequence[Setting]") -> Pla
     for setting in settings:
         prompts.checked(prompt_names(setting, options.executor))
     hidden = {} if options.allow_leakage else hidden_from(leaks)
-    prices = Prices.load(options.prices, options.base_url)
+    prices = Prices.load(options.prices, find_address(options.base_url))
     return Plan(options, benchmark, tasks, train_tasks, prompts, library, leaks, hidden, prices)
 
 
@@ -116,7 +117,8 @@ def read_library(options: argparse.Namespace, benchmark: "Benchmark") -> "ExpLib
     tasks = (str(task) for experience in library for task in experience.provenance.get("tasks") or ())
     origins = {task.split("-")[0] for task in tasks}
     if origins and benchmark.name not in origins:
-        raise SettingsError(f"{options.memory_path} was learned from {', '.join(sorted(origins))}, not {benchmark.name}")
+        learned = ", ".join(sorted(origins))
+        raise SettingsError(f"{options.memory_path} was learned from {learned}, not {benchmark.name}")
     return library
 
 
@@ -183,12 +185,13 @@ async def run_settings(
 
     plan = make_plan(options, settings)
     summaries: dict[str, dict[str, Any]] = {}
-    async with make_client(options) as client:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(make_client(options))
         stop = make_stop(options, client, model_names(options))
         await client.check()
         for setting in settings:
-            with RunLog(folder_of(setting)) as run:
-                run.start(configuration(plan, setting))
+            run = stack.enter_context(RunLog(folder_of(setting)))
+            run.start(configuration(plan, setting))
         with start_telemetry(options.telemetry), make_kit(plan, client) as kit, listening(stop):
             for setting in settings:
                 if (summary := await measure(plan, kit, setting, folder_of(setting), stop)) is not None:

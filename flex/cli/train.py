@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -176,10 +177,22 @@ def starting_library(options: argparse.Namespace, run: "RunLog") -> "ExpLib":
         ExpLib(options.store_path)  # refuses now, not after the training, what could not be saved over
         if options.load_path is None:
             raise SettingsError(
-                f"{options.store_path} exists already; give --load_path {options.store_path} to go on learning, "
-                "or another --store_path"
+                f"{options.store_path} exists already: {resume_hint(options)}to learn more from it add "
+                f"--load_path {options.store_path}; else give another --store_path"
             )
     return ExpLib(existing(options.load_path, "the library")) if options.load_path else ExpLib()
+
+
+def resume_hint(options: argparse.Namespace) -> str:
+    """Names the run that wrote the store, if its folder lies where runs lie."""
+    for config in sorted(options.run_dir.parent.glob("*/config.json"), reverse=True):
+        try:
+            written = json.loads(config.read_bytes()).get("store_path")
+        except (OSError, ValueError, AttributeError):
+            continue  # somebody else's file
+        if written == str(options.store_path):
+            return f"to go on with the run that wrote it add --run_dir {config.parent}; "
+    return ""
 
 
 def library_at_start(run: "RunLog", library: "ExpLib") -> None:
