@@ -20,13 +20,14 @@ from pathlib import Path
 from flex.actor import Actor
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
-from flex.evaluation import SETTINGS, EvalConfig, evaluate, solver
+from flex.evaluation import EvalConfig, evaluate
 from flex.explib import ExpLib
 from flex.memory_retriever import MemoryRetriever
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 from flex.reject_sampling import Limits, Team, TrainConfig, train
 from flex.runlog import RunLog
+from flex.settings import SETTINGS, Kit, solver
 from flex.testing import RuleModel
 from flex.types import Experience, Rule, Task, Trajectory
 from flex.updater import Updater
@@ -130,7 +131,8 @@ async def agent(count: int = 200) -> None:
     config = EvalConfig(SETTINGS["agent"], concurrency=20)
     with endpoint(0.0) as url, tempfile.TemporaryDirectory() as folder:
         async with RateLimitedLLMClient(base_url=url) as client:
-            with solver(config, ChatModel("m", client, role="actor"), MATH, PROMPTS) as solve:
+            kit = Kit(ChatModel("m", client, role="actor"), MATH, PROMPTS, concurrency=20)
+            with solver(config.setting, kit) as solve:
                 await evaluate(tasks(20), MATH, solve, config, Path(folder))
                 Path(folder, "results.jsonl").unlink()
                 calls, cpu = client.total.calls, time.process_time()
