@@ -6,21 +6,26 @@ from typing import Any
 
 import smolagents
 
-from flex.agents import MAX_STEPS, AgentPool, Call
+from flex.agents import MAX_STEPS, AgentPool, AgentRecord, Call
 from flex.benchmarks.base import Benchmark
+from flex.errors import SettingsError
 from flex.memory_tool import MemoryRetrievalTool
 from flex.prompt import Prompts
 from flex.telemetry import span
 from flex.types import Attempt, Model, Retrieval, Task, Trajectory, Usage
 
 Retrieve = Callable[[str, Task], Coroutine[Any, Any, Retrieval]]
+MAX_RETRIEVALS = 30
+"""Of one attempt; each costs up to three calls."""
+ENOUGH = f"You have consulted the library {MAX_RETRIEVALS} times, it does not answer any more. Work with what you know."
 
 
 class AgentActor:
     """Answers a task in steps of thought and code; a fresh agent, sandbox and memory for every attempt.
 
     `retrieve(query, task)` is what its tool `memory_retrieval` asks; without it the agent has no library. Agents run
-    in threads of this actor's own, `concurrency` of them. Use it as a context manager.
+    in threads of this actor's own, `concurrency` of them. Use it as a context manager. Raises SettingsError for tools
+    that the executor cannot take along.
     """
 
     def __init__(
@@ -34,6 +39,10 @@ class AgentActor:
         concurrency: int = 1,
         max_steps: int = MAX_STEPS,
     ) -> None:
+        if executor == "docker" and (retrieve or benchmark.tools()):
+            raise SettingsError(
+                "the library and the benchmark's tools cannot be taken into a container: choose executor monty or local"
+            )
         self.benchmark = benchmark
         self.prompts = prompts
         self.retrieve = retrieve
@@ -62,6 +71,8 @@ class AgentActor:
                 return await retrieve(query, trajectory.task)
 
             def read(query: str) -> str:
+                if len(retrievals) >= MAX_RETRIEVALS:
+                    return ENOUGH
                 retrievals.append(call(found(query)))
                 return retrievals[-1].text
 
@@ -72,12 +83,20 @@ class AgentActor:
             recorded.set(output=made.text)
         return Attempt(
             text=made.text,
-            answer=self.benchmark.extract(made.text) or self.benchmark.extract(f"<answer>{made.text}</answer>"),
+            answer=self._answer(made),
             reasoning="\n\n".join(reply.reasoning for reply in made.replies if reply.reasoning),
             usage=sum((reply.usage for reply in made.replies), Usage()),
             retrievals=tuple(retrievals),
             steps=made.steps,
         )
+
+    def _answer(self, made: AgentRecord) -> str | None:
+        """What the benchmark finds in what was handed in: a text, a list of parts, or an answer without its tag."""
+        text = made.text
+        if isinstance(made.output, list | tuple) and all(isinstance(part, str) for part in made.output):
+            text = ".".join(made.output)
+        candidates = (made.text, text, f"<answer>{text}</answer>")
+        return next((found for candidate in candidates if (found := self.benchmark.extract(candidate))), None)
 
     def _task_text(self, trajectory: Trajectory, retrieval: Retrieval | None) -> str:
         question = trajectory.task.question
@@ -85,5 +104,7 @@ class AgentActor:
         if retrieval and retrieval.text:
             text = f"{retrieval.text}\n\n{text}"
         if trajectory.rounds:
-            text += "\n\n" + self.prompts.render("feedback", feedback=trajectory.rounds[-1].verdict.feedback)
+            last = trajectory.rounds[-1]
+            feedback = self.prompts.render("feedback", feedback=last.verdict.feedback)
+            text += f"\n\nYour last attempt:\n<attempt>\n{last.attempt.text}\n</attempt>\n\n{feedback}"
         return text

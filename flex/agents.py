@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import importlib.util
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ import smolagents
 from smolagents.memory import ActionStep
 from smolagents.models import ChatMessage, MessageRole
 from smolagents.monitoring import AgentLogger, LogLevel, TokenUsage
-from smolagents.utils import AgentError
+from smolagents.utils import AgentGenerationError
 
 from flex.bridge import Bridge
+from flex.errors import ParseError, SettingsError
 from flex.executors import make_executor
 from flex.prompt import Prompts
 from flex.types import Message, Model, Reply
@@ -47,13 +49,19 @@ class AgentRecord:
 
 
 class AgentPool:
-    """Threads and sandboxes for `concurrency` agents at once; a context manager."""
+    """Threads and sandboxes for `concurrency` agents at once; a context manager.
+
+    Raises SettingsError for an executor that is not installed.
+    """
 
     def __init__(self, model: Model, prompts: Prompts, *, executor: str = "monty", concurrency: int = 1) -> None:
+        if executor == "docker" and importlib.util.find_spec("docker") is None:
+            raise SettingsError("executor 'docker' needs its extra: pip install 'flex-experience[docker]'")
         self.model = model
         self.executor = executor
         self.instructions = prompts.text(f"executor_{executor}").strip()
         self.templates = _templates(prompts)
+        self.system_prompts: dict[tuple[str, ...], str] = {}
         self.sandboxes = monty.Monty(min_processes=1, max_processes=concurrency) if executor == "monty" else None
         self.logger = AgentLogger(level=LogLevel.OFF)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="flex-agent")
@@ -71,7 +79,10 @@ class AgentPool:
             self.sandboxes.__exit__(kind, error, traceback)
 
     async def run(self, task_text: str, make_tools: MakeTools, max_steps: int = MAX_STEPS) -> AgentRecord:
-        """Let a fresh agent work on a text; what a call of its raises on the loop is raised here."""
+        """Let a fresh agent work on a text; what a call of its raises on the loop is raised here.
+
+        Raises ParseError when the run breaks off for any other reason: it is the agent's own.
+        """
         loop = asyncio.get_running_loop()
         bridge = Bridge(loop)
         context = contextvars.copy_context()  # spans nest, and calls are charged, as if there were no thread
@@ -98,9 +109,12 @@ class _Run:
         output = None
         try:
             output = agent.run(task_text)
-        except AgentError:
+        except AgentGenerationError:  # how smolagents wraps what a call raised, see below
             if self.failure is None:
                 raise
+        except Exception as error:  # what an agent may bring smolagents to is without end; it costs this attempt
+            if self.failure is None:
+                raise ParseError(f"the agent's run broke off: {type(error).__name__}: {str(error)[:300]}") from error
         finally:
             agent.cleanup()
         if self.failure is not None:  # smolagents wraps it, shows it to the model or makes an answer of it
@@ -121,7 +135,8 @@ class _Run:
 
     def _agent(self, model: "_BridgedModel", tools: Sequence[smolagents.Tool], max_steps: int) -> smolagents.CodeAgent:
         executor = make_executor(self.pool.executor, self.pool.sandboxes)
-        return smolagents.CodeAgent(
+        return _Agent(
+            self.pool.system_prompts,
             tools=list(tools),
             model=model,
             prompt_templates=self.pool.templates,
@@ -131,6 +146,20 @@ class _Run:
             max_steps=max_steps,
             logger=self.pool.logger,
         )
+
+
+class _Agent(smolagents.CodeAgent):  # type: ignore[misc]
+    """Renders its system prompt once for all agents with the same tools; smolagents would do it twice for each."""
+
+    def __init__(self, rendered: dict[tuple[str, ...], str], **options: Any) -> None:
+        self._rendered = rendered
+        super().__init__(**options)
+
+    def initialize_system_prompt(self) -> str:
+        tools = tuple(f"{name}: {tool.description}" for name, tool in self.tools.items())
+        if tools not in self._rendered:
+            self._rendered[tools] = super().initialize_system_prompt()
+        return self._rendered[tools]
 
 
 class _BridgedModel(smolagents.Model):  # type: ignore[misc]

@@ -1,16 +1,18 @@
 """Where an agent's code runs: one seam, three ways.
 
 monty    a sandboxed Python subset in a worker process: pre-emptive time limit, memory cap, no files, no network
-local    smolagents' interpreter in this process: more of Python, but not a sandbox
+local    smolagents' interpreter in this process: more of Python, but no sandbox (code that means to can read files)
 docker   smolagents' container executor (needs a Docker engine and the extra `docker`)
 """
 
+import contextvars
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pydantic_monty as monty
 from smolagents.local_python_executor import CodeOutput, LocalPythonExecutor, PythonExecutor
+from smolagents.utils import truncate_content
 
 from flex.errors import SettingsError
 
@@ -18,7 +20,9 @@ EXECUTORS = ("monty", "local", "docker")
 SECONDS_PER_BLOCK = 30
 """Of computing, for one block of an agent's code; waiting for a tool does not count."""
 BYTES_OF_MEMORY = 512 * 1024 * 1024
-LOCAL_IMPORTS = ["numpy", "fractions", "decimal", "functools", "operator", "json"]
+CHARACTERS_SHOWN = 20_000
+"""Of what a block printed, and of an answer; more keeps its head and its tail."""
+LOCAL_IMPORTS = ["fractions", "decimal", "functools", "operator", "json"]
 """Beside what smolagents allows anyway; prompts/executor_local.txt names them to the agent."""
 
 
@@ -58,10 +62,10 @@ class MontyExecutor(PythonExecutor):  # type: ignore[misc]
             self.cleanup()
             raise RuntimeError(f"the code ended its worker: {error}; all variables are lost") from None
         finally:
-            self.state["_print_outputs"] = printed.output
+            logs = self.state["_print_outputs"] = _shown(printed.output)
         if self._answers:
-            return CodeOutput(self._answers[0], printed.output, is_final_answer=True)
-        return CodeOutput(output, printed.output, is_final_answer=False)
+            return CodeOutput(_bounded(self._answers[0]), logs, is_final_answer=True)
+        return CodeOutput(_bounded(output), logs, is_final_answer=False)
 
     def cleanup(self) -> None:
         """Give the worker back to the pool."""
@@ -84,13 +88,55 @@ class MontyExecutor(PythonExecutor):  # type: ignore[misc]
         if "TimeoutError" in str(error):  # monty leaves no guarantees about the heap then
             self.cleanup()
 
-    def _finish(self, answer: Any = None) -> None:
-        self._answers.append(answer)
+    def _finish(self, *args: Any, **kwargs: Any) -> None:
+        given = [*args, *kwargs.values()]
+        if len(given) != 1 or not set(kwargs) <= {"answer"}:
+            raise TypeError("final_answer takes exactly one argument, the answer: final_answer(answer)")
+        self._answers.append(given[0])
         raise _Finished
+
+
+class LocalExecutor(LocalPythonExecutor):  # type: ignore[misc]
+    """smolagents' interpreter, with the same bounds on what a block may give back."""
+
+    def __init__(self) -> None:
+        super().__init__(LOCAL_IMPORTS, max_print_outputs_length=CHARACTERS_SHOWN)
+
+    def send_tools(self, tools: Mapping[str, Callable[..., Any]]) -> None:
+        # smolagents runs a block in a new thread, where the ledger and the span around the agent would be unknown.
+        context = contextvars.copy_context()
+        super().send_tools({name: functools.partial(_call_in, context, tool) for name, tool in tools.items()})
+
+    def __call__(self, code_action: str) -> CodeOutput:
+        try:
+            made = super().__call__(code_action)
+        except Exception:
+            raise
+        except BaseException as error:  # SystemExit, KeyboardInterrupt: the agent's, this is no main thread
+            raise RuntimeError(f"the code raised {type(error).__name__}: {error}") from None
+        return CodeOutput(_bounded(made.output), _shown(made.logs), made.is_final_answer)
+
+
+def _bounded(value: Any) -> Any:
+    """A value of the agent's that can be shown; a long text is cut. Raises RuntimeError, which the agent reads."""
+    try:
+        text = str(value)
+    except Exception as error:  # whatever the agent's own object does; 5,000 digits and deep nesting do it too
+        raise RuntimeError(f"this value cannot be shown: {type(error).__name__}: {error}") from None
+    return value if len(text) <= CHARACTERS_SHOWN and not isinstance(value, str) else _shown(text)
+
+
+def _shown(text: str) -> str:
+    text = str(truncate_content(text, CHARACTERS_SHOWN))
+    return text.encode(errors="replace").decode()  # half a surrogate pair could be neither sent nor written
 
 
 def _call(tool: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return tool(*args, **kwargs)
+
+
+def _call_in(context: contextvars.Context, tool: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return context.copy().run(tool, *args, **kwargs)
 
 
 def make_executor(name: str, pool: monty.Monty | None) -> PythonExecutor | None:
@@ -98,7 +144,7 @@ def make_executor(name: str, pool: monty.Monty | None) -> PythonExecutor | None:
     if name == "monty" and pool is not None:
         return MontyExecutor(pool)
     if name == "local":
-        return LocalPythonExecutor(LOCAL_IMPORTS)
+        return LocalExecutor()
     if name == "docker":
         return None
     raise SettingsError(f"unknown executor '{name}'; choose from {', '.join(EXECUTORS)}")

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from smolagents import Tool
 
 NOTHING = "Nothing in the experience library fits this query."
+LONGEST = 4000
+"""Characters of a query; the rest of a longer one is not read."""
 
 
 class MemoryRetrievalTool(Tool):  # type: ignore[misc]
@@ -28,4 +30,6 @@ class MemoryRetrievalTool(Tool):  # type: ignore[misc]
         self._read = read
 
     def forward(self, query: str) -> str:
-        return self._read(query) or NOTHING
+        if not isinstance(query, str):  # an agent may pass anything
+            raise TypeError(f"query has to be a text, not {type(query).__name__}")
+        return self._read(query[:LONGEST]) or NOTHING

@@ -2,14 +2,15 @@ import asyncio
 import threading
 
 import pytest
+import smolagents
 
 from flex.agent_actor import AgentActor
 from flex.benchmarks import get_benchmark
-from flex.errors import EndpointError
+from flex.errors import EndpointError, ParseError, SettingsError
 from flex.ledger import charge, ledger
 from flex.prompt import Prompts
 from flex.testing import RuleModel, ScriptedModel
-from flex.types import Retrieval, Task, Trajectory, Usage
+from flex.types import Attempt, Retrieval, Task, Trajectory, Usage, Verdict
 
 TASK = Task("math-1", "What is 40 + 2?", "42")
 READ_THEN_ANSWER = (
@@ -137,6 +138,22 @@ def test_calls_of_an_agent_are_charged_to_the_ledger_around_it():
         assert asyncio.run(charged(actor)) == 2
 
 
+@pytest.mark.parametrize("executor", ["monty", "local"])
+def test_what_a_retrieval_costs_is_charged_to_the_ledger_around_the_attempt(executor):
+    async def costly(query: str, task: Task) -> Retrieval:
+        charge("retriever", Usage(calls=1))
+        return Retrieval(query, text="add")
+
+    async def charged(actor):
+        with ledger() as spent:
+            await actor.attempt(Trajectory(TASK))
+        return spent.total.calls
+
+    model = ScriptedModel(*READ_THEN_ANSWER)
+    with AgentActor(model, get_benchmark("math"), Prompts("aime"), retrieve=costly, executor=executor) as actor:
+        assert asyncio.run(charged(actor)) == 1
+
+
 def test_cancelling_an_attempt_leaves_no_thread_behind():
     class Silent(ScriptedModel):
         async def complete(self, messages, *, stop=None):
@@ -159,3 +176,84 @@ def test_a_bug_in_retrieval_stops_the_program():
 
     with pytest.raises(TypeError, match="positional argument"):
         attempt(ScriptedModel(*READ_THEN_ANSWER), retrieve=broken)
+
+
+DONE = "<code>\nfinal_answer(7)\n</code>"
+
+
+@pytest.mark.parametrize("query", ["['a']", "5", "None"])
+def test_a_query_that_is_no_text_is_an_error_of_the_block(query):
+    model = ScriptedModel(f"<code>\nmemory_retrieval({query})\n</code>", DONE)
+    made = attempt(model, retrieve=remember)
+    assert (made.answer, made.retrievals) == ("7", ())
+    assert "query has to be a text" in model.asked[1][-1]["content"]
+
+
+@pytest.mark.parametrize("code", ["2**100000", "final_answer(2**20000)"])
+@pytest.mark.parametrize("executor", ["monty", "local"])
+def test_a_value_that_cannot_be_shown_costs_a_step(code, executor):
+    model = ScriptedModel(f"<code>\n{code}\n</code>", DONE)
+    assert attempt(model, executor=executor).answer == "7"
+    assert "cannot be shown" in model.asked[1][-1]["content"]
+
+
+def test_a_run_that_breaks_off_fails_the_attempt_only(monkeypatch):
+    def break_off(self, task):
+        raise ValueError("something of smolagents'")
+
+    monkeypatch.setattr("smolagents.CodeAgent.run", break_off)
+    with pytest.raises(ParseError, match="the agent's run broke off: ValueError: something of smolagents'"):
+        attempt(ScriptedModel())
+
+
+def test_an_attempt_may_consult_the_library_so_often_and_at_such_length():
+    block = "<code>\nfor i in range(100):\n    said = memory_retrieval('x' * 5000)\nprint(said)\n</code>"
+    model = ScriptedModel(block, DONE)
+    made = attempt(model, retrieve=remember)
+    assert len(made.retrievals) == 30
+    assert {len(r.query) for r in made.retrievals} == {4000}
+    assert "consulted the library 30 times" in model.asked[1][-1]["content"]
+
+
+@pytest.mark.parametrize("code", ["['CCO', 'CC(=O)O']", "('CCO', 'CC(=O)O')", "'<answer>CCO.CC(=O)O</answer>'"])
+def test_a_list_of_parts_is_an_answer(code):
+    retro = get_benchmark("retro")
+    with AgentActor(ScriptedModel(f"<code>\nfinal_answer({code})\n</code>"), retro, Prompts("retro")) as actor:
+        made = asyncio.run(actor.attempt(Trajectory(Task("retro-1", "CCOC(C)=O"))))
+    assert made.answer == "CCO.CC(=O)O"
+
+
+def test_a_second_round_shows_the_first_attempt_and_then_its_feedback():
+    model = ScriptedModel(DONE)
+    again = Trajectory(TASK).extended(Attempt("I count 41.", "41"), Verdict(False, "Recount the ones."))
+    with AgentActor(model, get_benchmark("math"), Prompts("aime")) as actor:
+        asyncio.run(actor.attempt(again))
+    text = model.asked[0][-1]["content"]
+    assert text.index(TASK.question) < text.index("I count 41.") < text.index("Recount the ones.")
+
+
+def test_the_system_prompt_is_rendered_once_for_all_agents_with_the_same_tools(monkeypatch):
+    rendered = []
+    render = smolagents.CodeAgent.initialize_system_prompt
+    monkeypatch.setattr(
+        "smolagents.CodeAgent.initialize_system_prompt", lambda self: rendered.append(self) or render(self)
+    )
+    model = ScriptedModel(DONE, DONE)
+    with AgentActor(model, get_benchmark("retro"), Prompts("retro"), retrieve=remember) as actor:
+        for _ in range(2):
+            asyncio.run(actor.attempt(Trajectory(TASK)))
+    assert len(rendered) == 1
+    assert model.asked[0][0] == model.asked[1][0]
+    assert "atom_balance" in model.asked[0][0]["content"]
+
+
+def test_docker_without_its_extra_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"pip install 'flex-experience\[docker\]'"):
+        AgentActor(ScriptedModel(), get_benchmark("math"), Prompts("aime"), executor="docker")
+
+
+@pytest.mark.parametrize(("benchmark", "retrieve"), [("math", remember), ("retro", None)])
+def test_tools_are_not_taken_into_a_container(benchmark, retrieve):
+    with pytest.raises(SettingsError, match="choose executor monty or local"):
+        AgentActor(ScriptedModel(), get_benchmark(benchmark), Prompts(), retrieve=retrieve, executor="docker")

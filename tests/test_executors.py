@@ -75,3 +75,60 @@ def test_the_local_executor_runs_what_monty_has_not():
     executor = make_executor("local", None)
     executor.send_tools({})
     assert executor("from fractions import Fraction\nstr(Fraction(1, 3))").output == "1/3"
+
+
+@pytest.mark.parametrize("code", ["2**100000", "final_answer(2**20000)", "[2**100000]"])
+def test_a_value_that_cannot_be_shown_is_an_error_of_the_block(run, code):
+    with pytest.raises(RuntimeError, match="cannot be shown: ValueError"):
+        run(code)
+    assert run("1 + 1").output == 2
+
+
+def test_a_deeply_nested_value_is_an_error_of_the_block(run):
+    with pytest.raises(RuntimeError):
+        run("a = []\nfor i in range(100000):\n    a = [a]\na")
+
+
+def test_what_is_printed_is_cut_in_the_middle(run):
+    logs = run("print('head' + 'x' * 100_000 + 'tail')").logs
+    assert len(logs) < executors.CHARACTERS_SHOWN + 200
+    assert logs.startswith("head")
+    assert logs.endswith("tail\n")
+    assert "truncated" in logs
+    with pytest.raises(RuntimeError):
+        run("print('x' * 100_000)\n1 / 0")
+    assert len(run.state["_print_outputs"]) < executors.CHARACTERS_SHOWN + 200
+
+
+def test_a_long_answer_is_cut(run):
+    assert len(run("final_answer(['x'] * 100_000)").output) < executors.CHARACTERS_SHOWN + 200
+
+
+@pytest.mark.parametrize("call", ["final_answer(value=1)", "final_answer()", "final_answer(1, 2)"])
+def test_a_wrong_call_of_final_answer_is_told_how_to_call_it(run, call):
+    with pytest.raises(RuntimeError, match=r"exactly one argument, the answer: final_answer\(answer\)"):
+        run(call)
+    assert run("final_answer(answer=1)").output == 1
+
+
+@pytest.mark.parametrize("error", ["SystemExit(3)", "KeyboardInterrupt"])
+def test_local_code_cannot_end_the_program(error):
+    executor = make_executor("local", None)
+    executor.send_tools({})
+    with pytest.raises(RuntimeError, match=error.partition("(")[0]):
+        executor(f"raise {error}")
+
+
+def test_local_code_is_not_given_numpy_which_reads_any_file():
+    executor = make_executor("local", None)
+    executor.send_tools({})
+    with pytest.raises(Exception, match="Import of numpy is not allowed"):
+        executor("import numpy")
+
+
+def test_values_of_local_code_are_bounded_too():
+    executor = make_executor("local", None)
+    executor.send_tools({})
+    with pytest.raises(RuntimeError, match="cannot be shown"):
+        executor("10 ** 5000")
+    assert executor("'\\ud800'").output == "?"
