@@ -4,11 +4,15 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from pydantic import BaseModel, ValidationError
+
 from flex.errors import ParseError
+from flex.parsing import last_json
 from flex.prompt import Prompts
 from flex.types import Message, Model
 
 T = TypeVar("T")
+Contract = TypeVar("Contract", bound=BaseModel)
 log = logging.getLogger(__name__)
 
 
@@ -30,3 +34,13 @@ async def ask(model: Model, messages: Sequence[Message], parse: Callable[[str], 
         log.info("%s is asked again: %s", model.name, error)
         problem = user(prompts.render("reask", problem=str(error)))
         return parse((await model.complete([*messages, assistant(reply.text), problem])).text)
+
+
+def fitted(contract: type[Contract], text: str) -> Contract:
+    """The last json block of a reply as its contract; null counts as left out. Raises ParseError naming every field."""
+    given = {key: value for key, value in last_json(text).items() if value is not None}
+    try:
+        return contract.model_validate(given)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ParseError(f"the json block does not fit its contract: {problems}") from error

@@ -1,16 +1,17 @@
 """The critic Gamma: distils a trajectory, solved or failed, into a structured experience."""
 
+from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, field_validator
 
-from flex.contract import ask, user
-from flex.errors import ParseError, SettingsError
-from flex.parsing import last_json
+from flex.contract import ask, fitted, user
+from flex.errors import SettingsError
+from flex.parsing import quoted
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
 from flex.telemetry import span
-from flex.types import Experience, Model, Rule, Trajectory, Zone
+from flex.types import Experience, Model, Round, Rule, Trajectory, Zone
 
 
 class Critic:
@@ -37,13 +38,26 @@ class Critic:
             "critic_solved" if trajectory.solved else "critic_failed",
             question=trajectory.task.question,
             target=trajectory.task.target,
-            rounds=trajectory.rounds,
+            rounds=[_quoted(seen) for seen in trajectory.rounds],
         )
         zone: Zone = "golden" if trajectory.solved else "warning"
         with span("critic", "CHAIN", input=trajectory.task.question) as recorded:
             experience = await ask(self.model, [user(prompt)], lambda text: parse_experience(text, zone), prompts)
             recorded.set(output=experience.method)
         return experience
+
+
+def _quoted(seen: Round) -> Round:
+    """A round as the critic sees it, without tags that would end the sections of its prompt."""
+    answer = seen.attempt.answer
+    return Round(
+        replace(
+            seen.attempt,
+            text=quoted(seen.attempt.text, "attempt"),
+            answer=None if answer is None else quoted(answer, "answer"),
+        ),
+        replace(seen.verdict, feedback=quoted(seen.verdict.feedback, "feedback")),
+    )
 
 
 class _Rule(BaseModel):
@@ -71,11 +85,7 @@ class _Reply(BaseModel):
 
 def parse_experience(text: str, zone: Zone) -> Experience:
     """The experience in the last json block of a critic's reply. Raises ParseError naming every bad field."""
-    try:
-        reply = _Reply.model_validate(last_json(text))
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ParseError(f"the json block does not fit its contract: {problems}") from error
+    reply = fitted(_Reply, text)
     return Experience(
         method=reply.method,
         rules=tuple(Rule(r.rule, tuple(r.examples)) for r in reply.rules),

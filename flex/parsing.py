@@ -23,6 +23,11 @@ def last_tag(text: str, tag: str) -> str | None:
     return content.strip() if closing and opening else None
 
 
+def quoted(text: str, tag: str) -> str:
+    """A model's text that can stand between `<tag>` and `</tag>` in a prompt: it cannot end them or pass a verdict."""
+    return re.sub(rf"<(?=\s*/\s*{tag}\b|[\s/]*next_step\b)", "< ", text, flags=re.IGNORECASE)
+
+
 def last_json(text: str) -> dict[str, Any]:
     """The object in the last fenced json block; a bare object that is the whole reply counts too.
 
@@ -32,7 +37,7 @@ def last_json(text: str) -> dict[str, Any]:
     block = _TEX.sub(r"\1\\\\", _last_block(text))
     try:
         value = json.loads(block, strict=False)
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # a number of 5,000 digits is no JSONDecodeError
         raise ParseError(f"the reply has to end in one fenced json block with valid JSON ({error})") from error
     except RecursionError as error:
         raise ParseError("the json block is nested too deeply") from error
@@ -62,5 +67,6 @@ def _last_block(text: str) -> str:
 
 
 def _rpartition(text: str, separator: str) -> tuple[str, str, str]:
-    place = text.lower().rfind(separator.lower())
-    return ("", "", text) if place < 0 else (text[:place], separator, text[place + len(separator) :])
+    # Not text.lower().rfind(): lower case may be longer ("İ"), and then the places are others.
+    found = [match.span() for match in re.finditer(re.escape(separator), text, re.IGNORECASE)]
+    return (text[: found[-1][0]], separator, text[found[-1][1] :]) if found else ("", "", text)

@@ -2,12 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, field_validator
 
-from flex.contract import ask, user
+from flex.contract import ask, fitted, user
 from flex.errors import ParseError
 from flex.explib import ExpLib
-from flex.parsing import last_json
 from flex.prompt import Prompts
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Model, Rule, UpdateDecision
@@ -77,17 +76,18 @@ class _Reply(BaseModel):
     trajectory: Literal["existing", "new"] = "existing"
     reason: str = ""
 
+    @field_validator("action", "trajectory", mode="before")
+    @classmethod
+    def _may_be_written_large(cls, value: Any) -> Any:
+        return value.lower().strip() if isinstance(value, str) else value
+
 
 def parse_decision(text: str, ids: set[str], rules: int) -> UpdateDecision:
     """The decision in an updater's reply; rule numbers count from 1 in prompts, from 0 in a decision.
 
     Raises ParseError when it names an entry it was not shown or a rule that does not exist.
     """
-    try:
-        reply = _Reply.model_validate(_lower_action(last_json(text)))
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ParseError(f"the json block does not fit its contract: {problems}") from error
+    reply = fitted(_Reply, text)
     if reply.action == "insert":
         return UpdateDecision("insert", reason=reply.reason)
     if reply.target not in ids:
@@ -98,8 +98,3 @@ def parse_decision(text: str, ids: set[str], rules: int) -> UpdateDecision:
         raise ParseError(f"novel_rules are numbers of the new experience's rules, 1 to {rules}, not {wrong}")
     novel = tuple(dict.fromkeys(n - 1 for n in reply.novel_rules))
     return UpdateDecision("merge", reply.target, novel, reply.trajectory, reply.reason)
-
-
-def _lower_action(reply: dict[str, Any]) -> dict[str, Any]:
-    words = {key: reply[key].lower().strip() for key in ("action", "trajectory") if isinstance(reply.get(key), str)}
-    return {**reply, **words}

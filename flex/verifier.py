@@ -1,17 +1,19 @@
 """The verifier: semantic feedback on an attempt, and whether it is accepted."""
 
 import logging
+import re
 from typing import Literal
 
 from flex.benchmarks.base import Benchmark
 from flex.contract import ask, user
 from flex.errors import ParseError
-from flex.parsing import last_tag
+from flex.parsing import quoted
 from flex.prompt import Prompts
 from flex.telemetry import span
 from flex.types import Attempt, Model, Task, Verdict
 
 Acceptance = Literal["verifier", "score", "both"]
+_VERDICT = re.compile(r"<next_step>\s*(continue|end)\s*</next_step>(?:[\W_]|</[a-z]+>)*\Z", re.IGNORECASE)
 log = logging.getLogger(__name__)
 
 
@@ -37,7 +39,11 @@ class Verifier:
 
     async def _ask(self, task: Task, attempt: Attempt) -> tuple[bool | None, str]:
         prompt = self.prompts.render(
-            "verifier", question=task.question, target=task.target, attempt=attempt.text, answer=attempt.answer
+            "verifier",
+            question=task.question,
+            target=task.target,
+            attempt=quoted(attempt.text, "attempt"),
+            answer=None if attempt.answer is None else quoted(attempt.answer, "answer"),
         )
         try:
             return await ask(self.model, [user(prompt)], parse_verdict, self.prompts)
@@ -53,8 +59,10 @@ class Verifier:
 
 
 def parse_verdict(text: str) -> tuple[bool, str]:
-    """(accepted, feedback) out of a reply that ends in `<next_step>continue|end</next_step>`. Raises ParseError."""
-    step = (last_tag(text, "next_step") or "").lower()
-    if step not in ("continue", "end"):
+    """(accepted, feedback) out of a reply that ends in `<next_step>continue|end</next_step>`.
+
+    Raises ParseError, too, when words follow: they may quote or take back a verdict.
+    """
+    if (verdict := _VERDICT.search(text)) is None:
         raise ParseError("the reply has to end in <next_step>continue</next_step> or <next_step>end</next_step>")
-    return step == "end", text[: text.lower().rindex("<next_step>")].strip()
+    return verdict[1].lower() == "end", text[: verdict.start()].strip()

@@ -95,3 +95,8 @@ def test_a_reply_that_breaks_the_contract_is_named(reply, message):
 
 def test_words_may_be_written_large():
     assert parse_decision(decision("INSERT"), {"a"}, 1).action == "insert"
+
+
+def test_null_counts_as_left_out():
+    made = parse_decision(decision("merge", "a", novel_rules=None, trajectory=None), {"a"}, 1)
+    assert (made.novel_rules, made.trajectory) == ((), "existing")
