@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-LONGEST = 5000
-"""Characters of a SMILES that is read at all."""
+LONGEST = 2000
+"""Characters of a SMILES that is read at all; RDKit's time grows faster than the length."""
 Molecules = tuple[str, ...]
 """A multiset of molecules: their canonical SMILES, sorted."""
 
@@ -71,7 +71,7 @@ def molecules(smiles: str, stereo: bool = True) -> Molecules | None:
     from rdkit import Chem
 
     smiles = smiles.strip()
-    if not smiles or len(smiles) > LONGEST or smiles.split() != [smiles]:
+    if not smiles.isascii() or len(smiles) > LONGEST or smiles.split() != [smiles]:
         return None
     with _quiet():
         if (whole := Chem.MolFromSmiles(smiles)) is None:

@@ -203,3 +203,9 @@ def test_numbers_are_accepted_as_targets(tmp_path):
 
 def test_the_prompts_are_those_for_aime():
     assert (math.name, math.prompts, math.tools()) == ("math", "aime", ())
+
+
+def test_a_reply_that_repeats_itself_for_pages_is_read_in_time():
+    start = time.perf_counter()
+    assert math.extract("the answer is " * 200_000 + "42") == "42"
+    assert time.perf_counter() - start < 2

@@ -11,7 +11,7 @@ def test_canonical_smiles_sorts_the_molecules():
     assert canonical_smiles("C1=CC=CC=C1.OCC") == "CCO.c1ccccc1"
 
 
-@pytest.mark.parametrize("smiles", ["CC(", "", "CCO CCO", "ethanol", "C" * 5001])
+@pytest.mark.parametrize("smiles", ["CC(", "", "CCO CCO", "ethanol", "C" * 2001, "C\ud800"])
 def test_the_tools_answer_invalid_input_in_words(smiles):
     assert canonical_smiles(smiles).startswith("invalid: ")
     assert functional_groups(smiles).startswith("invalid: ")

@@ -14,6 +14,8 @@ from flex.parsing import last_tag
 
 LONGEST = 400
 """Characters of an answer that can be right; no target is nearly as long."""
+READ = 50_000
+"""Characters of a reply, from its end, in which an answer is looked for; some models repeat themselves for pages."""
 
 _BRACES = re.compile(r"\\[{}]|\\f?boxed\s*\{|[{}]")
 _DECIMAL = r"(?:\d+(?:\.\d*)?|\.\d+)"
@@ -51,7 +53,7 @@ class Math(Benchmark):
     def extract(self, text: str) -> str | None:
         r"""The last balanced `\boxed{}`, else `<answer>`, `####`, "answer is", else the last number."""
         # An agent that writes "\boxed" or "\frac" in a string that is not raw hands in control characters.
-        text = text.replace("\boxed", "\\boxed").replace("\frac", "\\frac")
+        text = text[-READ:].replace("\boxed", "\\boxed").replace("\frac", "\\frac")
         hashes = re.findall(r"####[ \t]*(\S.*)", text)
         answer = _last_boxed(text) or last_tag(text, "answer") or (hashes[-1].strip() if hashes else None)
         return answer or _last_stated(text) or _last_number(text)
