@@ -20,6 +20,7 @@ CONNECT_TIMEOUT = 30.0
 PROBE_TIMEOUT = 5.0
 KEEPALIVE = 30.0
 """Seconds an idle connection is kept."""
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
 RAW_RESPONSE_HEADER = "X-Stainless-Raw-Response"
 """With it the SDK hands out the HTTP response instead of parsing it."""
 
@@ -74,6 +75,21 @@ def _certificates() -> "ssl.SSLContext":
     import httpx2
 
     return httpx2.create_ssl_context()
+
+
+def wrong_protocol(error: BaseException | None) -> str | None:
+    """What is wrong with the other side of a connection that failed, None when another try may help."""
+    import ssl
+
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"shows a certificate that is not trusted ({error.verify_message})"
+        if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+            return "speaks http, not https"
+        if "illegal status line" in str(error):
+            return "does not speak http"
+        error = error.__cause__ or error.__context__
+    return None
 
 
 async def probe(address: str) -> None:

@@ -16,6 +16,8 @@ DISPENSABLE = ("max_completion_tokens", "max_tokens", "temperature", "top_p", "s
 """Parameters we can do without when a model refuses them."""
 NOT_JSON = "not_json"
 """The code of a Failure that got a page instead of JSON."""
+WRONG_PROTOCOL = "wrong_protocol"
+"""The code of a Failure that met something else than the address says."""
 LONGEST_WAIT = 120.0
 """Seconds; an endpoint that asks us to stay away for longer is asked again after this."""
 

@@ -58,10 +58,14 @@ class TokenLedger:
 
     def estimate(self, messages: Sequence[Message], max_tokens: int | None) -> Spent:
         """What a call will cost, by its characters (4 a token until we know better) and the mean completion."""
-        characters = sum(len(message.get("content") or "") for message in messages)
-        per_character = self._seen.prompt_tokens / self._characters if self._characters else 1 / 4
         completion = self._seen.completion_tokens / self._seen.calls if self._seen.calls else max_tokens or 500
-        return Spent(characters, math.ceil(characters * per_character + min(completion, max_tokens or completion)))
+        completion = math.ceil(min(completion, max_tokens or completion))
+        return Spent(_characters(messages), self.prompt_tokens(messages) + completion)
+
+    def prompt_tokens(self, messages: Sequence[Message]) -> int:
+        """The part of it that is certain: what the prompt alone will cost."""
+        per_character = self._seen.prompt_tokens / self._characters if self._characters else 1 / 4
+        return math.ceil(_characters(messages) * per_character)
 
     def wait(self, tokens: int) -> float:
         """Seconds until so many tokens fit; a call larger than the limit waits for an empty window, then goes alone."""
@@ -92,6 +96,10 @@ class TokenLedger:
         """Estimate better from now on."""
         self._characters += spent.characters
         self._seen += usage
+
+
+def _characters(messages: Sequence[Message]) -> int:
+    return sum(len(message.get("content") or "") for message in messages)
 
 
 class Pacer:

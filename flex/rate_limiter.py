@@ -8,8 +8,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from flex.connection import Connection, find_address, find_key, probe, shown
-from flex.dialects import DISPENSABLE, NOT_JSON, Failure, decode, is_page, parse_failure, parse_reply, shorten
+from flex.connection import Connection, find_address, find_key, probe, shown, wrong_protocol
+from flex.dialects import (
+    DISPENSABLE,
+    NOT_JSON,
+    WRONG_PROTOCOL,
+    Failure,
+    decode,
+    is_page,
+    parse_failure,
+    parse_reply,
+    shorten,
+)
 from flex.errors import EndpointError, FlexError, SettingsError
 from flex.ledger import charge
 from flex.pacing import Pacer, TokenLedger
@@ -97,6 +107,7 @@ class RateLimitedLLMClient:
             **(extra_body or {}),
         }
         options = {name: value for name, value in options.items() if value is not None}
+        self._check_size(messages)
         retries = 0
         spent = Usage(calls=1)
         try:
@@ -118,6 +129,13 @@ class RateLimitedLLMClient:
         finally:
             self._usage[role] = self._usage.get(role, Usage()) + spent
             charge(role, spent)
+
+    def _check_size(self, messages: Sequence[Message]) -> None:
+        """Raises SettingsError, or EndpointError once others got through, for a prompt above the limit of a minute."""
+        if self._ledger is None or (size := self._ledger.prompt_tokens(messages)) <= self._ledger.limit:
+            return
+        kind = EndpointError if self._answered else SettingsError
+        raise kind(f"a prompt of about {size} tokens never fits into tokens_per_minute {self._ledger.limit}; raise it")
 
     async def _try(
         self, model: str, messages: Sequence[Message], sent: Mapping[str, Any], cut: list[str]
@@ -144,6 +162,8 @@ class RateLimitedLLMClient:
         except (openai.APITimeoutError, TimeoutError):
             return Failure(0, f"no answer within {self._timeout:g} s")
         except openai.APIConnectionError as error:
+            if wrong := wrong_protocol(error):
+                return Failure(0, wrong, WRONG_PROTOCOL)
             return Failure(0, f"no connection ({shorten(error.__cause__ or error, 120)})")
         try:
             return parse_reply(decode(answer.content, answer.text), cut)
@@ -177,7 +197,7 @@ class RateLimitedLLMClient:
 
     def _worth_another_try(self, model: str, failure: Failure) -> bool:
         """A page instead of JSON is a hiccup from an endpoint that has answered before, else a wrong address."""
-        return failure.retryable and (failure.code != NOT_JSON or model in self._answered)
+        return failure.retryable and (failure.code not in (NOT_JSON, WRONG_PROTOCOL) or model in self._answered)
 
     def _error(self, model: str, failure: Failure, retries: int) -> FlexError:
         """What to tell the person running this."""
@@ -188,6 +208,8 @@ class RateLimitedLLMClient:
         if failure.no_such_model and not known:
             hint = "check the model's name, and that BASE_URL is right (most end in /v1)"
             return SettingsError(f"no model '{model}' at {url} ({said}); {hint}")
+        if failure.code == WRONG_PROTOCOL and not known:
+            return SettingsError(f"{url} {said}; check BASE_URL")
         if failure.code == NOT_JSON and not known:
             hint = "does not look like an OpenAI-compatible endpoint; does BASE_URL end in /v1?"
             return SettingsError(f"{url} {hint} ({said})")

@@ -6,12 +6,14 @@ import email.utils
 import logging
 import random
 import selectors
+import ssl
 import time
 
 import httpx2
 import pytest
 from endpoint import Answer, Call, Endpoint, completion, error
 
+from flex.connection import wrong_protocol
 from flex.dialects import asked_wait, parse_failure, parse_reply, parse_usage
 from flex.errors import EndpointError, SettingsError
 from flex.pacing import Pacer, TokenLedger, request_limiter
@@ -270,6 +272,53 @@ def test_a_lasting_fault_is_told_at_once(fault, kind, message):
 def test_a_missing_key_is_told_as_such():
     with Endpoint(Answer(401)) as endpoint, pytest.raises(SettingsError, match="no API key is set"):
         ask(client_of(endpoint))
+
+
+def answering(words: bytes, scheme: str) -> tuple[str, int]:
+    """What a call to something that says only these words ends in, and how often it was tried."""
+    tries = 0
+
+    async def run() -> str:
+        async def talk(reader, writer):
+            nonlocal tries
+            tries += 1
+            await reader.read(1)
+            writer.write(words)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        address = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with RateLimitedLLMClient(base_url=address, backoff=0.001, timeout=5) as client:
+            with pytest.raises(SettingsError) as raised:
+                await client.complete("m", HI)
+        server.close()
+        return str(raised.value)
+
+    return asyncio.run(run()), tries
+
+
+@pytest.mark.parametrize(
+    ("words", "scheme", "message"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "https", "/v1 speaks http, not https; check BASE_URL"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "http", "/v1 does not speak http; check BASE_URL"),
+    ],
+)
+def test_another_protocol_than_the_addresss_is_told_at_once(words, scheme, message):
+    said, tries = answering(words, scheme)
+    assert said.endswith(message)
+    assert tries == 1
+
+
+def test_a_certificate_that_is_not_trusted_is_told_from_a_connection_that_broke():
+    untrusted = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    untrusted.verify_message = "self-signed certificate"
+    wrapped = ConnectionError("no connection")
+    wrapped.__cause__ = untrusted
+    assert wrong_protocol(wrapped) == "shows a certificate that is not trusted (self-signed certificate)"
+    assert wrong_protocol(ssl.SSLEOFError(8, "EOF occurred in violation of protocol")) is None
+    assert wrong_protocol(ConnectionResetError()) is None
 
 
 def test_a_page_from_an_endpoint_that_has_answered_is_a_passing_fault():
@@ -557,6 +606,18 @@ def test_tokens_of_a_client_are_paced():
         client._ledger.period = 0.25
         asyncio.run(ask_often(client, 5))
     assert most_in([call.time for call in endpoint.calls], 0.25) <= 2
+
+
+def test_a_prompt_above_the_limit_of_a_minute_is_told_instead_of_waiting():
+    long = [{"role": "user", "content": "x" * 2600}]
+    with Endpoint() as endpoint:
+        client = client_of(endpoint, tokens_per_minute=10)
+        with pytest.raises(SettingsError, match="a prompt of about 650 tokens never fits into tokens_per_minute 10;"):
+            asyncio.run(client.complete("m", long))
+        assert (endpoint.calls, client.total) == ([], Usage())
+        assert ask(client).text == "ok"
+        with pytest.raises(EndpointError, match="never fits"):  # later it is only this task that fails
+            asyncio.run(client.complete("m", long))
 
 
 # Tracing
