@@ -54,10 +54,16 @@ class Prompts:
     def text(self, name: str) -> str:
         """The template itself, unrendered; read once, so that a run sees one version of it."""
         if name not in self._texts:
+            path = self.path(name)
             try:
-                self._texts[name] = self.path(name).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
+                text = path.read_text(encoding="utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise PromptError(f"prompt '{name}': {path} is not UTF-8 text ({error.reason})") from error
+            except OSError as error:
                 raise PromptError(f"prompt '{name}' cannot be read: {error}") from error
+            if not text.strip():
+                raise PromptError(f"prompt '{name}': {path} is empty")
+            self._texts[name] = text
         return self._texts[name]
 
     def render(self, name: str, **variables: Any) -> str:
@@ -89,6 +95,8 @@ class Prompts:
     @staticmethod
     def _existing(name: str, candidates: list[Path]) -> Path:
         for path in candidates:
-            if path.is_file():
+            if path.is_dir():
+                raise PromptError(f"prompt '{name}': {path} is a folder; it has to be a text file")
+            if path.exists():
                 return path
         raise PromptError(f"no prompt '{name}': {candidates[0]} does not exist")

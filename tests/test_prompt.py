@@ -274,11 +274,15 @@ def test_a_missing_prompt_is_named():
         Prompts(overrides={"verifier": "nowhere.txt"}).render("verifier")
 
 
-def test_a_file_that_is_no_text_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"\xff\xfe\x00", "is not UTF-8 text"), (b"", "is empty"), (b" \n", "is empty"), (None, "is a folder")],
+)
+def test_a_file_that_is_no_text_is_named_as_what_it_is(tmp_path, content, message):
     mine = tmp_path / "mine.txt"
-    mine.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(PromptError, match="prompt 'verifier' cannot be read"):
-        Prompts(overrides={"verifier": mine}).render("verifier")
+    mine.mkdir() if content is None else mine.write_bytes(content)
+    with pytest.raises(PromptError, match=rf"prompt 'verifier': .*mine\.txt {message}"):
+        Prompts(overrides={"verifier": mine}).checked(["verifier"])
 
 
 def test_the_hash_changes_with_the_text(tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,10 @@ from typing import Any, ClassVar
 from flex.errors import BenchmarkError
 from flex.types import Task
 from flex.words import words
+
+LONGEST = 200_000
+"""Characters of a question or an answer."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Benchmark(ABC):
@@ -71,6 +76,10 @@ class Benchmark(ABC):
         """A single task, outside of any split."""
         return replace(self._numbered([(question, target or "")])[0], target=target)
 
+    def check_question(self, question: str) -> str | None:
+        """What is wrong with a question, None when it can be asked."""
+        return None
+
     def check_target(self, target: str) -> str | None:
         """What is wrong with a target, None when it can be scored against."""
         return None
@@ -79,7 +88,7 @@ class Benchmark(ABC):
         where = f"{path}, line {number}"
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # besides bad JSON: numbers too long, brackets too deep
             raise BenchmarkError(f"{where}: not valid JSON ({error})") from error
         if not isinstance(row, dict):
             raise BenchmarkError(f"{where}: a row has to be an object with question and answer")
@@ -88,7 +97,11 @@ class Benchmark(ABC):
                 row[key] = str(row[key])
             if not isinstance(row.get(key), str) or not row[key].strip():
                 raise BenchmarkError(f"{where}: '{key}' is missing, empty or not a text")
-        if problem := self.check_target(row["answer"]):
+            if len(row[key]) > LONGEST:
+                raise BenchmarkError(f"{where}: '{key}' has {len(row[key]):,} characters; {LONGEST:,} is the most")
+            if _SURROGATE.search(row[key]):
+                raise BenchmarkError(f"{where}: '{key}' holds half of a surrogate pair, which no file can hold")
+        if problem := self.check_question(row["question"]) or self.check_target(row["answer"]):
             raise BenchmarkError(f"{where}: {problem}")
         return row
 

@@ -60,6 +60,9 @@ class Retro(Benchmark):
             "maxfrag": float(largest(mine) == largest(theirs)),
         }
 
+    def check_question(self, question: str) -> str | None:
+        return None if molecules(question) else f"the question '{question[:60]}' is not the SMILES of a molecule"
+
     def check_target(self, target: str) -> str | None:
         return None if molecules(target) else f"'{target[:60]}' is not the SMILES of one or more molecules"
 
