@@ -84,10 +84,8 @@ def wrong_protocol(error: BaseException | None) -> str | None:
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return f"shows a certificate that is not trusted ({error.verify_message})"
-        if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        if isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in _NO_TLS:
             return "speaks http, not https"
-        if "illegal status line" in str(error):
-            return "does not speak http"
         error = error.__cause__ or error.__context__
     return None
 

@@ -162,7 +162,11 @@ def create_memory_retriever(
     top_k: int = TOP_K,
     prompt_path: str | Path | None = None,
 ) -> MemoryRetriever:
-    """A retriever by names alone; `client` None talks to the endpoint of the environment."""
+    """A retriever by names alone; `client` None talks to the endpoint of the environment.
+
+    Raises SettingsError when there is none.
+    """
+    client = client or RateLimitedLLMClient()
     prompts = Prompts(get_benchmark(task_type).prompts, {"memory": prompt_path})
     return MemoryRetriever(ChatModel(model_name, client, role="retriever"), prompts, top_k)
 

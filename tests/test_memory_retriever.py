@@ -2,9 +2,14 @@ import asyncio
 
 import pytest
 
-from flex.errors import ParseError
+from flex.errors import ParseError, SettingsError
 from flex.explib import ExpLib
-from flex.memory_retriever import MemoryRetriever, create_memory_retrieval_tool, parse_selection
+from flex.memory_retriever import (
+    MemoryRetriever,
+    create_memory_retrieval_tool,
+    create_memory_retriever,
+    parse_selection,
+)
 from flex.prompt import Prompts
 from flex.testing import RuleModel, ScriptedModel
 from flex.types import Experience, Rule
@@ -104,6 +109,11 @@ def test_selections_are_cut_and_unique(reply, expected):
 def test_a_selection_of_what_was_not_shown_is_malformed(reply):
     with pytest.raises(ParseError, match="selected"):
         parse_selection(fenced(reply), 5, 3)
+
+
+def test_without_an_endpoint_a_retriever_by_name_says_so_at_once():
+    with pytest.raises(SettingsError, match="no endpoint: export BASE_URL"):
+        create_memory_retriever("m", task_type="retro")
 
 
 def test_the_tool_is_called_without_a_loop():
