@@ -12,6 +12,7 @@ import pytest
 
 from flex.apprentice import running_apprentice
 from flex.cli import COMMANDS
+from flex.cli.eval import build_parser as eval_parser
 from flex.cli.test import benchmark_parser, flex_parser
 from flex.cli.train import build_parser
 from flex.explib import ExpLib
@@ -50,11 +51,12 @@ def test_every_flag_of_the_readme_exists():
         "test_retro.py": benchmark_parser("retro", "x.jsonl", "exps/retro.json"),
         "test_aime.py": benchmark_parser("math", "x.jsonl", "exps/aime.json"),
         "test_flex.py": flex_parser(),
+        "eval": eval_parser(),
     }
     seen = 0
     for line in BASH.splitlines():
         words = shlex.split(line, comments=True)
-        if len(words) > 1 and words[1].startswith("scripts/") and (name := Path(words[1]).name) in parsers:
+        if len(words) > 1 and words[0] in ("python", "flex") and (name := Path(words[1]).name) in parsers:
             parsers[name].parse(words[2:])
             seen += 1
     assert seen >= 5
