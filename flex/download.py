@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from flex.atomic import sync_folder
 from flex.errors import EndpointError, SettingsError
@@ -249,8 +249,15 @@ def _fetch_with_bar(source: Source, options: argparse.Namespace) -> str:
     return "fetched" if fetched else "already there"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see --help)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="download_data.py", description="Fetch the paper's splits, the published libraries and GSM8k."
     )
     parser.add_argument("--only", default=",".join(GROUPS), help="what to fetch, by commas (default: %(default)s)")

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -143,7 +145,10 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(tmp_path):
 
 def wrong(capsys, main, *words) -> str:
     """The one line a wrong call ends in."""
-    code = main([str(word) for word in words])
+    try:
+        code = main([str(word) for word in words])
+    except SystemExit as stopped:  # argparse
+        code = stopped.code
     shown = capsys.readouterr()
     assert code == 2, shown.err
     assert shown.err.count("\n") == 1
@@ -188,6 +193,7 @@ def test_an_empty_split_is_named(capsys, here):
         ("[]", "line 2: a row has to be an object"),
         ('{"question": "C"}', "line 2: 'answer' is missing"),
         ('{"question": "", "answer": "C"}', "line 2: 'question' is missing, empty"),
+        ('{"question": "\\ud800", "answer": "C"}', "line 2: 'question' holds half of a surrogate pair"),
         ('{"question": "C", "answer": "not a molecule"}', "line 2: 'not a molecule' is not the SMILES"),
     ],
 )
@@ -252,10 +258,88 @@ def test_an_unknown_model_is_one_line(capsys, here, url):
 
 
 def test_an_unknown_benchmark_is_refused(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        reject_sampling(["--task_type", "chess", "--data_path", "x", "--llm_model", "m"])
-    assert stopped.value.code == 2
-    assert "choose from" in capsys.readouterr().err
+    line = wrong(capsys, reject_sampling, "--task_type", "chess", "--data_path", "x", "--llm_model", "m")
+    assert line.startswith("error: argument --task_type: invalid choice: 'chess' (choose from ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--temperature", "nan"], "'nan' is not a number from 0"),
+        (["--temperature", "inf"], "'inf' is not a number from 0"),
+        (["--temperature=-1"], "'-1' is not a number from 0"),
+        (["--timeout", "0"], "'0' is not a number above 0"),
+        (["--timeout=-5"], "'-5' is not a number from 0"),
+        (["--requests_per_minute=-1"], "'-1' is not a number from 0"),
+        (["--tokens_per_minute", "0"], "'0' is not a whole number from 1"),
+        (["--max_connections", "many"], "'many' is not a whole number from 1"),
+        (["--max_usd", "nan"], "'nan' is not a number from 0"),
+        (["--extra_body", "{"], "not valid JSON"),
+        (["--extra_body", "[]"], "not a JSON object"),
+        (["--extra_body", '{"top_p": NaN}'], "not valid JSON"),
+        (["--extra_body", '{"user": "\\ud800"}'], "not valid JSON"),
+        (["--extra_body", '{"model": "x"}'], "'model' is set by flex itself and cannot be replaced"),
+        (["--extra_body", '{"stream": true}'], "'stream' is set by flex itself"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line(capsys, words, message):
+    line = wrong(capsys, reject_sampling, *TRAIN, "--data_path", "x", *words)
+    assert line.startswith(f"error: argument {words[0].split('=')[0]}: ")
+    assert message in line
+    assert line.endswith("(see --help)\n")
+
+
+def test_a_command_without_its_flags_is_refused_in_one_line(capsys):
+    assert "required: --model" in wrong(capsys, main_aime)
+    assert "required: --actor" in wrong(capsys, main_flex, "--task_type", "retro", "--data_path", "x")
+    assert "unrecognized arguments: --gold" in wrong(capsys, flex, "download", "--gold")
+
+
+def test_a_folder_as_the_store_is_refused(capsys, here, url):
+    (here / "libraries").mkdir()
+    common = ["--data_path", DEMO / "train.jsonl", "--base_url", url]
+    line = wrong(capsys, reject_sampling, *TRAIN, *common, "--store_path", "libraries")
+    assert "--store_path libraries is a folder; it has to be a file" in line
+
+
+def test_a_library_that_would_not_be_read_is_refused(capsys, here):
+    line = wrong(capsys, main_retro, "--model", "m", "--data_path", DEMO, "--memory_path", "mine.json")
+    assert "--memory_path mine.json is read only with --retrieve: add --retrieve" in line
+
+
+def test_keys_in_the_extra_body_are_not_written_down(here, url):
+    common = ["--data_path", str(DEMO / "train.jsonl"), "--base_url", url, "--max_samples", "1", "--max_rollouts", "1"]
+    common += ["--run_dir", "run", "--no-telemetry", "--extra_body", '{"api_key": "sk-secret"}']
+    assert reject_sampling(["--task_type", "retro", "--llm_model", "apprentice", *common]) == 0
+    assert len(json.loads((here / "run" / "config.json").read_text())["extra_body"]) == 64
+    assert not any("sk-secret" in path.read_text() for path in here.rglob("*.*") if path.is_file())
+
+
+@pytest.mark.parametrize(("main", "prog"), [(reject_sampling, []), (flex, ["train"])])
+def test_the_help_of_train_names_the_command_that_was_called(capsys, monkeypatch, main, prog):
+    monkeypatch.setattr(sys, "argv", ["flex" if prog else "scripts/reject_sampling.py"])
+    with pytest.raises(SystemExit):
+        main([*prog, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: {'flex train' if prog else 'reject_sampling.py'} ")
+
+
+def test_the_apprentice_says_where_it_is_and_what_it_serves():
+    command = [sys.executable, "-m", "flex", "apprentice", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as started:
+        first = started.stdout.readline()
+        urllib.request.urlopen(first.split()[0] + "/models", timeout=60).close()  # answered once it is warm
+        started.send_signal(signal.SIGINT)
+    assert re.fullmatch(
+        r"http://127\.0\.0\.1:\d+/v1  \(models: apprentice, apprentice-textbook; Ctrl-C ends it\)\n", first
+    )
+    assert started.returncode == 130
+
+
+def test_an_apprentice_that_cannot_be_is_refused_in_one_line(capsys, url):
+    taken = url.split(":")[-1].removesuffix("/v1")
+    assert f"cannot serve on port {taken}: " in wrong(capsys, flex, "apprentice", "--port", taken)
+    assert "'99999' is not a whole number from 0 to 65535" in wrong(capsys, flex, "apprentice", "--port", "99999")
+    assert "'-1' is not a number from 0" in wrong(capsys, flex, "apprentice", "--latency", "-1")
 
 
 def test_every_task_failing_is_a_failed_run(capsys, here):
@@ -275,7 +359,7 @@ def test_the_overview_names_every_command(capsys):
     assert flex([]) == 2
     assert flex(["--help"]) == 0
     assert "apprentice" in capsys.readouterr().out
-    assert flex(["dance"]) == 2
+    assert "no command 'dance'; choose from demo, train, eval, " in wrong(capsys, flex, "dance")
 
 
 @pytest.mark.parametrize("name", ["reject_sampling", "test_aime", "test_retro", "test_flex", "download_data"])

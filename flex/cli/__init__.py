@@ -29,8 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"flex-experience {version('flex-experience')}")
         return 0
-    print(_overview(), file=sys.stdout if not words or words[0] in ("-h", "--help") else sys.stderr)
-    return 0 if words and words[0] in ("-h", "--help") else 2
+    if words and words[0] not in ("-h", "--help"):
+        print(f"error: no command '{words[0]}'; choose from {', '.join(COMMANDS)} (see --help)", file=sys.stderr)
+        return 2
+    print(_overview())
+    return 0 if words else 2
 
 
 def _overview() -> str:

@@ -1,20 +1,32 @@
 """`flex apprentice`: serve the embedded offline endpoint on loopback until Ctrl-C."""
 
+import sys
 from collections.abc import Sequence
 
-from flex.cli.options import Parser, natural
+from flex.cli.options import Parser, from_zero, whole
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser("flex apprentice", "Serve the apprentice, a mechanical learner, as an OpenAI-compatible endpoint.")
-    parser.add_argument("--port", type=natural, default=8399, help="on 127.0.0.1; 0 takes a free one")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds to wait before each reply")
+    parser.add_argument("--port", type=port, default=8399, help="on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--latency", type=from_zero, default=0.0, help="seconds to wait before each reply")
     options = parser.parse(argv)
 
     from flex.apprentice.server import serve
 
     try:
-        serve(options.port, latency=options.latency)
+        serve(options.port, latency=options.latency, announce=announce)
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        print(f"error: cannot serve on port {options.port}: {error.strerror}; try --port 0", file=sys.stderr)
+        return 2
     return 0
+
+
+def port(text: str) -> int:
+    return whole(text, 0, 65535)
+
+
+def announce(base_url: str) -> None:
+    print(f"{base_url}  (models: apprentice, apprentice-textbook; Ctrl-C ends it)", flush=True)

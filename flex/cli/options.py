@@ -3,13 +3,15 @@
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import json
 import logging
+import math
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flex.errors import FlexError, SettingsError
 from flex.stopping import INTERRUPTED
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from flex.rate_limiter import ChatModel, RateLimitedLLMClient
     from flex.stopping import Stop
     from flex.types import Usage
+
+
+OURS = ("model", "messages", "stream")
+"""What --extra_body must not replace."""
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -29,10 +35,13 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """Shows defaults, and takes `--max-rounds` for `--max_rounds` and the other way round."""
+    """Shows defaults, takes `--max-rounds` for `--max_rounds` and the other way round, and refuses in one line."""
 
     def __init__(self, prog: str, description: str) -> None:
         super().__init__(prog, description=description, formatter_class=_Help)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_ended(2, f"error: {message} (see --help)"))
 
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
         known = {option.replace("-", "_"): option for action in self._actions for option in action.option_strings}
@@ -47,12 +56,14 @@ def add_endpoint(parser: argparse.ArgumentParser) -> None:
     """Flags on how to talk to the endpoint; its address and key come from BASE_URL and API_KEY."""
     group = parser.add_argument_group("endpoint (address and key: environment BASE_URL, API_KEY)")
     group.add_argument("--base_url", default=None, help="instead of BASE_URL")
-    group.add_argument("--requests_per_minute", type=float, default=None, help="never more in any 60 seconds")
-    group.add_argument("--tokens_per_minute", type=int, default=None, help="never more in any 60 seconds")
+    group.add_argument("--requests_per_minute", type=above_zero, default=None, help="never more in any 60 seconds")
+    group.add_argument("--tokens_per_minute", type=positive, default=None, help="never more in any 60 seconds")
     group.add_argument("--max_connections", type=positive, default=100, help="calls in flight at once")
     group.add_argument("--max_retries", type=natural, default=6, help="of a call that fails for a passing reason")
-    group.add_argument("--timeout", type=float, default=600.0, help="seconds to wait for a reply")
-    group.add_argument("--temperature", type=float, default=None, help="of the actor; unset: the endpoint's default")
+    group.add_argument("--timeout", type=above_zero, default=600.0, help="seconds to wait for a reply")
+    group.add_argument(
+        "--temperature", type=from_zero, default=None, help="of the actor; unset: the endpoint's default"
+    )
     group.add_argument(
         "--max_tokens", type=positive, default=None, help="of every reply; unset: the endpoint's default"
     )
@@ -65,10 +76,8 @@ def add_endpoint(parser: argparse.ArgumentParser) -> None:
 def add_budget(parser: argparse.ArgumentParser) -> None:
     """Flags on what may be spent."""
     group = parser.add_argument_group("budget (a run that reaches it stops cleanly and can be resumed)")
-    group.add_argument(
-        "--max_tokens_total", type=positive, default=None, help="tokens of all roles together"
-    )
-    group.add_argument("--max_usd", type=float, default=None, help="US dollars, all roles together")
+    group.add_argument("--max_tokens_total", type=positive, default=None, help="tokens of all roles together")
+    group.add_argument("--max_usd", type=above_zero, default=None, help="US dollars, all roles together")
     group.add_argument("--prices", type=Path, default=None, help="a JSON file of prices, see flex/cost.py")
 
 
@@ -153,15 +162,41 @@ def make_model(options: argparse.Namespace, client: "RateLimitedLLMClient", name
 
 def positive(text: str) -> int:
     """A whole number from 1."""
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return number
+    return whole(text, 1)
 
 
 def natural(text: str) -> int:
     """A whole number from 0."""
-    if (number := int(text)) < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0")
+    return whole(text, 0)
+
+
+def whole(text: str, least: int, most: float = math.inf) -> int:
+    """A whole number within limits. Raises what argparse shows."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        limits = f"from {least}" if most == math.inf else f"from {least} to {most}"
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number {limits}")
+    return number
+
+
+def above_zero(text: str) -> float:
+    """A number above 0."""
+    if (number := from_zero(text)) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+    return number
+
+
+def from_zero(text: str) -> float:
+    """A number from 0; neither infinite nor NaN."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0")
     return number
 
 
@@ -169,11 +204,21 @@ def json_object(text: str) -> dict[str, Any]:
     """A JSON object, as in --extra_body '{"top_p": 0.9}'."""
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()  # what will be sent
+    except (ValueError, RecursionError) as error:
         raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError("not a JSON object")
+    if taken := [name for name in OURS if name in value]:
+        raise argparse.ArgumentTypeError(f"'{taken[0]}' is set by flex itself and cannot be replaced")
     return value
+
+
+def body_sha256(extra_body: Mapping[str, Any] | None) -> str | None:
+    """A sha256 of --extra_body for the run's configuration: some gateways are given keys in it."""
+    if extra_body is None:
+        return None
+    return hashlib.sha256(json.dumps(extra_body, sort_keys=True).encode()).hexdigest()
 
 
 def existing(path: str | Path, what: str) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flex.cli.measure import add_measuring, closing_lines, leakage_lines, run_settings
 from flex.cli.options import Parser, add_budget, add_endpoint, positive, run_command, stopped
+from flex.errors import SettingsError
 
 RESUME = "The same command goes on from here."
 
@@ -19,10 +20,10 @@ def benchmark_parser(task_type: str, data_path: str, library: str) -> Parser:
     parser.add_argument("--model", required=True, help="the actor")
     parser.add_argument("--use_actor", action=yes_or_no, default=True, help="an agent, or one chat reply")
     parser.add_argument("--retrieve", action=yes_or_no, default=False, help="let it consult the library")
-    parser.add_argument("--memory_path", type=Path, default=Path(library), help="the library, a file or a folder")
+    parser.add_argument("--memory_path", type=Path, default=None, help=f"the library to consult; default: {library}")
     parser.add_argument("--data_path", type=Path, default=Path(data_path), help="the test split, a .jsonl file")
     parser.add_argument("--batch_size", type=positive, default=10, help="tasks answered at once")
-    parser.set_defaults(task_type=task_type, split="test")
+    parser.set_defaults(task_type=task_type, split="test", default_library=Path(library))
     _add_common(parser)
     return parser
 
@@ -40,7 +41,7 @@ def flex_parser() -> Parser:
     parser.add_argument("--batch_size", type=positive, default=None, help="tasks of a batch; default: --max_concurrent")
     parser.add_argument("--max_concurrent", type=positive, default=10, help="tasks answered at once")
     parser.add_argument("--no-retrieve", dest="retrieve", action="store_false", help="the same agent without a library")
-    parser.set_defaults(use_actor=True)
+    parser.set_defaults(use_actor=True, default_library=None)
     _add_common(parser)
     return parser
 
@@ -66,10 +67,12 @@ def main_flex(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(parser: Parser, argv: Sequence[str] | None) -> argparse.Namespace:
-    """The options; --batch_size is the concurrency where there is no flag for it."""
+    """The options; --batch_size is the concurrency where there is no flag for it, and a library may have a default."""
     options = parser.parse(argv)
     if "max_concurrent" not in options:
         options.max_concurrent = options.batch_size
+    if options.retrieve:
+        options.memory_path = options.memory_path or options.default_library
     return options
 
 
@@ -88,6 +91,8 @@ async def test_command(options: argparse.Namespace) -> int:
     """Run the setting and say what came of it; 1 when every answer failed."""
     from flex.settings import get_setting
 
+    if options.default_library and options.memory_path and not options.retrieve:
+        raise SettingsError(f"--memory_path {options.memory_path} is read only with --retrieve: add --retrieve")
     setting = get_setting(setting_name(options))
     folder = options.results_dir or default_folder(options, setting.name)
     plan, summaries, reason = await run_settings(options, [setting], lambda _: folder)

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import random
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from flex.cli.options import (
     Parser,
     add_budget,
     add_endpoint,
+    body_sha256,
     existing,
     listening,
     make_client,
@@ -56,7 +58,11 @@ PROMPTS = (
 def build_parser() -> Parser:
     from flex.benchmarks import benchmark_names
 
-    parser = Parser("reject_sampling.py", "Explore a train split by reject sampling and grow an experience library.")
+    script = Path(sys.argv[0]).name
+    parser = Parser(
+        script if script == "reject_sampling.py" else "flex train",
+        "Explore a train split by reject sampling and grow an experience library.",
+    )
     parser.add_argument("--task_type", required=True, choices=benchmark_names(), help="the benchmark")
     parser.add_argument("--data_path", required=True, type=Path, help="the train split, a .jsonl file")
     parser.add_argument("--load_path", type=Path, default=None, help="a library (file or folder) to start from")
@@ -171,6 +177,10 @@ def starting_library(options: argparse.Namespace, run: "RunLog") -> "ExpLib":
     from flex.explib import ExpLib
 
     before = run.folder / STARTED_WITH
+    if options.store_path.is_dir():
+        raise SettingsError(
+            f"--store_path {options.store_path} is a folder; it has to be a file, such as exps/mine.json"
+        )
     if before.exists():
         return ExpLib(before)
     if options.store_path.exists():
@@ -212,7 +222,7 @@ def configuration(
     from flex.runlog import run_config
 
     settings = ["task_type", "max_rounds", "max_rollouts", "epochs", "direct_add", "use_library", "with_gt"]
-    settings += ["acceptance", "temperature", "max_tokens", "reasoning_effort", "extra_body"]
+    settings += ["acceptance", "temperature", "max_tokens", "reasoning_effort"]
     if options.use_library:  # only then does the result depend on how tasks are batched
         settings.append("batch_size")
     return run_config(
@@ -223,6 +233,7 @@ def configuration(
         tasks=fingerprint(tasks),
         library=len(library),
         store_path=str(options.store_path),
+        extra_body=body_sha256(options.extra_body),
         **{name: getattr(options, name) for name in settings},
     )
 
