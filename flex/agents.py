@@ -1,7 +1,6 @@
 """Agents in threads: a fresh smolagents CodeAgent per run, its calls bridged to the shared client."""
 
 import asyncio
-import contextvars
 import importlib.util
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from flex.bridge import Bridge
 from flex.errors import ParseError, SettingsError
 from flex.executors import make_executor
 from flex.prompt import Prompts
+from flex.telemetry import carried
 from flex.types import Message, Model, Reply
 
 T = TypeVar("T")
@@ -85,12 +85,10 @@ class AgentPool:
         """
         loop = asyncio.get_running_loop()
         bridge = Bridge(loop)
-        context = contextvars.copy_context()  # spans nest, and calls are charged, as if there were no thread
         run = _Run(self, bridge)
         try:
-            return await loop.run_in_executor(
-                self._threads, lambda: context.run(run.record, task_text, make_tools, max_steps)
-            )
+            # Spans nest, and calls are charged, as if there were no thread.
+            return await loop.run_in_executor(self._threads, carried(run.record), task_text, make_tools, max_steps)
         finally:
             bridge.close()
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -134,17 +134,9 @@ class ExpLib:
         for zone in zones or ():
             self.zone(zone)
         keys = [e.id for e in self if (zones is None or e.zone in zones) and e.id not in hidden]
-        with self._searching:  # agents search from their own threads
+        with self._searching:  # a library may be searched from several threads
             found = self._refreshed_index().search(query, keys, top_k)
         return [Hit(experience_id, score, rank=rank) for rank, (experience_id, score) in enumerate(found, start=1)]
-
-    def mark_used(self, ids: Iterable[str], when: str) -> None:
-        """Count one use of each of these experiences, at the time `when`."""
-        self._check_mutable()
-        for experience_id, uses in Counter(self.get(experience_id).id for experience_id in ids).items():
-            entry = self.get(experience_id)
-            used = replace(entry, usage_count=entry.usage_count + uses, last_used=when)
-            self._zones[used.zone][used.id] = used
 
     def save(self, path: str | Path | None = None) -> Path:
         """Write the library to `path`, or to where it came from, all of it or nothing; returns the path.

@@ -30,8 +30,8 @@ def url():
 
 def words(url: str, out: Path, setting: str, *more) -> list[str]:
     return [str(word) for word in (
-        "--benchmark", "retro", "--model", "apprentice", "--library", LIBRARY, "--data_path", DEMO, "--setting", setting,
-        "--base_url", url, "--no-telemetry", "--out", out, "--samples", "30", *more,
+        "--benchmark", "retro", "--model", "apprentice", "--library", LIBRARY, "--data_path", DEMO,
+        "--setting", setting, "--base_url", url, "--no-telemetry", "--out", out, "--samples", "30", *more,
     )]  # fmt: skip
 
 

@@ -216,17 +216,6 @@ def test_threads_may_search_at_once():
     assert len(found) == 8
 
 
-def test_mark_used_counts_and_does_not_change_what_is_found():
-    lib = library(FISH)
-    [fish] = lib
-    lib.mark_used([fish.id, fish.id], "later")
-    lib.mark_used([fish.id], "last")
-    with pytest.raises(LibraryError, match="no experience 'x'"):
-        lib.mark_used([fish.id, "x"], "later")
-    assert list(lib) == [replace(fish, usage_count=3, last_used="last")]
-    assert lib.search("trout")[0].experience_id == fish.id
-
-
 def test_a_snapshot_stays_as_it_is_and_refuses_changes():
     lib = library(FISH)
     snapshot = lib.snapshot()
@@ -238,7 +227,6 @@ def test_a_snapshot_stays_as_it_is_and_refuses_changes():
     for change in (
         lambda: snapshot.add(BIRD),
         lambda: snapshot.apply(BIRD, UpdateDecision("insert")),
-        lambda: snapshot.mark_used([], "now"),
     ):
         with pytest.raises(LibraryError, match="snapshot"):
             change()

@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flex.cli.options import Parser, by_model, existing, listening, make_client, make_model, make_stop, positive
+from flex.cli.options import (
+    Parser,
+    body_sha256,
+    by_model,
+    existing,
+    from_zero,
+    listening,
+    make_client,
+    make_model,
+    make_stop,
+    positive,
+)
 from flex.cli.train import fingerprint
 from flex.errors import SettingsError
 
@@ -40,7 +51,7 @@ def add_measuring(parser: Parser) -> None:
     add = parser.add_argument
     add("--samples", "--max_samples", dest="samples", type=positive, default=None, help="only the first so many tasks")
     add("--train_path", type=Path, default=None, help="the train split; default: train.jsonl beside the test split")
-    add("--batch_pause", type=float, default=0.0, help="seconds to wait between batches")
+    add("--batch_pause", type=from_zero, default=0.0, help="seconds to wait between batches")
     add("--retriever_model", default=None, help="default: the actor's")
     add("--retrieval", choices=RETRIEVALS, default="hierarchical", help="how the library is read")
     add("--icl_k", type=positive, default=None, help="training examples in the prompt of icl; default: the benchmark's")
@@ -252,7 +263,7 @@ def configuration(plan: Plan, setting: "Setting") -> dict[str, Any]:
     options = plan.options
     reads = setting.library != "none"
     own = {"path": str(options.memory_path), "sha256": content_hash(plan.library)} if plan.library else None
-    sampling = ("temperature", "max_tokens", "reasoning_effort", "extra_body")
+    sampling = ("temperature", "max_tokens", "reasoning_effort")
     return run_config(
         models={role: name for role, name in model_names(options).items() if reads or role == "actor"},
         prompts=plan.prompts.checked(prompt_names(setting, options.executor)),
@@ -267,6 +278,7 @@ def configuration(plan: Plan, setting: "Setting") -> dict[str, Any]:
         tasks=fingerprint(plan.tasks),
         library=own if setting.library in ("own", "shuffled") else None,
         allow_leakage=options.allow_leakage,
+        extra_body=body_sha256(options.extra_body),
         **{name: getattr(options, name) for name in sampling},
     )
 
