@@ -103,8 +103,9 @@ async def evaluate(
             await asyncio.sleep(config.batch_pause if start else 0)
             async for _ in in_order(unanswered[start : start + size], work, config.concurrency):
                 pass
-    ordered = [rows[task.id, repeat] for task, repeat in jobs if (task.id, repeat) in rows]
-    write_atomically(folder / "results.jsonl", b"".join(json_bytes(to_jsonable(row)) + b"\n" for row in ordered))
+    ordered = [rows.pop(job) for task, repeat in jobs if (job := (task.id, repeat)) in rows]
+    kept = [*ordered, *rows.values()]  # with fewer repeats than last time the others stay where they are
+    write_atomically(folder / "results.jsonl", b"".join(json_bytes(to_jsonable(row)) + b"\n" for row in kept))
     return ordered
 
 

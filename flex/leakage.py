@@ -36,8 +36,8 @@ EXCERPT = 100
 
 T = TypeVar("T")
 Kind = Literal["provenance", "exact", "near", "answer"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 Place = Literal["library", "train"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Found = dict[int, tuple[Kind, float]]
 """By the task's number: the strongest evidence, and the share of the question that is there."""
 _PROVEN: tuple[Kind, float] = ("provenance", 1.0)
@@ -88,11 +88,11 @@ def find_leaks(
     return [leak for _, leak in sorted(leaks, key=lambda pair: pair[0])]
 
 
-def hidden_from(leaks: Iterable[Leak]) -> dict[str, frozenset[str]]:
-    """By task, the ids of the experiences that have to be hidden from it."""
+def hidden_from(leaks: Iterable[Leak], place: Place = "library") -> dict[str, frozenset[str]]:
+    """By task, the ids of the experiences (or, of place "train", the training tasks) to be hidden from it."""
     found: dict[str, set[str]] = {}
     for leak in leaks:
-        if leak.place == "library":
+        if leak.place == place:
             found.setdefault(leak.task_id, set()).add(leak.where)
     return {task_id: frozenset(ids) for task_id, ids in found.items()}
 

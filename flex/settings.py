@@ -65,6 +65,8 @@ class Kit:
     hidden: Mapping[str, Collection[str]] = field(default_factory=dict)
     """By task, the experiences that would give its answer away."""
     train_tasks: Sequence[Task] = ()
+    hidden_examples: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By task, the training tasks that would give its answer away."""
     icl_k: int = 5
     icl_selection: Selection = "first"
     executor: str = "monty"
@@ -92,7 +94,9 @@ def solver(setting: Setting, kit: Kit) -> Iterator[Solve]:
     async def answer(task: Task) -> Attempt:
         given = None
         if setting.examples:
-            examples = chosen_examples(task, kit.train_tasks, kit.icl_k, kit.icl_selection)
+            hidden = kit.hidden_examples.get(task.id, ())
+            others = [other for other in kit.train_tasks if other.id not in hidden]
+            examples = chosen_examples(task, others, kit.icl_k, kit.icl_selection)
             given = Retrieval(task.question, text=kit.prompts.render("icl", examples=examples))
         elif reader:
             given = await reader.read(task.question, task)

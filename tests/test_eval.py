@@ -95,6 +95,15 @@ def test_repeats_are_samples_of_their_own(url, tmp_path):
     assert [(row["index"], row["repeat"]) for row in rows] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
 
 
+def test_more_repeats_later_keep_the_answers_that_are_there(url, tmp_path):
+    rows = []
+    for repeats in ("1", "3", "2"):
+        assert evaluate(words(url, tmp_path, "vanilla", "--repeats", repeats, "--samples", "2")) == 0
+        assert summary(tmp_path)["settings"]["vanilla"]["repeats"] == int(repeats)
+        rows.append((tmp_path / "vanilla" / "results.jsonl").read_text().splitlines())
+    assert set(rows[0]) <= set(rows[1]) == set(rows[2])
+
+
 @pytest.mark.parametrize("retrieval", ["flat", "agentic"])
 def test_the_library_can_be_read_in_other_ways(url, tmp_path, retrieval):
     assert evaluate(words(url, tmp_path, "flex", "--retrieval", retrieval, "--samples", "2")) == 0

@@ -217,3 +217,14 @@ def test_retro_results_are_read_again_with_looser_scores(tmp_path):
     run(tmp_path, without_reagent, tasks, benchmark=retro)
     found = evaluate_retro_results_fuzzy(tmp_path)
     assert (found["n"], found["exact"], found["maxfrag"]) == (2, 0.5, 1.0)
+
+
+def test_an_example_that_gives_a_task_away_is_left_out_for_that_task_only(tmp_path):
+    train_tasks = make_tasks(5)[3:]
+    hidden = {make_tasks(1)[0].id: {train_tasks[0].id}}
+    model = RuleModel(lambda _: "The answer is 0")
+    kit = Kit(model, MATH, Prompts("aime"), train_tasks=train_tasks, hidden_examples=hidden, icl_k=2)
+    with solver(SETTINGS["icl"], kit) as solve:
+        run(tmp_path, solve, make_tasks(2), EvalConfig(SETTINGS["icl"], concurrency=1))
+    shown = [train_tasks[0].question in asked[1]["content"] for asked in model.asked]
+    assert shown == [False, True]

@@ -74,6 +74,7 @@ class Plan:
     library: "ExpLib | None"
     leaks: "Sequence[Leak]"
     hidden: Mapping[str, Collection[str]]
+    hidden_examples: Mapping[str, Collection[str]]
     prices: "Prices"
 
 
@@ -97,9 +98,10 @@ def make_plan(options: argparse.Namespace, settings: "Sequence[Setting]") -> Pla
         examples_shown(options, benchmark, train_tasks)
     for setting in settings:
         prompts.checked(prompt_names(setting, options.executor))
-    hidden = {} if options.allow_leakage else hidden_from(leaks)
+    guarded = () if options.allow_leakage else leaks
+    hidden, hidden_examples = hidden_from(guarded), hidden_from(guarded, "train")
     prices = Prices.load(options.prices, find_address(options.base_url))
-    return Plan(options, benchmark, tasks, train_tasks, prompts, library, leaks, hidden, prices)
+    return Plan(options, benchmark, tasks, train_tasks, prompts, library, leaks, hidden, hidden_examples, prices)
 
 
 def split_path(options: argparse.Namespace) -> Path:
@@ -162,6 +164,7 @@ def make_kit(plan: Plan, client: "RateLimitedLLMClient") -> "Iterator[Kit]":
             library=plan.library,
             hidden=plan.hidden,
             train_tasks=plan.train_tasks,
+            hidden_examples=plan.hidden_examples,
             icl_k=examples_shown(options, plan.benchmark, plan.train_tasks) if plan.train_tasks else 0,
             icl_selection=options.icl_selection,
             executor=options.executor,
@@ -191,7 +194,7 @@ async def run_settings(
     options: argparse.Namespace, settings: "Sequence[Setting]", folder_of: "Callable[[Setting], Path]"
 ) -> tuple[Plan, dict[str, dict[str, Any]], str | None]:
     """One setting after the other: the plan, the summaries of those that were finished, and why it was stopped."""
-    from flex.runlog import RunLog
+    from flex.runlog import FREE_KEYS, RunLog
     from flex.telemetry import start_telemetry
 
     plan = make_plan(options, settings)
@@ -202,7 +205,7 @@ async def run_settings(
         await client.check()
         for setting in settings:
             run = stack.enter_context(RunLog(folder_of(setting)))
-            run.start(configuration(plan, setting))
+            run.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data"})
         with start_telemetry(options.telemetry), make_kit(plan, client) as kit, listening(stop):
             for setting in settings:
                 if (summary := await measure(plan, kit, setting, folder_of(setting), stop)) is not None:
@@ -275,6 +278,7 @@ def configuration(plan: Plan, setting: "Setting") -> dict[str, Any]:
         retrieval=options.retrieval if reads else None,
         icl=icl_settings(plan) if setting.examples else None,
         data=str(options.data_path),
+        n=len(plan.tasks),
         tasks=fingerprint(plan.tasks),
         library=own if setting.library in ("own", "shuffled") else None,
         allow_leakage=options.allow_leakage,
