@@ -85,7 +85,8 @@ async def evaluate(
     """
     jobs = [(task, repeat) for task in tasks for repeat in range(config.repeats)]
     with JsonLines(folder / "results.jsonl") as lines:
-        rows = {(row.task_id, row.repeat): row for row in _rows(lines) if not row.error}
+        known = {(row.task_id, row.repeat): row for row in _rows(lines)}
+        rows = {key: row for key, row in known.items() if not row.error}
         for row in rows.values():
             on_result(row)
 
@@ -100,11 +101,15 @@ async def evaluate(
         unanswered = [(task, repeat) for task, repeat in jobs if (task.id, repeat) not in rows]
         size = config.batch_size if config.batch_pause else max(1, len(unanswered))
         for start in range(0, len(unanswered), size):
+            if stop and stop.reason:
+                break
             await asyncio.sleep(config.batch_pause if start else 0)
             async for _ in in_order(unanswered[start : start + size], work, config.concurrency):
                 pass
     ordered = [rows.pop(job) for task, repeat in jobs if (job := (task.id, repeat)) in rows]
-    kept = [*ordered, *rows.values()]  # with fewer repeats than last time the others stay where they are
+    # With fewer repeats than last time, or when stopped before a failed answer was retried, the others stay.
+    done = {(row.task_id, row.repeat) for row in ordered}
+    kept = [*ordered, *(row for key, row in (known | rows).items() if key not in done)]
     write_atomically(folder / "results.jsonl", b"".join(json_bytes(to_jsonable(row)) + b"\n" for row in kept))
     return ordered
 

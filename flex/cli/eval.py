@@ -9,6 +9,7 @@ from typing import Any
 from flex.cli.compare import comparisons, results_table
 from flex.cli.measure import add_measuring, leakage_lines, run_settings
 from flex.cli.options import Parser, add_budget, add_endpoint, positive, run_command, stopped
+from flex.errors import SettingsError
 
 RESUME = "The same command goes on from here."
 
@@ -57,7 +58,10 @@ async def eval_command(options: argparse.Namespace) -> int:
     from flex.report import write_report
     from flex.settings import get_setting
 
-    settings = [get_setting(name.strip()) for name in options.setting.split(",") if name.strip()]
+    names = dict.fromkeys(name.strip() for name in options.setting.split(",") if name.strip())
+    settings = [get_setting(name) for name in names]
+    if not settings:
+        raise SettingsError("--setting names no setting")
     plan, summaries, reason = await run_settings(options, settings, lambda setting: options.out / setting.name)
     if reason:
         return stopped(reason, RESUME)

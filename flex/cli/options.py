@@ -108,9 +108,11 @@ def make_stop(options: argparse.Namespace, client: "RateLimitedLLMClient", model
 def listening(stop: "Stop") -> "Iterator[None]":
     """The first Ctrl-C lets what is under way end, the second leaves at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    interrupts: list[None] = []
 
     def interrupted() -> None:
-        if stop.reason == INTERRUPTED and task is not None:
+        interrupts.append(None)
+        if len(interrupts) > 1 and task is not None:
             task.cancel()
         stop.request(INTERRUPTED)
         print("\nfinishing what is under way; Ctrl-C again to leave at once", file=sys.stderr)
