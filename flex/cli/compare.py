@@ -52,11 +52,10 @@ def comparisons(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
 
     Raises RunError when two runs do not compare.
     """
-    from flex.evaluation import load_results
     from flex.statistics import paired_difference
 
     configs = {name: read_json(folder / "config.json") for name, folder in folders.items()}
-    scores = {name: scores_by_task(load_results(folder)) for name, folder in folders.items()}
+    scores = {name: scores_by_task(summarized_rows(folder)) for name, folder in folders.items()}
     rows = []
     for a, b in combinations(sorted(folders, key=lambda name: name != MAIN), 2):
         check_comparable(a, configs[a], b, configs[b])
@@ -66,6 +65,17 @@ def comparisons(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
         difference = paired_difference([scores[a][task] for task in tasks], [scores[b][task] for task in tasks])
         rows.append({"a": a, "b": b, "difference": difference.difference, "low": difference.low,
                      "high": difference.high, "p": difference.p, "verdict": difference.verdict})  # fmt: skip
+    return rows
+
+
+def summarized_rows(folder: Path) -> list[Any]:
+    """The rows that the folder's summary is about. Raises RunError when some of them are missing."""
+    from flex.evaluation import load_results
+
+    summary = read_json(folder / "summary.json")
+    rows = [row for row in load_results(folder) if row.repeat < summary.get("repeats", 1)]
+    if len(rows) != summary.get("n", 0) * summary.get("repeats", 1):
+        raise RunError(f"{folder} is unfinished; the command that made it goes on from here")
     return rows
 
 

@@ -78,6 +78,8 @@ def split_path(options: argparse.Namespace) -> Path:
 def train_split(options: argparse.Namespace, benchmark: "Benchmark", path: Path, *, needed: bool) -> "list[Task]":
     """The train split, for examples and for the leakage guard; none where it is not needed and not there."""
     train_path = options.train_path or path.with_name("train.jsonl")
+    if train_path == path and needed:
+        raise SettingsError("icl needs a train split that is not the test split: give --train_path")
     if train_path == path or not (needed or options.train_path or train_path.exists()):
         return []
     return benchmark.load(existing(train_path, "the train split"))
