@@ -223,7 +223,15 @@ def top_k(tasks: Sequence[Sequence[Result]], benchmark: Benchmark, repeats: int)
     ranked = []
     for rows in tasks:
         right = {row.answer for row in rows if row.correct}
-        ranked.append([answer in right for answer in majority([row.answer for row in rows], benchmark.fingerprint)])
+        first: list[str] = []
+
+        def key(answer: str, first: list[str] = first) -> str:
+            """The first answer that the scorer takes for the same."""
+            twin = next((other for other in first if benchmark.accepts(benchmark.score(answer, other))), None)
+            first += [] if twin is not None else [answer]
+            return answer if twin is None else twin
+
+        ranked.append([answer in right for answer in majority([row.answer for row in rows], key)])
     ks = [k for k in (1, 3, 5, 10) if k < repeats] + [repeats]
     return {f"top-{k}": _mean([any(answers[:k]) for answers in ranked]) for k in ks}
 

@@ -228,3 +228,17 @@ def test_an_example_that_gives_a_task_away_is_left_out_for_that_task_only(tmp_pa
         run(tmp_path, solve, make_tasks(2), EvalConfig(SETTINGS["icl"], concurrency=1))
     shown = [train_tasks[0].question in asked[1]["content"] for asked in model.asked]
     assert shown == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("answers", "top_1", "top_3"), [("7 -7 -7", 1.0, 1.0), ("-7 7 7", 0.0, 1.0), ("-7.0 -7 7", 1.0, 1.0)]
+)
+def test_the_majority_is_counted_by_what_the_scorer_takes_for_the_same(tmp_path, answers, top_1, top_3):
+    said = iter(answers.split())
+
+    async def says(task):
+        return Attempt("", next(said))
+
+    results = run(tmp_path, says, [MATH.task("q", "-7")], EvalConfig(SETTINGS["vanilla"], repeats=3, concurrency=1))
+    summary = summarize(results, MATH, SETTINGS["vanilla"], "m")
+    assert (summary["top-1"], summary["top-3"]) == (top_1, top_3)
