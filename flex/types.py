@@ -13,7 +13,8 @@ from typing import Any, Literal, Protocol, get_args
 
 Zone = Literal["golden", "warning", "mixed"]
 """Golden: from accepted trajectories; warning: from failures; mixed: a failure and a success contrasted (3.2)."""
-Action = Literal["insert", "merge", "discard"]
+Action = Literal["insert", "merge", "discard", "quarantine"]
+"""The updater's three (paper, 3.2); quarantine is what becomes of an experience it could not decide on."""
 Level = Literal["method", "rule", "trajectory"]
 """The levels inside an experience, high to low: strategy, pattern, concrete case (3.2)."""
 Message = dict[str, str]
@@ -86,6 +87,10 @@ class Hit:
     """From 1; the place among the hits of its level."""
     rule: int | None = None
     """For level "rule": which of the experience's rules, from 0."""
+    revision: int = 0
+    """Of the experience when it was found, from 1; 0 where nobody noted it."""
+    why: str = ""
+    """What found it: "words", "4-grams", "structure", "vectors", or who selected it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,9 @@ class Experience:
     usage_count: int = 0
     last_used: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    """Where it came from: `tasks`, `model`, `run`; kept through merges."""
+    """Where it came from: `tasks`, `rollout`, `model`, `prompt`, `run`; `merged` holds that of all it took in."""
+    contradicts: tuple[str, ...] = ()
+    """Ids of entries that say the opposite under the same conditions: linked, not blended."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the file that we do not know, kept as they are."""
 
@@ -184,6 +191,41 @@ class UpdateDecision:
     trajectory: Literal["existing", "new"] = "existing"
     """Merge: the more informative of the two (paper, 3.2)."""
     reason: str = ""
+    consolidated: Experience | None = None
+    """Merge: what the entry says afterwards (method, rules, trajectory) where the mechanical merge is too large."""
+    contradicts: tuple[str, ...] = ()
+    """Insert: entries that the new one contradicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One event of a library's history. What it replaced stands in it, so that no revision is ever lost."""
+
+    number: int
+    """From 1, without gaps."""
+    action: str
+    """insert, merge, discard, link, quarantine, release, remove, rollback, import."""
+    entry: str
+    time: str = ""
+    reason: str = ""
+    by: Mapping[str, Any] = field(default_factory=dict)
+    """Who: `run`, `model`, `prompt` (sha256 of the updater's prompt)."""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """From what: `tasks`, `rollout` or `rollouts`, `epoch`, `number`."""
+    before: Mapping[str, Any] | None = None
+    """The entry as it stood in a file; None where there was none or it stayed as it was."""
+    place: int | None = None
+    """Where in its zone it stood, from 0, when it left that zone."""
+    before_hash: str | None = None
+    after_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An experience nobody could decide on: neither in the library nor lost."""
+
+    experience: Experience
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
