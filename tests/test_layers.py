@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "flex"
 LAYERS = (
     "errors types shipped atomic clock",
     "parsing words prompt stopping bm25 chemistry concurrency ledger pacing dialects connection rate_limiter",
-    "benchmarks contract bridge memory_tool library_file search statistics runlog telemetry otlp testing download "
+    "benchmarks contract bridge memory_tool library_file merging search statistics runlog telemetry otlp testing download "
     "leakage cost",
     "actor agent_actor agents executors verifier critic explib",
     "updater memory_retriever agentic_retriever reading",
