@@ -1,17 +1,19 @@
 """The critic Gamma: distils a trajectory, solved or failed, into a structured experience."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
 
 from flex.contract import ask, fitted, user
-from flex.errors import SettingsError
+from flex.errors import ParseError, SettingsError
+from flex.merging import distinct, over_caps
 from flex.parsing import quoted
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
 from flex.telemetry import span
-from flex.types import Experience, Model, Round, Rule, Trajectory, Zone
+from flex.types import Experience, Model, Round, Rule, Task, Trajectory, Zone
 
 
 class Critic:
@@ -33,22 +35,35 @@ class Critic:
 
         Raises ParseError when the reply breaks its contract twice; then there is no experience.
         """
+        if trajectory.solved:
+            return await self._asked("critic_solved", trajectory.task, "golden", rounds=_quoted(trajectory).rounds)
+        return await self._asked("critic_failed", trajectory.task, "warning", rounds=_quoted(trajectory).rounds)
+
+    async def contrast(self, trajectories: Sequence[Trajectory]) -> Experience:
+        """What made the difference between failed and solved rollouts of one task, for the zone "mixed" (paper, 3.2).
+
+        Raises ParseError as `distill` does, and ValueError where there is nothing to contrast.
+        """
+        if {trajectory.solved for trajectory in trajectories} != {True, False}:
+            raise ValueError("a contrast needs a failed and a solved rollout of the task")
+        rollouts = [_quoted(trajectory) for trajectory in trajectories]
+        return await self._asked("critic_contrast", trajectories[0].task, "mixed", rollouts=rollouts)
+
+    async def _asked(self, name: str, task: Task, zone: Zone, **seen: Sequence[Round] | list[Trajectory]) -> Experience:
         prompts = self.prompts or Prompts()
-        prompt = prompts.render(
-            "critic_solved" if trajectory.solved else "critic_failed",
-            question=trajectory.task.question,
-            target=trajectory.task.target,
-            rounds=[_quoted(seen) for seen in trajectory.rounds],
-        )
-        zone: Zone = "golden" if trajectory.solved else "warning"
-        with span("critic", "CHAIN", input=trajectory.task.question) as recorded:
+        prompt = prompts.render(name, question=task.question, target=task.target, **seen)
+        with span("critic", "CHAIN", input=task.question) as recorded:
             experience = await ask(self.model, [user(prompt)], lambda text: parse_experience(text, zone), prompts)
             recorded.set(output=experience.method)
         return experience
 
 
-def _quoted(seen: Round) -> Round:
-    """A round as the critic sees it, without tags that would end the sections of its prompt."""
+def _quoted(trajectory: Trajectory) -> Trajectory:
+    """A rollout as the critic sees it, without tags that would end the sections of its prompt."""
+    return replace(trajectory, rounds=tuple(_quoted_round(seen) for seen in trajectory.rounds))
+
+
+def _quoted_round(seen: Round) -> Round:
     answer = seen.attempt.answer
     return Round(
         replace(
@@ -84,13 +99,19 @@ class _Reply(BaseModel):
 
 
 def parse_experience(text: str, zone: Zone) -> Experience:
-    """The experience in the last json block of a critic's reply. Raises ParseError naming every bad field."""
+    """The experience in the last json block of a critic's reply.
+
+    Raises ParseError naming every bad field, or what is too large for an entry.
+    """
     reply = fitted(_Reply, text)
-    return Experience(
+    experience = Experience(
         method=reply.method,
-        rules=tuple(Rule(r.rule, tuple(r.examples)) for r in reply.rules),
+        rules=distinct(Rule(r.rule, tuple(r.examples)) for r in reply.rules),
         revised_trajectory=reply.revised_trajectory,
         zone=zone,
         problem_category=reply.problem_category,
         priority=reply.priority,
     )
+    if problem := over_caps(experience):
+        raise ParseError(f"the entry is too large: {problem}; keep what is most general and shorten the examples first")
+    return experience

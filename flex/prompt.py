@@ -18,6 +18,7 @@ _ENVIRONMENT = jinja2.Environment(
 VARIABLES: Mapping[str, frozenset[str]] = {
     "actor": frozenset({"question", "has_memory"}),
     "agent_out_of_steps": frozenset(),
+    "critic_contrast": frozenset({"question", "target", "rollouts"}),
     "critic_failed": frozenset({"question", "target", "rounds"}),
     "critic_solved": frozenset({"question", "target", "rounds"}),
     "executor": frozenset(),
@@ -30,6 +31,7 @@ VARIABLES: Mapping[str, frozenset[str]] = {
     "reask": frozenset({"problem"}),
     "retrieved": frozenset({"entries"}),
     "updater": frozenset({"experience", "similar"}),
+    "updater_consolidate": frozenset({"entry", "problem", "left_out", "max_rules", "max_characters"}),
     "verifier": frozenset({"question", "target", "attempt", "answer"}),
 }
 """What each prompt may use; smolagents, not we, renders `agent_system`."""

@@ -4,6 +4,7 @@ import pytest
 
 from flex.critic import Critic, parse_experience
 from flex.errors import ParseError, SettingsError
+from flex.merging import MAX_CHARACTERS, MAX_RULES
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
 from flex.types import Attempt, Rule, Task, Trajectory, Verdict
@@ -97,3 +98,59 @@ def test_a_right_attempt_that_was_refused_is_not_to_be_condemned(family):
     model = ScriptedModel(experience())
     asyncio.run(Critic(model, Prompts(family)).distill(seen))
     assert "what the reviewer missed" in model.asked[0][0]["content"]
+
+
+TOO_MANY = experience("m", *(f"rule {n}" for n in range(MAX_RULES + 1)))
+
+
+def test_too_large_an_entry_is_asked_for_once_more():
+    model = ScriptedModel(TOO_MANY, experience("m", "rule"))
+    made = asyncio.run(Critic(model, Prompts()).distill(rollout(True)))
+    assert len(made.rules) == 1
+    assert "too large: 13 rules, at most 12 are kept" in model.asked[1][-1]["content"]
+    with pytest.raises(ParseError, match="13 rules"):
+        asyncio.run(Critic(ScriptedModel(TOO_MANY, TOO_MANY), Prompts()).distill(rollout(True)))
+
+
+def test_too_long_an_entry_breaks_the_contract():
+    with pytest.raises(ParseError, match=r"characters, at most 16,000 are kept; .* shorten the examples first"):
+        parse_experience(experience(revised_trajectory="t" * MAX_CHARACTERS), "golden")
+
+
+def test_a_rule_that_is_said_twice_is_one_rule():
+    reply = experience("m", "Count twice.", "count  twice", *(f"rule {n}" for n in range(MAX_RULES - 1)))
+    made = parse_experience(reply, "golden")
+    assert len(made.rules) == MAX_RULES
+    assert made.rules[0] == Rule("Count twice.", ("as in Count twice.", "as in count  twice"))
+
+
+@pytest.mark.parametrize("family", ["aime", "retro"])
+def test_failed_and_solved_rollouts_are_contrasted_for_the_mixed_zone(family):
+    model = ScriptedModel(experience("Told apart by their ends."))
+    made = asyncio.run(Critic(model, Prompts(family)).contrast([rollout(False, False), rollout(False, True)]))
+    assert (made.zone, made.method) == ("mixed", "Told apart by their ends.")
+    shown = model.asked[0][0]["content"].rpartition("</question>")[2]
+    failed, solved = shown.split('<rollout number="2" outcome="solved">')
+    assert 'number="1" outcome="failed"' in failed
+    assert (failed.count("attempt, False"), solved.count("attempt, False")) == (2, 1)
+    assert (failed.count("attempt, True"), solved.count("attempt, True")) == (0, 1)
+    assert "<target>\n42\n</target>" in shown
+
+
+@pytest.mark.parametrize("rollouts", [[], [rollout(True)], [rollout(False), rollout(False, False)]])
+def test_without_both_kinds_there_is_nothing_to_contrast(rollouts):
+    model = ScriptedModel()
+    with pytest.raises(ValueError, match="a failed and a solved rollout"):
+        asyncio.run(Critic(model, Prompts()).contrast(rollouts))
+
+
+def test_a_contrast_that_cannot_be_read_is_a_parse_error():
+    with pytest.raises(ParseError, match="fenced json block"):
+        asyncio.run(Critic(ScriptedModel("what", "ever"), Prompts()).contrast([rollout(False), rollout(True)]))
+
+
+def test_an_attempt_cannot_end_its_section_of_a_contrast():
+    model = ScriptedModel(experience())
+    seen = Trajectory(TASK).extended(Attempt("41</attempt></rollout>", "4"), Verdict(False, "no"))
+    asyncio.run(Critic(model, Prompts()).contrast([seen, rollout(True)]))
+    assert model.asked[0][0]["content"].count("</attempt>") == 2

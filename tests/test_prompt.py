@@ -22,7 +22,7 @@ from flex.memory_retriever import parse_selection
 from flex.prompt import VARIABLES as VARIABLES_ALLOWED
 from flex.prompt import Prompts
 from flex.shipped import shipped
-from flex.types import Attempt, Experience, Round, Rule, Task, Verdict
+from flex.types import Attempt, Experience, Round, Rule, Task, Trajectory, Verdict
 from flex.updater import parse_decision
 from flex.verifier import parse_verdict
 
@@ -50,10 +50,15 @@ ENTRIES = [
 ACTOR = {"question": "What is twice 3?", "has_memory": True}
 VERIFIER = {"question": "What is twice 3?", "target": "6", "attempt": "Twice 3 is 5.", "answer": "5"}
 CRITIC = {"question": "What is twice 3?", "target": "6", "rounds": ROUNDS}
+TASK = Task("t", "What is twice 3?", "6")
+CONTRAST = {**CRITIC, "rollouts": [Trajectory(TASK, ROUNDS[:1]), Trajectory(TASK, ROUNDS[1:])]}
+del CONTRAST["rounds"]
+CONSOLIDATE = {"entry": NEW, "problem": "3 rules", "left_out": 1, "max_rules": 2, "max_characters": 500}
 MEMORY = {"query": "doubling 3", "level": "rules", "candidates": ["Use both hands.", "Add n to n."], "top_k": 5}
 VARIABLES = {
     "actor": ACTOR,
     "agent_out_of_steps": {},
+    "critic_contrast": CONTRAST,
     "critic": CRITIC,
     "executor": {},
     "feedback": {"feedback": "Doubling adds 3 to 3; recount."},
@@ -64,6 +69,7 @@ VARIABLES = {
     "overruled": {},
     "reask": {"problem": "the json block has to hold an object"},
     "retrieved": {"entries": ENTRIES},
+    "updater_consolidate": CONSOLIDATE,
     "updater": {"experience": NEW, "similar": [OLD]},
     "verifier": VERIFIER,
 }
@@ -134,8 +140,10 @@ def test_the_static_part_comes_first_and_is_most_of_a_template(stem):
 
 OTHER = {
     "actor": {"question": "Name a prime."},
+    "critic_contrast": {"question": "Name a prime.", "target": None, "rollouts": []},
     "critic": {"question": "Name a prime.", "target": None, "rounds": ROUNDS[:1]},
     "memory": {"query": "a prime", "level": "methods", "candidates": ["Try 2."], "top_k": 1},
+    "updater_consolidate": {"entry": OLD, "problem": "9,999 characters", "left_out": 0},
     "updater": {"experience": OLD, "similar": [NEW, NEW]},
     "verifier": {"question": "Name a prime.", "target": None, "attempt": "9", "answer": None},
 }
@@ -148,7 +156,7 @@ def test_two_tasks_share_everything_before_the_data(stem):
     shared = one[: next(place for place, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)]
     template = Prompts().text(stem)
     assert len(shared) >= 0.8 * template.index("{{")  # of the actor's two versions, with and without memory, one
-    assert shared.rstrip().endswith(("<question>", "<level>", '<similar_experience id="'))
+    assert shared.rstrip().endswith(("<question>", "<level>", '<similar_experience id="', '<entry zone="'))
 
 
 CONTRACTS = {"verifier": "<next_step>", "critic": '"revised_trajectory"', "updater": '"action"', "memory": '"selected"'}
@@ -157,7 +165,8 @@ CONTRACTS = {"verifier": "<next_step>", "critic": '"revised_trajectory"', "updat
 @pytest.mark.parametrize("stem", STEMS)
 def test_a_role_is_recognised_by_its_reply_contract_alone(stem):
     text = Prompts().text(stem)
-    assert {role for role, mark in CONTRACTS.items() if mark in text} == {r for r in CONTRACTS if stem.startswith(r)}
+    answered_like = "critic" if stem == "updater_consolidate" else stem  # both write an experience
+    assert {r for r, mark in CONTRACTS.items() if mark in text} == {r for r in CONTRACTS if answered_like.startswith(r)}
 
 
 @pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith("critic")])
@@ -166,6 +175,10 @@ def test_the_example_of_a_critic_keeps_the_critic_s_contract(stem):
     assert experience.problem_category
     assert experience.rules[0].examples
     assert "<comments>" in experience.revised_trajectory
+
+
+def test_the_example_of_a_consolidation_is_an_experience():
+    assert parse_experience(static("updater_consolidate"), "golden").rules[0].examples
 
 
 @pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith("memory")])

@@ -1,14 +1,16 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from flex.errors import ParseError
 from flex.explib import ExpLib
+from flex.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
 from flex.types import Experience, Rule, UpdateDecision
-from flex.updater import Updater, parse_decision
-from tests.replies import decision
+from flex.updater import Question, Updater, parse_decision, shortened
+from tests.replies import decision, experience, fenced
 
 
 def entry(method: str, *rules: str, **more) -> Experience:
@@ -17,8 +19,8 @@ def entry(method: str, *rules: str, **more) -> Experience:
 
 def library(*entries: Experience) -> ExpLib:
     made = ExpLib()
-    for experience in entries:
-        made.add(experience)
+    for one in entries:
+        made.add(one)
     return made
 
 
@@ -86,6 +88,9 @@ def test_an_unknown_target_is_asked_again():
         (decision("merge", "a", novel_rules=[0]), "numbers of the new experience's rules, 1 to 2"),
         (decision("merge", "a", novel_rules=[3]), "numbers of the new experience's rules, 1 to 2"),
         (decision("merge", "a", trajectory="both"), "trajectory"),
+        (decision("insert", contradicts=["a", "b"]), r"contradicts holds ids of entries shown \(a\), not \['b'\]"),
+        (decision("merge", "a", contradicts=["a"]), "is inserted beside it"),
+        (decision("discard", "a", contradicts=["a"]), "is inserted beside it"),
     ],
 )
 def test_a_reply_that_breaks_the_contract_is_named(reply, message):
@@ -100,3 +105,112 @@ def test_words_may_be_written_large():
 def test_null_counts_as_left_out():
     made = parse_decision(decision("merge", "a", novel_rules=None, trajectory=None), {"a"}, 1)
     assert (made.novel_rules, made.trajectory) == ((), "existing")
+
+
+def test_what_contradicts_an_entry_is_inserted_and_linked():
+    made = parse_decision(decision("insert", contradicts=["b", "a", "b"]), {"a", "b"}, 1)
+    assert (made.action, made.contradicts) == ("insert", ("b", "a"))
+    assert parse_decision(decision("insert", contradicts="a"), {"a"}, 1).contradicts == ("a",)
+    assert parse_decision(decision("insert", contradicts=None), {"a"}, 1).contradicts == ()
+
+
+def test_rules_are_brought_in_by_their_order_not_the_reply_s():
+    assert parse_decision(decision("merge", "a", novel_rules=[3, 1, 3]), {"a"}, 3).novel_rules == (0, 2)
+
+
+def test_equal_libraries_ask_equal_questions_and_a_change_asks_another():
+    new = entry("count the complement", "c")
+    updater = Updater(ScriptedModel(), Prompts())
+    one, same = (updater.question(new, library(entry("count the complement", "a", id="x"))) for _ in range(2))
+    assert isinstance(one, Question)
+    assert one.prompt == same.prompt
+    assert [e.method for e in one.similar] == ["count the complement"]
+    shown = replace(one, similar=tuple(replace(e, created_at="") for e in one.similar))
+    assert shown == replace(same, similar=tuple(replace(e, created_at="") for e in same.similar))
+    assert one != updater.question(new, library(entry("count the complement", "a", "b", id="x")))
+
+
+def full(rules: int = MAX_RULES, **more) -> Experience:
+    return entry("count the complement", *(f"rule {n}" for n in range(rules)), id="full", **more)
+
+
+def test_a_merge_over_the_caps_is_consolidated():
+    lib = library(full())
+    short = experience("Count less.", "one", "two")
+    made, model = decide(entry("count the complement", "c"), lib, decision("merge", "full", novel_rules=[1]), short)
+    assert (made.action, made.target, made.novel_rules) == ("merge", "full", (0,))
+    asked = model.asked[1][0]["content"]
+    assert "Too large: 13 rules, at most 12 are kept" in asked
+    assert all(f"\n{n + 1}. rule {n}\n   - e\n" in asked for n in range(MAX_RULES))
+    assert "\n13. c\n" in asked
+    kept = merge(lib.get("full"), entry("count the complement", "c"), made)
+    assert (kept.method, [rule.rule for rule in kept.rules]) == ("Count less.", ["one", "two"])
+
+
+def test_a_merge_within_the_caps_costs_one_call():
+    made, model = decide(
+        entry("count the complement", "rule 3"), library(full()), decision("merge", "full", novel_rules=[1])
+    )
+    assert (made.consolidated, len(model.asked)) == (None, 1)
+
+
+def test_a_consolidation_that_is_still_too_large_is_asked_for_once_more():
+    too_many = experience("m", *(f"rule {n}" for n in range(MAX_RULES + 1)))
+    merging = decision("merge", "full", novel_rules=[1])
+    new = entry("count the complement", "c")
+    made, model = decide(new, library(full()), merging, too_many, experience("m", "r"))
+    assert made.consolidated.rules == (Rule("r", ("as in r",)),)
+    assert "13 rules, at most 12 are kept" in model.asked[2][-1]["content"]
+    with pytest.raises(ParseError, match="13 rules"):
+        decide(new, library(full()), merging, too_many, too_many)
+
+
+def test_the_category_counts_too_when_a_consolidation_is_measured():
+    lib = library(full(problem_category="c" * (MAX_CHARACTERS // 2)))
+    long = experience("m", "r", revised_trajectory="t" * (MAX_CHARACTERS // 2))
+    with pytest.raises(ParseError, match="the entry is still too large"):
+        decide(entry("count the complement", "c"), lib, decision("merge", "full", novel_rules=[1]), long, long)
+
+
+def test_a_consolidation_is_an_experience_with_rules():
+    lib, merging = library(full()), decision("merge", "full", novel_rules=[1])
+    with pytest.raises(ParseError, match="rules: Field required"):
+        decide(entry("count the complement", "c"), lib, merging, "no json", fenced({"method": "m"}))
+
+
+HUGE = Experience(
+    "m" * 10**5, tuple(Rule(f"{n} " + "r" * (n * 40), ("e" * 900,) * 50) for n in range(400)), "t" * 10**6
+)
+
+
+def test_the_prompt_of_a_consolidation_is_bounded():
+    lib = library(replace(HUGE, id="huge", problem_category="count the complement"))
+    replies = decision("merge", "huge", novel_rules=[1]), experience("m", "r")
+    _, model = decide(entry("count the complement", "newest"), lib, *replies)
+    asked = model.asked[1][0]["content"]
+    assert len(asked) < 40_000
+    assert "\n160. newest\n" in asked
+    assert "241 rules from the middle" in asked
+
+
+@pytest.mark.parametrize("rules", [0, 1, 12, 144])
+def test_an_entry_for_which_there_is_room_is_shown_in_full(rules):
+    small = entry("m" * 500, *("r" * 150 for _ in range(rules)))
+    assert shortened(small) == small
+
+
+def test_examples_are_cut_before_rules_and_the_first_of_each_rule_last():
+    shown = shortened(entry("m", *(f"{n:03} " + "r" * 180 for n in range(144))))
+    assert [rule.rule for rule in shown.rules] == [f"{n:03} " + "r" * 180 for n in range(144)]
+    many = Experience("m", tuple(Rule(f"rule {n}", ("x" * 500,) * 30) for n in range(12)), "t" * 5000)
+    kept = {len(rule.examples) for rule in shortened(many).rules}
+    assert 2 <= min(kept) <= max(kept) <= min(kept) + 1 < 30
+    assert shortened(many).revised_trajectory == "t" * 5000
+
+
+def test_the_largest_published_entry_shows_all_its_rules(shared):
+    lib = ExpLib(shared / "exps" / "retro_claude.json")
+    [largest] = lib
+    assert over_caps(largest) == "144 rules, at most 12 are kept"
+    assert [rule.rule for rule in shortened(largest).rules][:3] == [rule.rule for rule in largest.rules][:3]
+    assert len(shortened(largest).rules) == 144
