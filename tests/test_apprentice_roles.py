@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from flex.benchmarks import get_benchmark
 from flex.critic import Critic
 from flex.explib import ExpLib
 from flex.memory_retriever import MemoryRetriever
+from flex.merging import merge, over_caps
 from flex.parsing import last_json, last_tag
 from flex.prompt import Prompts
 from flex.types import Attempt, Experience, Retrieval, Round, Rule, Task, Trajectory, Verdict
@@ -30,6 +32,7 @@ BENZOYL = "EXAMPLE: O=C(NC)c1ccccc1 <- CN.O=C(Cl)c1ccccc1"
 LESSON = f"RETRO_TEMPLATE: {AMIDE} (amide)\n   - {BENZOYL}"
 ACID = "RETRO_TEMPLATE: [C:1](-[N:2])=[O:3]>>[C:1](=[O:3])O.[N:2]"
 WHO = "not an LLM"
+LIMITS = {"left_out": 0, "max_rules": 12, "max_characters": 16_000}
 RETRO = Prompts("retro")
 MODEL = ApprenticeModel()
 
@@ -174,6 +177,70 @@ def test_the_same_template_is_merged_and_its_examples_add_up():
     assert merged.rules[0].examples == tuple(f"EXAMPLE: {p} <- {t}" for p, t in (ROWS[0], ROWS[2]))
 
 
+NEW_RULES = (Rule(f"RETRO_TEMPLATE: {AMIDE} (amide)", (BENZOYL,)), Rule(ACID), Rule("Look twice."))
+
+
+def shown_to_updater(*entries):
+    prompt = RETRO.render("updater", experience=Experience("new", NEW_RULES), similar=entries)
+    return last_json(say(prompt))
+
+
+def test_a_template_that_stands_elsewhere_is_not_brought_into_another_entry():
+    amide, acid = Experience("a", NEW_RULES[:1], id="amide"), Experience("b", NEW_RULES[1:2], id="acid")
+    made = shown_to_updater(acid, amide)
+    assert (made["action"], made["target"], made["novel_rules"]) == ("merge", "acid", [2, 3])
+    both = shown_to_updater(acid, Experience("c", NEW_RULES[:2], id="both"))
+    assert (both["target"], both["novel_rules"]) == ("both", [1, 2, 3])
+    alone = shown_to_updater(amide)
+    assert (alone["target"], alone["novel_rules"], alone["contradicts"]) == ("amide", [1, 2, 3], [])
+    assert shown_to_updater(Experience("d", (Rule("Wait."),), id="other"))["action"] == "insert"
+
+
+def test_an_entry_over_its_limits_is_consolidated_by_template():
+    examples = tuple(f"EXAMPLE: {'C' * n}C(=O)NC <- {'C' * n}C(=O)Cl.CN" for n in range(1, 9))
+    doubled = [Rule(f"RETRO_TEMPLATE: {AMIDE} (amide; {n})", (examples[n], examples[0])) for n in range(8)]
+    others = [Rule(f"RETRO_TEMPLATE: [C:1]-[N:2]>>[C:1]{'C' * n}Br.[N:2]", ("e",) * (n < 9)) for n in range(14)]
+    library = ExpLib(clock=lambda: "2025-01-01T00:00:00")
+    old = library.add(Experience("carbonyl_nitrogen", (*doubled, *others, Rule(ACID)), "told", id="large"))
+    new = Experience("carbonyl_nitrogen again", NEW_RULES[:1], "told again")
+    decision = asyncio.run(Updater(MODEL, RETRO).decide(new, library))
+    merged = merge(old, new, decision)
+    assert over_caps(merged) is None
+    assert [lessons_in([rule.rule])[0].template for rule in merged.rules].count(AMIDE) == 1
+    assert merged.rules[0].rule == f"RETRO_TEMPLATE: {AMIDE} (amide; 0)"
+    assert set(merged.rules[0].examples) == {*examples, BENZOYL}
+    assert len(merged.rules) == 12
+    assert ACID not in [rule.rule for rule in merged.rules]
+    assert (merged.method, merged.revised_trajectory) == (old.method, "told")
+
+
+@pytest.mark.parametrize("size", [3, 12, 100, 400])
+def test_a_consolidation_is_within_the_limits_whatever_is_large(size):
+    rules = tuple(Rule(f"rule {n} " + "r" * 10 * size, ("e" * size,) * size) for n in range(size))
+    library = ExpLib(clock=lambda: "2025-01-01T00:00:00")
+    template = f"RETRO_TEMPLATE: {AMIDE}"
+    large = Experience("m " * 100 * size, (Rule(template), *rules), "so it was " * 30 * size, id="large")
+    library.add(replace(large, problem_category="amide"))
+    new = Experience("amide", (Rule(template, (BENZOYL,)),), "t")
+    decision = asyncio.run(Updater(MODEL, RETRO).decide(new, library))
+    merged = merge(library.get("large"), new, decision)
+    assert over_caps(merged) is None
+    assert merged.method
+    assert merged.rules
+
+
+def test_a_contrast_gives_the_template_and_names_what_was_proposed_in_vain():
+    solved = Trajectory(TASK).extended(Attempt("yes", TARGET), Verdict(True, "good"))
+    rollouts = [failed(), failed(answer="CC(=O)O.Nc1ccccc1"), failed(answer="no SMILES"), solved]
+    made = asyncio.run(Critic(MODEL, RETRO).contrast(rollouts))
+    assert made.zone == "mixed"
+    assert AMIDE in made.rules[0].rule
+    assert made.method.endswith("Failed attempts proposed CCO, CC(=O)O.Nc1ccccc1.")
+    alone = asyncio.run(Critic(MODEL, RETRO).distill(failed()))
+    assert made.rules == alone.rules
+    assert "proposed CCO" not in alone.method
+
+
 def test_the_agent_asks_the_library_and_hands_in_what_its_templates_propose():
     library, _ = learned(*ROWS)
     retriever = MemoryRetriever(MODEL, RETRO)
@@ -228,6 +295,8 @@ def test_every_reply_says_what_it_is_and_is_always_the_same():
         RETRO.render("critic_failed", question=PRODUCT, target=TARGET, rounds=failed().rounds),
         RETRO.render("memory", query="q", level="rules", candidates=["a", "b"], top_k=5),
         RETRO.render("updater", experience=Experience("m", (Rule(LESSON),)), similar=[Experience("n", id="golden-1")]),
+        RETRO.render("critic_contrast", question=PRODUCT, target=TARGET, rollouts=[failed()]),
+        RETRO.render("updater_consolidate", entry=Experience("m", (Rule(LESSON),)), problem="all of it", **LIMITS),
     ]
     for prompt in prompts:
         assert WHO in say(prompt)

@@ -14,6 +14,9 @@ from flex.apprentice.wording import named, template_sites
 _ACCEPTED = re.compile(r'accepted\s*[=:]\s*"?(?:yes|true)|<next_step>\s*end\s*</next_step>', re.IGNORECASE)
 _ROUND = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE)
 
+MAX_REFUSED = 5
+"""Failed proposals that a contrast names."""
+
 
 def judge(messages: Messages, model: str) -> str:
     """Feedback on an attempt, ending in the next step; it never shows the target."""
@@ -53,7 +56,10 @@ def distill(messages: Messages, model: str) -> str:
     template = extract(product, reactants) if product and reactants else None
     if product is None or reactants is None or template is None:
         return _as_reply(_nothing_learned(product))
-    return _as_reply(_lesson(product, reactants, template, solved=_solved(prompt)))
+    lesson = _lesson(product, reactants, template, solved=_solved(prompt))
+    if refused := _refused(prompt, reactants):
+        lesson["method"] = f"{lesson['method']} Failed attempts proposed {', '.join(refused)}."
+    return _as_reply(lesson)
 
 
 def _right_answer(prompt: str) -> str | None:
@@ -63,6 +69,13 @@ def _right_answer(prompt: str) -> str | None:
         return canonical(target)
     accepted = [text for text in _ROUND.findall(prompt) if _ACCEPTED.search(text)]
     return canonical(section(accepted[-1], "answer") or "") if accepted else None
+
+
+def _refused(prompt: str, reactants: str) -> list[str]:
+    """Where rollouts are to be contrasted: what was proposed in vain, each once."""
+    rounds = _ROUND.findall(prompt) if "<rollout" in prompt else []
+    proposed = [canonical(section(text, "answer") or "") for text in rounds if not _ACCEPTED.search(text)]
+    return [answer for answer in dict.fromkeys(proposed) if answer and answer != reactants][:MAX_REFUSED]
 
 
 def _solved(prompt: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from math import log
 
 from flex.apprentice.acting import WHO
@@ -18,22 +19,42 @@ _ID = re.compile(r"""\bid\s*["']?\s*[=:]\s*["']?([^"'\s,>]+)""", re.IGNORECASE)
 _NEW = re.compile(r"<new_experience\b[^<>]*>(.*?)</new_experience>", re.DOTALL | re.IGNORECASE)
 _CANDIDATE = re.compile(r"<candidate\b[^<>]*?(\d+)[^<>]*>(.*?)</candidate>", re.DOTALL | re.IGNORECASE)
 _NUMBERED = re.compile(r"^[ \t]*\[?(\d+)[.):\]][ \t]*(.+?)(?=^[ \t]*\[?\d+[.):\]]|\Z)", re.DOTALL | re.MULTILINE)
+_RULE = re.compile(r"<rule\b[^<>]*>(.*?)</rule>", re.DOTALL | re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 
 
 def update(messages: Messages, model: str) -> str:
-    """Merge into the entry with the identical template, so that its example is added; else insert."""
+    """Merge into the entry that holds the same template, so that its example is added; else insert."""
     prompt = prompted(messages)[0]
     fresh = _NEW.search(prompt)
-    new = lessons_in([fresh[1] if fresh else prompt[_start_of_new(prompt) :]])
-    templates = {lesson.template for lesson in new}
-    for attributes, text in _SIMILAR.findall(prompt):
-        known = {lesson.template for lesson in lessons_in([text])}
-        name = _ID.search(attributes)
-        if name and templates and templates <= known:
-            solved = fresh is not None and "golden" in fresh[0].split(">")[0] and "warning" in attributes
-            return _decision("merge", name[1], "the same template is there; its example is added", solved)
-    return _decision("insert", None, "no entry shown has this template")
+    rules = _templates_by_rule(fresh[1] if fresh else prompt[_start_of_new(prompt) :])
+    wanted = frozenset().union(*rules)
+    shown = [
+        (name[1], attributes, templates_in(text))
+        for attributes, text in _SIMILAR.findall(prompt)
+        if (name := _ID.search(attributes))
+    ]
+    target = max(shown, key=lambda entry: len(wanted & entry[2]), default=None)
+    if target is None or not wanted & target[2]:
+        return _decision("insert", reason="no entry shown has this template")
+    elsewhere = frozenset().union(*(templates for _, _, templates in shown)) - target[2]
+    solved = fresh is not None and "golden" in fresh[0].split(">")[0] and "warning" in target[1]
+    return _decision(
+        "merge",
+        target[0],
+        [number for number, templates in enumerate(rules, 1) if not templates & elsewhere],
+        "new" if solved else "existing",
+        "the same template is there; its example is added",
+    )
+
+
+def templates_in(text: str) -> frozenset[str]:
+    """The templates written in a text, letter by letter."""
+    return frozenset(lesson.template for lesson in lessons_in([text]))
+
+
+def _templates_by_rule(text: str) -> list[frozenset[str]]:
+    return [templates_in(rule) for rule in _RULE.findall(text) or [text]]
 
 
 def _start_of_new(prompt: str) -> int:
@@ -42,12 +63,19 @@ def _start_of_new(prompt: str) -> int:
     return max(ends, default=0)
 
 
-def _decision(action: str, target: str | None, reason: str, takes_trajectory: bool = False) -> str:
+def _decision(
+    action: str,
+    target: str | None = None,
+    novel_rules: Sequence[int] = (),
+    trajectory: str = "existing",
+    reason: str = "",
+) -> str:
     decision = {
         "action": action,
         "target": target,
-        "novel_rules": [1] if action == "merge" else [],
-        "trajectory": "new" if takes_trajectory else "existing",
+        "novel_rules": list(novel_rules),
+        "trajectory": trajectory,
+        "contradicts": [],  # templates compete, they do not exclude one another
         "reason": reason,
     }
     return f"{WHO} I compare templates letter by letter.\n```json\n{json.dumps(decision)}\n```"

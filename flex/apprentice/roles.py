@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable
 
-from flex.apprentice import acting, judging, keeping
+from flex.apprentice import acting, consolidating, judging, keeping
 from flex.apprentice.text import Messages, text_of, texts
 
 _MATERIAL = re.compile(
-    r"<(experience|similar_experience|new_experience|candidate|question|query|target|attempt|answer|feedback|round"
+    r"<(entry|experience|similar_experience|new_experience|candidate|question|query|target|attempt|answer|feedback|round|rollout"
     r"|trajectory|memory|retrieved|observation)\b[^<>]*>.*?</\1>",
     re.DOTALL | re.IGNORECASE,
 )
@@ -30,7 +30,9 @@ def _role(messages: Messages) -> Role:
         contracts = [(place, role) for place, role in _contracts(text) if place >= 0]
         if contracts:
             # Instructions come first and material last, so the first contract is the one that is asked for.
-            return min(contracts, key=lambda contract: contract[0])[1]
+            role = min(contracts, key=lambda contract: contract[0])[1]
+            # An experience is asked for in both cases: of a record, or of an entry that is over its limits.
+            return consolidating.consolidate if role is judging.distill and "<limits>" in first else role
         if _is_actor(text):
             break
     return acting.act_in_chat

@@ -1,0 +1,87 @@
+"""The updater's second question: write an entry anew that has grown over its limits."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+from flex.apprentice.acting import WHO
+from flex.apprentice.keeping import templates_in
+from flex.apprentice.reading import section
+from flex.apprentice.text import Messages, prompted
+
+RULES, CHARACTERS = 12, 16_000
+"""The limits where the prompt states none."""
+FILLED = 0.75
+"""How much of the limit is used, so that the entry can go on learning."""
+CUT = "[...]"
+"""Ends a text that the prompt shows in part."""
+_LIMITS = re.compile(r"(\d+) rules, (\d+) characters")
+
+
+@dataclass(slots=True)
+class _Rule:
+    text: str
+    examples: list[str] = field(default_factory=list)
+
+
+def consolidate(messages: Messages, model: str) -> str:
+    """Rules with one template become one; then those with most examples stay, and the first examples of each."""
+    prompt = prompted(messages)[0]
+    stated = _LIMITS.search((section(prompt, "limits") or "").partition("The limits:")[2])
+    most, characters = (int(stated[1]), int(stated[2])) if stated else (RULES, CHARACTERS)
+    room = int(FILLED * characters)
+    method = _cut(section(prompt, "method") or "As the rules say.", room // 8)
+    rules = _best(_joined(_rules_in(section(prompt, "rules") or "")), most, room * 5 // 8)
+    trajectory = _cut(section(prompt, "trajectory") or "", room // 8)
+    room -= len(method) + len(trajectory) + sum(len(rule.text) for rule in rules)
+    entry = {"method": method, "rules": _with_first_examples(rules, room), "revised_trajectory": trajectory}
+    return f"{WHO} I join rules with one template and count examples.\n```json\n{json.dumps(entry, indent=1)}\n```"
+
+
+def _rules_in(text: str) -> list[_Rule]:
+    """The numbered rules of a list, with the examples under each."""
+    rules: list[_Rule] = []
+    for line in text.splitlines():
+        number = f"{len(rules) + 1}. "
+        if line.startswith(number):
+            rules.append(_Rule(line.removeprefix(number)))
+        elif rules and line.lstrip().startswith("- "):
+            rules[-1].examples.append(line.lstrip()[2:])
+        elif rules and not rules[-1].examples:
+            rules[-1].text += f"\n{line}"
+    return rules
+
+
+def _joined(rules: list[_Rule]) -> list[_Rule]:
+    """One rule for each set of templates, or for each text without one, with the examples of all, each once."""
+    found: dict[object, _Rule] = {}
+    for rule in [rule for rule in rules if not rule.text.endswith(CUT)] or rules:  # half a template is another one
+        known = found.setdefault(templates_in(rule.text) or rule.text, _Rule(rule.text))
+        known.examples += [e for e in rule.examples if e not in known.examples and not e.endswith(CUT)]
+    return list(found.values())
+
+
+def _best(rules: list[_Rule], most: int, room: int) -> list[_Rule]:
+    """The rules with most examples for which there is room, in their order."""
+    kept: set[int] = set()
+    for place in sorted(range(len(rules)), key=lambda place: -len(rules[place].examples)):
+        if len(kept) < most and len(rules[place].text) <= room:
+            kept.add(place)
+            room -= len(rules[place].text)
+    return [rules[place] for place in sorted(kept)] or [_Rule(_cut(rule.text, room)) for rule in rules[:1]]
+
+
+def _with_first_examples(rules: list[_Rule], room: int) -> list[dict[str, object]]:
+    """The rules with the first example of each, then the second of each, and so on while there is room."""
+    kept: list[list[str]] = [[] for _ in rules]
+    for turn in zip_longest(*(rule.examples for rule in rules)):
+        for examples, example in zip(kept, turn, strict=True):
+            if example is not None and len(example) <= room:
+                examples.append(example)
+                room -= len(example)
+    return [{"rule": rule.text, "examples": examples} for rule, examples in zip(rules, kept, strict=True)]
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else text[:size].rpartition(" ")[0] or text[:size]
