@@ -11,7 +11,8 @@ R = TypeVar("R")
 async def in_order(items: Sequence[T], work: Callable[[T], Awaitable[R]], limit: int) -> AsyncIterator[R]:
     """Results of `work(item)` in the order of the items, up to `limit` of them under way at once.
 
-    A slow item holds back the results behind it, not the work. The first exception cancels the rest.
+    A slow item holds back the results behind it, not the work. The first exception cancels what is still under way;
+    results that were there before it come first.
     """
     slots = asyncio.Semaphore(limit)
 
@@ -25,7 +26,7 @@ async def in_order(items: Sequence[T], work: Callable[[T], Awaitable[R]], limit:
         for task in pending:
             waited: list[asyncio.Future[Any]] = [task, everything]
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-            if everything.done():
+            if not task.done() or task.exception():
                 await everything
             yield task.result()
     finally:

@@ -2,123 +2,110 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from typing import Any, get_args
 
 from flex.clock import now
+from flex.entry import content_hash, derived_id, dump_entry, free_id, parse_entry
 from flex.errors import LibraryError
-from flex.library_file import (
-    LibraryFile,
-    content_hash,
-    derived_id,
-    dump_entry,
-    free_id,
-    parse_entry,
-    read_folder,
-    read_library,
-    write_library,
-)
-from flex.search import SearchIndex
-from flex.types import TOP_K, ZONES, Action, Experience, Hit, Rule, UpdateDecision, Zone
-
-DEFAULT_CONFIG: dict[str, Any] = {"retrieval_weights": {"golden": 1.0, "warning": 0.8, "mixed": 0.9}}
+from flex.locks import held
+from flex.merging import characters, merge
+from flex.recording import NOBODY, Author, Recorder
+from flex.search import Wanted
+from flex.stores import Store, is_database, open_store, save_store
+from flex.types import TOP_K, ZONES, Action, Change, Experience, Hit, Quarantined, UpdateDecision, Zone
 
 
 class ExpLib:
-    """All experiences, by zone and id: load, save, add, apply, search.
+    """All experiences, by zone and id: load, save, add, apply, search, and go back in their history.
 
-    `ExpLib()` is empty, `ExpLib("exps/aime.json")` is that file, `ExpLib("exps")` all *.json of the folder as one.
-    Raises LibraryError for a path that is not a library. Iterates golden, warning, mixed, each as in its file with new
-    entries after; so it does after `save` and load, too. `clock` stamps experiences that bring no `created_at`.
+    `ExpLib()` is empty, `ExpLib("exps/aime.json")` is that file, `ExpLib("exps/aime.db")` that SQLite database, whose
+    changes are on disk at once, and `ExpLib("exps")` all *.json of the folder as one. Raises LibraryError for a path
+    that is not a library. Iterates golden, warning, mixed, each as in its file with new entries after; so it does after
+    `save` and load, too. `clock` stamps experiences that bring no `created_at`.
     """
 
     def __init__(self, path: str | Path | None = None, *, clock: Callable[[], str] = now) -> None:
         self.path = Path(path) if path is not None else None
         self._clock = clock
         self._frozen = False
-        self._checked: tuple[int, ...] | None = None
-        self._zones: dict[Zone, dict[str, Experience]] = {zone: {} for zone in ZONES}
-        self._contents: dict[str, str] = {}
-        self._index: SearchIndex | None = None
-        self._unindexed: dict[str, None] = {}
-        self._searching = Lock()
-        file = self._read(self.path) if self.path is not None else None
-        self.created_at = file.created_at if file else clock()
-        self.config: dict[str, Any] = dict(file.config) if file else json.loads(json.dumps(DEFAULT_CONFIG))
-        self.extra: dict[str, Any] = dict(file.extra) if file else {}
-        for experience in file.experiences if file else ():
-            self._put(experience)
+        self._held: Path | None = None
+        self._store: Store = open_store(self.path, clock())
+
+    @property
+    def created_at(self) -> str:
+        return self._store.created_at
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Settings that travel with the library; `save` keeps what is changed in them."""
+        return self._store.config
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """Unknown keys of the file."""
+        return self._store.extra
 
     def __len__(self) -> int:
-        return sum(len(entries) for entries in self._zones.values())
+        return sum(self._store.counts().values())
 
     def __bool__(self) -> bool:
         return True  # an empty library is a library
 
     def __iter__(self) -> Iterator[Experience]:
-        return (experience for zone in ZONES for experience in self.zone(zone))
+        return (experience for zone in ZONES for experience in self._store.zone(zone))
 
     def __contains__(self, experience_id: object) -> bool:
-        return any(experience_id in entries for entries in self._zones.values())
+        return isinstance(experience_id, str) and self._store.get(experience_id) is not None
 
     def zone(self, name: Zone) -> tuple[Experience, ...]:
         """The experiences of one zone, in order; LibraryError for a zone that is none."""
-        if name not in ZONES:
-            raise LibraryError(f"no zone '{name}'; choose from {', '.join(ZONES)}")
-        return tuple(self._zones[name].values())
+        _check_zone(name)
+        return tuple(self._store.zone(name))
 
     def get(self, experience_id: str) -> Experience:
         """The experience with this id; LibraryError if there is none."""
-        for entries in self._zones.values():
-            if experience_id in entries:
-                return entries[experience_id]
-        raise LibraryError(f"no experience '{experience_id}' in {self}")
+        if (experience := self._store.get(experience_id)) is None:
+            raise LibraryError(f"no experience '{experience_id}' in {self}")
+        return experience
 
-    def add(self, experience: Experience) -> Experience:
+    def add(self, experience: Experience, author: Author = NOBODY) -> Experience:
         """Put an experience into its zone and return it as it is kept: with `id` and `created_at`.
 
         The id depends on its content and its tasks only. Raises LibraryError, nothing changed, for an unknown zone, an
         id that is taken and values that no library file could hold.
         """
-        self._check_mutable()
-        kept = self._as_kept(experience)
-        if kept.id in self:
-            raise LibraryError(f"there is an experience '{kept.id}' already")
-        kept = replace(
-            kept,
-            id=kept.id or free_id(derived_id(kept), self),
-            created_at=kept.created_at or self._clock(),
-        )
-        self._put(kept)
-        return kept
+        return self._insert("insert", experience, "added", author)
 
-    def apply(self, experience: Experience, decision: UpdateDecision) -> Experience | None:
-        """Carry out the updater's decision; returns the inserted or merged entry, None when discarded (paper, 3.2).
+    def apply(self, experience: Experience, decision: UpdateDecision, author: Author = NOBODY) -> Experience | None:
+        """Carry out the updater's decision; the inserted or merged entry, None when there is none (paper, 3.2).
 
         Everything is checked first: LibraryError (unknown action, target, rule number or zone) means nothing changed.
         """
-        self._check_mutable()
-        self._check(experience, decision)
-        if decision.action == "discard":
-            return None
-        if decision.action == "insert" or decision.target is None:
-            return self.add(experience)
-        merged = merge(self.get(decision.target), self._as_kept(experience), decision)
-        self._put(merged)
-        return merged
+        with self._changing():
+            self._check(experience, decision)
+            if decision.action == "quarantine":
+                return self._quarantine(experience, decision.reason, author)
+            if decision.action == "insert" or decision.target is None:
+                kept = replace(experience, contradicts=(*experience.contradicts, *decision.contradicts))
+                return self._insert("insert", kept, decision.reason, author)
+            target = self.get(decision.target)
+            new = _as_kept(experience)
+            after = merge(target, new, decision) if decision.action == "merge" else target
+            self._recorder.change(decision.action, target.id, after, decision.reason, author, new)
+            return after if decision.action == "merge" else None
+
+    def remove(self, experience_id: str, reason: str = "", author: Author = NOBODY) -> None:
+        """Take an entry out; its revisions stay in the history. LibraryError if there is none."""
+        with self._changing():
+            self._recorder.change("remove", self.get(experience_id).id, None, reason, author)
 
     def identical(self, experience: Experience) -> str | None:
-        """The id of the first entry that says the same (method, rules with examples, trajectory; any zone), or None."""
-        wanted = content_hash(experience)
-        for entry in self:
-            if entry.id not in self._contents:
-                self._contents[entry.id] = content_hash(entry)
-            if self._contents[entry.id] == wanted:
-                return entry.id
-        return None
+        """The id of an entry that says the same (method, rules with examples, trajectory; any zone), or None."""
+        return self._store.twin(content_hash(experience))
 
     def search(
         self,
@@ -126,156 +113,193 @@ class ExpLib:
         top_k: int = TOP_K,
         zones: Collection[Zone] | None = None,
         hidden: Collection[str] = (),
+        *,
+        categories: Collection[str] | None = None,
+        min_priority: int = 0,
     ) -> list[Hit]:
-        """The `top_k` experiences that match the query best, over all fields; equal scores in the library's order.
+        """The `top_k` experiences that match the query best, over all fields, best first; equal scores by id.
 
-        Those with an id in `hidden` are passed over.
+        Only those of these zones and categories and of at least this priority; those with an id in `hidden` are passed
+        over (what would give a task away). A query is text, never syntax.
         """
         for zone in zones or ():
-            self.zone(zone)
-        keys = [e.id for e in self if (zones is None or e.zone in zones) and e.id not in hidden]
-        with self._searching:  # a library may be searched from several threads
-            found = self._refreshed_index().search(query, keys, top_k)
-        return [Hit(experience_id, score, rank=rank) for rank, (experience_id, score) in enumerate(found, start=1)]
+            _check_zone(zone)
+        found = self._store.search(query, top_k, Wanted(zones, categories, min_priority, hidden))
+        return [
+            Hit(one.id, one.score, rank=rank, revision=self.revision(one.id), why=one.why)
+            for rank, one in enumerate(found, start=1)
+        ]
+
+    def history(self, experience_id: str | None = None) -> tuple[Change, ...]:
+        """Every change, in order; of one entry if it is named."""
+        return tuple(self._store.changes(entry=experience_id))
+
+    def revision(self, experience_id: str) -> int:
+        """The number of an entry's revision, from 1; it grows with every change of what it says."""
+        return self._store.revision(experience_id)
+
+    def rollback(self, number: int, author: Author = NOBODY) -> int:
+        """Make the content what it was after change `number` (0: before the first); the number of changes undone.
+
+        Undoing is recorded as changes itself, so a rollback can be rolled back. LibraryError for no such number.
+        """
+        with self._changing():
+            last = self._store.latest()
+            if not 0 <= number <= last:
+                raise LibraryError(f"there is no change {number} in {self}; it has {last} changes")
+            undone = list(self._store.changes(after=number))
+            for change in reversed(undone):
+                self._recorder.undo(change, f"back to change {number}", author)
+            return len(undone)
+
+    @property
+    def quarantined(self) -> tuple[Quarantined, ...]:
+        """Experiences that nobody could decide on, with the reasons; they are not searched."""
+        return self._store.quarantined()
+
+    def release(self, experience_id: str, decision: UpdateDecision, author: Author = NOBODY) -> Experience | None:
+        """Carry out a decision on a quarantined experience, which then is quarantined no longer."""
+        with self._changing():
+            held_back = next((q for q in self.quarantined if q.experience.id == experience_id), None)
+            if held_back is None:
+                raise LibraryError(f"no experience '{experience_id}' is quarantined in {self}")
+            self._check(held_back.experience, decision)
+            self._store.unquarantine(experience_id)
+            return self.apply(held_back.experience, decision, author)
 
     def save(self, path: str | Path | None = None) -> Path:
         """Write the library to `path`, or to where it came from, all of it or nothing; returns the path.
 
-        Raises LibraryError when there is no path, when what stands there is not a library (an empty file is fine), or
-        when it cannot be written; the file is then as it was.
+        The suffix says what it becomes: .db a SQLite database, anything else a JSON file. Raises LibraryError when
+        there is no path, when what stands there is no library (an empty file is fine) or was changed by somebody else
+        since it was read, and when it cannot be written; the file is then as it was.
         """
         target = Path(path) if path is not None else self.path
         if target is None:
             raise LibraryError("this library came from no file; say where to save it: save(path)")
         if target.is_dir():
             raise LibraryError(f"{target} is a folder; say which file to save to: save(path)")
-        if target.exists() and target.stat().st_size and _stamp(target) != self._checked:
-            read_library(target)
-        write_library(target, LibraryFile(tuple(self), self.created_at, self.config, self.extra))
-        self._checked = _stamp(target)
-        self.path = self.path or target
+        saved = save_store(self._store, target, is_held=target == self._held)
+        if self.path is None and not self._frozen:
+            self.path, self._store = target, saved
         return target
+
+    @contextmanager
+    def hold(self, path: Path) -> Iterator[None]:
+        """Keep `path` for this library against other processes; LibraryError at once, naming who holds it."""
+        with held(path):
+            self._held = path
+            try:
+                yield
+            finally:
+                self._held = None
 
     def stats(self) -> dict[str, Any]:
         """Counts: `entries`, `zones`, `categories`, `rules`, `examples`, `characters`, and the `largest` entry."""
-        sizes = {experience.id: len(searchable(experience)) for experience in self}
+        sizes = {experience.id: characters(experience) for experience in self}
         largest = max(sizes, key=lambda experience_id: sizes[experience_id], default=None)
         return {
             "entries": len(self),
-            "zones": {zone: len(entries) for zone, entries in self._zones.items()},
+            "zones": self._store.counts(),
             "categories": dict(Counter(experience.problem_category for experience in self).most_common()),
             "rules": sum(len(experience.rules) for experience in self),
             "examples": sum(len(rule.examples) for experience in self for rule in experience.rules),
             "characters": sum(sizes.values()),
             "largest": {"id": largest, "characters": sizes[largest]} if largest else None,
+            "quarantined": len(self.quarantined),
+            "changes": self._store.latest(),
         }
 
     def snapshot(self) -> "ExpLib":
         """A copy for readers that stays as it is while this library grows; cheap, refuses every change."""
         copy = object.__new__(ExpLib)
         copy.__dict__.update(self.__dict__)
-        with self._searching:
-            copy._index = self._refreshed_index().copy()
-        copy._zones = {zone: dict(entries) for zone, entries in self._zones.items()}
-        copy._contents, copy._unindexed, copy._searching, copy._frozen = dict(self._contents), {}, Lock(), True
+        copy._store, copy._frozen = self._store.snapshot(), True
         return copy
+
+    def draft(self) -> "ExpLib":
+        """A copy to try changes on, of which nothing is kept; of a database the library itself, which nobody copies."""
+        if is_database(self.path or Path()):
+            return self
+        copy = self.snapshot()
+        copy._frozen = self._frozen
+        return copy
+
+    def close(self) -> None:
+        """Let go of the database; a JSON library has nothing open."""
+        self._store.close()
+
+    def __enter__(self) -> "ExpLib":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"ExpLib({str(self.path) if self.path else ''}: {len(self)} experiences)"
 
-    def _read(self, path: Path) -> LibraryFile:
-        if path.is_dir():
-            return read_folder(path)
-        file = read_library(path)
-        self._checked = _stamp(path)
-        return file
+    def _insert(self, action: str, experience: Experience, reason: str, author: Author) -> Experience:
+        with self._changing():
+            kept = _as_kept(experience)
+            if kept.id in self:
+                raise LibraryError(f"there is an experience '{kept.id}' already")
+            kept = replace(
+                kept,
+                id=kept.id or self._free_id(kept),
+                created_at=kept.created_at or self._clock(),
+            )
+            self._recorder.change(action, kept.id, kept, reason, author, kept)
+            for other in map(self.get, kept.contradicts):
+                linked = replace(other, contradicts=tuple(dict.fromkeys((*other.contradicts, kept.id))))
+                self._recorder.change("link", other.id, linked, f"contradicted by {kept.id}", author, kept)
+            return kept
 
-    def _put(self, experience: Experience) -> None:
-        for zone in ZONES:
-            if zone != experience.zone:
-                self._zones[zone].pop(experience.id, None)
-        self._zones[experience.zone][experience.id] = experience
-        self._unindexed[experience.id] = None
-        self._contents.pop(experience.id, None)
+    def _free_id(self, experience: Experience) -> str:
+        return free_id(derived_id(experience), self, {held_back.experience.id for held_back in self.quarantined})
 
-    def _refreshed_index(self) -> SearchIndex:
-        self._index = self._index or SearchIndex()
-        self._index.put({experience_id: searchable(self.get(experience_id)) for experience_id in self._unindexed})
-        self._unindexed = {}
-        return self._index
+    def _quarantine(self, experience: Experience, reason: str, author: Author) -> None:
+        kept = _as_kept(experience)
+        kept = replace(kept, id=kept.id or self._free_id(kept))
+        self._store.quarantine(Quarantined(kept, reason))
+        self._recorder.change("quarantine", kept.id, self._store.get(kept.id), reason, author, kept)
 
-    def _check_mutable(self) -> None:
+    @property
+    def _recorder(self) -> Recorder:
+        return Recorder(self._store, self._clock)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
         if self._frozen:
             raise LibraryError("a snapshot of a library does not change; change the library it was taken from")
+        with self._store.transaction():
+            yield
 
     def _check(self, experience: Experience, decision: UpdateDecision) -> None:
-        self.zone(experience.zone)
+        _check_zone(experience.zone)
         if decision.action not in get_args(Action):
             raise LibraryError(f"no action '{decision.action}'; choose from {', '.join(get_args(Action))}")
         if decision.action == "merge" and decision.target is None:
             raise LibraryError("a merge has to name the entry to merge into")
         if decision.action != "insert" and decision.target is not None:
             self.get(decision.target)
+        for other in decision.contradicts:
+            self.get(other)
         if decision.action == "merge" and decision.trajectory not in ("existing", "new"):
             raise LibraryError(f"no trajectory '{decision.trajectory}'; choose from existing, new")
         if wrong := [n for n in decision.novel_rules if n not in range(len(experience.rules))]:
             raise LibraryError(f"no rule {wrong[0]} (from 0) in an experience with {len(experience.rules)} rules")
 
-    def _as_kept(self, experience: Experience) -> Experience:
-        """The experience as it would come back from a file."""
-        self.zone(experience.zone)
-        try:
-            entry = json.loads(json.dumps(dump_entry(experience), allow_nan=False))
-        except (TypeError, ValueError, AttributeError) as error:
-            raise LibraryError(f"this experience cannot stand in a library file: {error}") from error
-        return parse_entry(entry, experience.zone)
+
+def _as_kept(experience: Experience) -> Experience:
+    """The experience as it would come back from a file."""
+    _check_zone(experience.zone)
+    try:
+        entry = json.loads(json.dumps(dump_entry(experience), allow_nan=False))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise LibraryError(f"this experience cannot stand in a library file: {error}") from error
+    return parse_entry(entry, experience.zone)
 
 
-def merge(target: Experience, new: Experience, decision: UpdateDecision) -> Experience:
-    """The target with the new one's novel rules and the more informative trajectory of the two (paper, 3.2).
-
-    A rule that exists already gains the examples it lacks. The target keeps id and created_at; its zone is that of the
-    trajectory it has afterwards, so that what was solved at last is no warning any more. Nothing is lost.
-    """
-    told = new if decision.trajectory == "new" else target
-    rules = list(target.rules)
-    for novel in (new.rules[number] for number in dict.fromkeys(decision.novel_rules)):
-        place = next((i for i, rule in enumerate(rules) if rule.rule.strip() == novel.rule.strip()), None)
-        if place is None:
-            rules.append(novel)
-        else:
-            rules[place] = Rule(rules[place].rule, _union(rules[place].examples, novel.examples))
-    provenance = {**new.provenance, **target.provenance}
-    if tasks := _union(_tasks(target), _tasks(new)):
-        provenance["tasks"] = list(tasks)
-    return replace(
-        target,
-        rules=tuple(rules),
-        revised_trajectory=told.revised_trajectory,
-        zone=told.zone,
-        problem_category=target.problem_category or new.problem_category,
-        priority=max(target.priority, new.priority),
-        provenance=provenance,
-        extra={**new.extra, **target.extra},
-    )
-
-
-def searchable(experience: Experience) -> str:
-    """All an experience says, as one text: what search looks through."""
-    rules = (text for rule in experience.rules for text in (rule.rule, *rule.examples))
-    return "\n".join((experience.problem_category, experience.method, *rules, experience.revised_trajectory))
-
-
-def _union(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
-    return (*first, *(item for number, item in enumerate(second) if item not in first and item not in second[:number]))
-
-
-def _tasks(experience: Experience) -> list[Any]:
-    tasks = experience.provenance.get("tasks") or []
-    return tasks if isinstance(tasks, list) else [tasks]
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """What changes when somebody else writes the file."""
-    status = path.stat()
-    return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+def _check_zone(name: str) -> None:
+    if name not in ZONES:
+        raise LibraryError(f"no zone '{name}'; choose from {', '.join(ZONES)}")

@@ -5,49 +5,47 @@ So the same replies always build the same library, whatever the timing. The run'
 asked: a run that is started again with the same folder pays for nothing twice.
 """
 
-import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from flex.actor import Actor
-from flex.benchmarks import get_benchmark
+from flex.atomic import json_bytes
 from flex.clock import now
 from flex.concurrency import in_order
 from flex.critic import Critic
 from flex.errors import EndpointError, ParseError
+from flex.evolution import Evolution, Outcome, Turn, turns_of
 from flex.explib import ExpLib
+from flex.exploring import Limits, distill, explore, process_task
 from flex.memory_retriever import MemoryRetriever
-from flex.prompt import Prompts
-from flex.rate_limiter import ChatModel, RateLimitedLLMClient
-from flex.runlog import RunLog, decode
+from flex.recording import Author
+from flex.runlog import RunLog, decode, to_jsonable
 from flex.stopping import Stop
 from flex.telemetry import span
-from flex.types import Experience, Exploration, Model, Retrieval, Task, Trajectory, UpdateDecision
-from flex.updater import Updater
+from flex.types import Experience, Exploration, Task, UpdateDecision
+from flex.updater import Question, Updater
 from flex.verifier import Verifier
 
+__all__ = ["Limits", "Progress", "Team", "TrainConfig", "explore", "process_task", "train"]
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How far to explore one task: rollouts are its breadth, rounds their depth (paper, 3.1)."""
-
-    max_rollouts: int = 3
-    max_rounds: int = 5
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """How to train; `batch_size` tasks are explored at a time, and the library is saved after as many."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     epochs: int = 1
     batch_size: int = 20
     direct_add: bool = False
     """Insert every experience without asking the updater."""
+    contrast: bool = False
+    """Where a task has failed and solved rollouts, distil what made the difference, too."""
     use_library: bool = False
     """Let the actor consult the library as it was when the batch began."""
     run_name: str = ""
@@ -75,8 +73,10 @@ class Progress:
     inserted: int = 0
     merged: int = 0
     discarded: int = 0
+    quarantined: int = 0
+    """Experiences whose decision could not be read; they are in the library's quarantine."""
     set_aside: int = 0
-    """Experiences the updater could not decide on; they are in the log, not in the library."""
+    """Experiences that the endpoint gave no decision on; they are in the log, a resumed run asks again."""
     undistilled: int = 0
     """Rollouts out of which the critic made no experience."""
     verdicts: int = 0
@@ -93,46 +93,18 @@ class Progress:
             self.failed += 1
             self.errors.append(exploration.error)
         else:
-            self.undistilled += len(exploration.trajectories) - len(exploration.experiences)
+            contrasts = sum("rollouts" in e.provenance for e in exploration.experiences)
+            self.undistilled += len(exploration.trajectories) + contrasts - len(exploration.experiences)
         for verdict in (r.verdict for t in exploration.trajectories for r in t.rounds):
             self.verdicts += 1
             if verdict.score is not None and verdict.accepted_by_verifier is not None:
                 self.disagreements += verdict.accepted_by_verifier != (verdict.score >= 1)
 
-
-async def explore(
-    task: Task, actor: Actor, verifier: Verifier, limits: Limits, retrieval: Retrieval | None = None
-) -> list[Trajectory]:
-    """Sample rollouts until one is accepted; within a rollout, refine under feedback (paper, 3.1)."""
-    trajectories = []
-    for _ in range(limits.max_rollouts):  # breadth
-        trajectory = Trajectory(task)
-        for _ in range(limits.max_rounds):  # depth
-            attempt = await actor.attempt(trajectory, retrieval)
-            verdict = await verifier.judge(task, attempt)
-            trajectory = trajectory.extended(attempt, verdict)
-            if verdict.accepted:
-                break
-        trajectories.append(trajectory)
-        if trajectory.solved:
-            break
-    return trajectories
-
-
-async def distill(trajectories: Sequence[Trajectory], critic: Critic) -> list[Experience]:
-    """One experience per rollout, failed ones included (paper, 3.1); none where the critic broke its contract twice."""
-
-    async def one(rollout: int, trajectory: Trajectory) -> Experience | None:
-        try:
-            experience = await critic.distill(trajectory)
-        except ParseError as error:
-            log.warning("task %s, rollout %d: no experience: %s", trajectory.task.id, rollout, error)
-            return None
-        provenance = {"tasks": [trajectory.task.id], "rollout": rollout, "model": critic.model.name}
-        return replace(experience, provenance=provenance)
-
-    found = await asyncio.gather(*(one(number, t) for number, t in enumerate(trajectories)))
-    return [experience for experience in found if experience is not None]
+    def carried_out(self, decision: UpdateDecision) -> None:
+        self.inserted += decision.action == "insert"
+        self.merged += decision.action == "merge"
+        self.discarded += decision.action == "discard"
+        self.quarantined += decision.action == "quarantine"
 
 
 async def train(
@@ -163,6 +135,12 @@ def _waves(tasks: Sequence[Task], config: TrainConfig) -> list[Sequence[Task]]:
     """Tasks that may be explored at once: an actor that reads the library waits for the batch before."""
     size = config.batch_size if config.use_library else len(tasks)
     return [tasks[start : start + size] for start in range(0, len(tasks), size)]
+
+
+def learned(library: ExpLib, run: str) -> set[tuple[int, str, int]]:
+    """(epoch, task, number) of the experiences that a run has brought into a library, as its history tells."""
+    changes = (change for change in library.history() if change.by.get("run") == run and "epoch" in change.source)
+    return {(c.source["epoch"], c.source["tasks"][0], c.source["number"]) for c in changes}
 
 
 class _Session:
@@ -198,24 +176,33 @@ class _Session:
             for e in events
             if e["event"] == "decided"
         }
+        self.answered = {e["key"]: decode(UpdateDecision, e["decision"]) for e in events if e["event"] == "answered"}
+        self.learned = learned(library, config.run_name) if self.decided else set()
 
     async def learn(self, epoch: int, wave: Sequence[Task]) -> None:
         """One wave: explorations run ahead, up to `batch_size` at once; updates follow in order."""
         frozen = self.library.snapshot() if self.config.use_library else None
+        evolution = Evolution(self.library, partial(self.question, epoch), partial(self.answer, epoch))
+        async for turn, outcome in evolution.outcomes(self.arrivals(epoch, wave, frozen)):
+            self.update(epoch, turn, outcome)
+            if turn.last:
+                self.progress.count(turn.exploration)
+                self.on_progress(self.progress)
+                if self.progress.explored % self.config.batch_size == 0:
+                    self.save()
+
+    async def arrivals(self, epoch: int, wave: Sequence[Task], frozen: ExpLib | None) -> AsyncGenerator[list[Turn]]:
+        """What the tasks brought, in their order; after one that was not begun none is learned from."""
 
         async def work(task: Task) -> Exploration | None:
             return await self.exploration(epoch, task, frozen)
 
-        async for exploration in in_order(wave, work, self.config.batch_size):
-            if exploration is None or self.progress.unfinished:  # the library follows the order of the tasks
-                self.progress.unfinished += 1
-                continue
-            for number, experience in enumerate(exploration.experiences):
-                await self.update(epoch, exploration.task, number, experience)
-            self.progress.count(exploration)
-            self.on_progress(self.progress)
-            if self.progress.explored % self.config.batch_size == 0:
-                self.save()
+        async with aclosing(in_order(wave, work, self.config.batch_size)) as explorations:
+            async for exploration in explorations:
+                if exploration is None or self.progress.unfinished:
+                    self.progress.unfinished += 1
+                else:
+                    yield turns_of(exploration)
 
     async def exploration(self, epoch: int, task: Task, frozen: ExpLib | None) -> Exploration | None:
         """Explore and distil one task, or take it from the log; a refused call costs this task only."""
@@ -227,7 +214,7 @@ class _Session:
             try:
                 retrieval = await self.team.retriever.retrieve(task.question, frozen) if frozen else None
                 trajectories = await explore(task, self.team.actor, self.team.verifier, self.config.limits, retrieval)
-                experiences = await distill(trajectories, self.team.critic)
+                experiences = await distill(trajectories, self.team.critic, self.config.contrast)
             except (EndpointError, ParseError) as error:
                 log.warning("task %s failed: %s", task.id, error)
                 result = Exploration(task, error=str(error))
@@ -241,28 +228,46 @@ class _Session:
         provenance = {**experience.provenance, "run": self.config.run_name}
         return replace(experience, created_at=self.config.clock(), provenance=provenance)
 
-    async def update(self, epoch: int, task: Task, number: int, experience: Experience) -> None:
-        """Decide, log the decision, then apply it; an updater that breaks its contract changes nothing."""
-        decision = self.decided.get((epoch, task.id, number))
-        if decision is None:
-            try:
-                decision = await self.decide(experience)
-            except (EndpointError, ParseError) as error:
-                log.warning("task %s: experience %d is set aside: %s", task.id, number, error)
-                self.run.write("set_aside", epoch=epoch, task=task.id, number=number, error=str(error))
-                self.progress.set_aside += 1
-                return
-            self.run.write("decided", epoch=epoch, task=task.id, number=number, decision=decision)
-            self.changed = True
-        self.library.apply(experience, decision)
-        self.progress.inserted += decision.action == "insert"
-        self.progress.merged += decision.action == "merge"
-        self.progress.discarded += decision.action == "discard"
-
-    async def decide(self, experience: Experience) -> UpdateDecision:
+    def question(self, epoch: int, turn: Turn, library: ExpLib) -> UpdateDecision | Question:
+        """What the updater is asked about an experience; a decision that was made before stands."""
+        assert turn.experience is not None
+        if (decided := self.decided.get((epoch, turn.exploration.task.id, turn.number))) is not None:
+            return decided
         if self.config.direct_add:
             return UpdateDecision("insert", reason="direct_add")
-        return await self.team.updater.decide(experience, self.library)
+        return self.team.updater.question(turn.experience, library)
+
+    async def answer(self, epoch: int, turn: Turn, question: Question) -> UpdateDecision:
+        """The updater's answer; one that was paid for before, in an earlier session too, is not asked for again."""
+        key = sha256(json_bytes(to_jsonable(question))).hexdigest()
+        if (known := self.answered.get(key)) is None:
+            known = self.answered[key] = await self.team.updater.answer(question)
+            self.run.write("answered", key=key, decision=known)
+        return known
+
+    def update(self, epoch: int, turn: Turn, outcome: Outcome | None) -> None:
+        """Log a decision, then apply it; an endpoint that gave up on it sets the experience aside."""
+        task, number = turn.exploration.task.id, turn.number
+        if turn.experience is None:
+            return
+        if not isinstance(outcome, UpdateDecision):
+            log.warning("task %s: experience %d is set aside: %s", task, number, outcome)
+            self.run.write("set_aside", epoch=epoch, task=task, number=number, error=str(outcome))
+            self.progress.set_aside += 1
+            return
+        if (epoch, task, number) not in self.decided:
+            self.run.write("decided", epoch=epoch, task=task, number=number, decision=outcome)
+            self.changed = True
+        elif (epoch, task, number) in self.learned:
+            return
+        updater = self.team.updater
+        by = {
+            "run": self.config.run_name,
+            "model": updater.model.name,
+            "prompt": updater.prompts.sha256("updater")[:12],
+        }
+        self.library.apply(turn.experience, outcome, Author(by, {"epoch": epoch, "number": number}))
+        self.progress.carried_out(outcome)
 
     def close(self) -> None:
         """Save at the end, what was only replayed too: the run before may have been killed before it saved."""
@@ -275,42 +280,3 @@ class _Session:
         if self.changed:
             self.library.save(self.store_path)
             self.changed = False
-
-
-async def process_task(
-    query: str,
-    ground_truth: str | None,
-    client: RateLimitedLLMClient,
-    llm: str | Model,
-    verifier: str | Model,
-    critic: str | Model | Critic,
-    max_rounds: int = 5,
-    max_rollouts: int = 3,
-    task_type: str = "math",
-    with_gt: bool = True,
-    llm_system_prompt_path: str | Path | None = None,
-    verifier_prompt_path: str | Path | None = None,
-) -> Exploration:
-    """Explore one task and distil every rollout, failed ones included; the experiences are ready for an updater.
-
-    Models are names at `client`'s endpoint, or model objects. Raises EndpointError when a call fails for good.
-    """
-    benchmark = get_benchmark(task_type)
-    overrides = {"llm_system_prompt": llm_system_prompt_path, "verifier": verifier_prompt_path}
-    prompts = Prompts(benchmark.prompts, overrides)
-    actor = Actor(_at(client, llm, "actor"), benchmark, prompts)
-    judge = Verifier(_at(client, verifier, "verifier"), benchmark, prompts)
-    if isinstance(critic, Critic):
-        critic = Critic(_at(client, critic.model, "critic"), critic.prompts or prompts)
-    else:
-        critic = Critic(_at(client, critic, "critic"), prompts)
-    task = benchmark.task(query, ground_truth if with_gt else None)
-    trajectories = await explore(task, actor, judge, Limits(max_rollouts, max_rounds))
-    return Exploration(task, tuple(trajectories), tuple(await distill(trajectories, critic)))
-
-
-def _at(client: RateLimitedLLMClient, model: str | Model, role: str) -> Model:
-    """The model, reached through this client."""
-    if isinstance(model, str):
-        return ChatModel(model, client, role=role)
-    return model.bound(client) if isinstance(model, ChatModel) else model

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from test_library_file import experiences
 
 from flex.errors import LibraryError
-from flex.explib import DEFAULT_CONFIG, ExpLib, merge
+from flex.explib import ExpLib
+from flex.merging import merge
+from flex.stores.files import DEFAULT_CONFIG
 from flex.types import Experience, Rule, UpdateDecision
 
 FISH = Experience(
@@ -120,7 +122,7 @@ def test_merge_brings_novel_rules_examples_and_tasks():
         revised_trajectory="We caught a carp.",
         zone="warning",
         priority=4,
-        provenance={"tasks": ["t1", "t2"], "model": "m"},
+        provenance={"tasks": ["t1", "t2"], "merged": [{"tasks": ["t2", "t1"], "model": "m"}]},
         extra={"mood": "good"},
     )
     assert list(lib) == [merged]

@@ -10,11 +10,11 @@ PACKAGE = Path(__file__).parents[1] / "flex"
 LAYERS = (
     "errors types shipped atomic clock",
     "parsing words prompt stopping bm25 chemistry concurrency ledger pacing dialects connection rate_limiter",
-    "benchmarks contract bridge memory_tool library_file merging search statistics runlog telemetry otlp testing download "
-    "leakage cost",
+    "history entry locks benchmarks contract bridge memory_tool library_file merging search statistics runlog telemetry "
+    "otlp testing download leakage cost stores recording",
     "actor agent_actor agents executors verifier critic explib",
     "updater memory_retriever agentic_retriever reading",
-    "settings published reject_sampling evaluation report export",
+    "exploring evolution settings published reject_sampling evaluation report export",
     "cli __main__ flex",
 )
 """From the bottom to the top; a package stands for all its modules, `flex` for the public names."""

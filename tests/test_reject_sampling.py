@@ -156,7 +156,9 @@ def test_an_updater_that_breaks_its_contract_leaves_the_experience_out(tmp_path)
     progress, library = run_training(tmp_path, simple_team(update=lambda _: "eh"), make_tasks(2))
     # The first experience meets an empty library and needs no decision.
     assert progress.inserted == len(library) == 1
-    assert progress.set_aside == 3
+    assert progress.quarantined == len(library.quarantined) == 3
+    assert "json block" in library.quarantined[0].reason
+    assert [change.action for change in library.history()] == ["insert", *["quarantine"] * 3]
 
 
 def test_a_critic_that_breaks_its_contract_costs_one_experience(tmp_path):

@@ -6,6 +6,7 @@ import json
 import random
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +49,9 @@ PROMPTS = (
     "verifier",
     "critic_solved",
     "critic_failed",
+    "critic_contrast",
     "updater",
+    "updater_consolidate",
     "memory",
     "retrieved",
     "reask",
@@ -79,6 +82,7 @@ def build_parser() -> Parser:
     parser.add_argument("--epochs", type=positive, default=1, help="passes over the split")
     yes_or_no = argparse.BooleanOptionalAction
     parser.add_argument("--direct_add", action=yes_or_no, default=False, help="insert everything, ask no updater")
+    parser.add_argument("--contrast", action=yes_or_no, default=False, help="also distil what parts failed from solved")
     parser.add_argument("--use_library", action=yes_or_no, default=False, help="the actor consults the growing library")
     parser.add_argument("--with_gt", action=yes_or_no, default=True, help="verifier and critic may see the target")
     parser.add_argument("--acceptance", choices=("both", "verifier", "score"), default="both", help="who accepts")
@@ -133,10 +137,10 @@ async def train_command(options: argparse.Namespace) -> int:
             library = starting_library(options, run)
             await client.check()
             run.start(configuration(options, models, hashes, tasks, library))
-            library_at_start(run, library)
+            library = library_at_start(options, run, library)
             team = build_team(benchmark, prompts, models, options.acceptance)
             stop = make_stop(options, client, {role: model.name for role, model in models.items()})
-            with listening(stop):
+            with listening(stop), holding(options, library):
                 return await report(options, tasks, team, library, run, client, stop)
 
 
@@ -175,20 +179,21 @@ def build_team(
 def starting_library(options: argparse.Namespace, run: "RunLog") -> "ExpLib":
     """The library the run begins with: the one this run began with before, `--load_path`, or an empty one."""
     from flex.explib import ExpLib
+    from flex.stores import is_database
 
-    before = run.folder / STARTED_WITH
-    if options.store_path.is_dir():
-        raise SettingsError(
-            f"--store_path {options.store_path} is a folder; it has to be a file, such as exps/mine.json"
-        )
+    before, store = run.folder / STARTED_WITH, options.store_path
+    if store.is_dir():
+        raise SettingsError(f"--store_path {store} is a folder; it has to be a file, such as exps/mine.json")
     if before.exists():
         return ExpLib(before)
-    if options.store_path.exists():
-        ExpLib(options.store_path)  # refuses now, not after the training, what could not be saved over
-        if options.load_path is None:
+    if store.exists():
+        there = ExpLib(store)  # refuses now, not after the training, what could not be saved over
+        if is_database(store) and (run.folder / "config.json").exists():
+            return there
+        if options.load_path is None or options.load_path.resolve() != store.resolve():
             raise SettingsError(
-                f"{options.store_path} exists already: {resume_hint(options)}to learn more from it add "
-                f"--load_path {options.store_path}; else give another --store_path"
+                f"{store} exists already: {resume_hint(options)}to learn more from it add "
+                f"--load_path {store}; else give another --store_path"
             )
     return ExpLib(existing(options.load_path, "the library")) if options.load_path else ExpLib()
 
@@ -205,10 +210,27 @@ def resume_hint(options: argparse.Namespace) -> str:
     return ""
 
 
-def library_at_start(run: "RunLog", library: "ExpLib") -> None:
-    """Keep the library as it was, so that a resumed run replays its decisions on the same one."""
+def library_at_start(options: argparse.Namespace, run: "RunLog", library: "ExpLib") -> "ExpLib":
+    """The library to train: in memory, kept as it was so that a resumed run replays its decisions on the same one; or
+    the database at --store_path, whose own history says what the run has brought in already.
+    """
+    from flex.explib import ExpLib
+    from flex.stores import is_database
+
+    if is_database(options.store_path):
+        if not options.store_path.exists():
+            library.save(options.store_path)
+        return ExpLib(options.store_path)
     if not (run.folder / STARTED_WITH).exists():
         library.save(run.folder / STARTED_WITH)
+    return library
+
+
+def holding(options: argparse.Namespace, library: "ExpLib") -> AbstractContextManager[None]:
+    """A JSON file is this run's alone as long as it trains; a database takes the changes of many."""
+    from flex.stores import is_database
+
+    return nullcontext() if is_database(options.store_path) else library.hold(options.store_path)
 
 
 def configuration(
@@ -220,8 +242,9 @@ def configuration(
 ) -> dict[str, object]:
     """What makes this run this run."""
     from flex.runlog import run_config
+    from flex.stores import is_database
 
-    settings = ["task_type", "max_rounds", "max_rollouts", "epochs", "direct_add", "use_library", "with_gt"]
+    settings = ["task_type", "max_rounds", "max_rollouts", "epochs", "direct_add", "contrast", "use_library", "with_gt"]
     settings += ["acceptance", "temperature", "max_tokens", "reasoning_effort"]
     if options.use_library:  # only then does the result depend on how tasks are batched
         settings.append("batch_size")
@@ -231,7 +254,7 @@ def configuration(
         seed=options.seed,
         data=str(options.data_path),
         tasks=fingerprint(tasks),
-        library=len(library),
+        library=None if is_database(options.store_path) else len(library),  # a database has grown when one resumes
         store_path=str(options.store_path),
         extra_body=body_sha256(options.extra_body),
         **{name: getattr(options, name) for name in settings},
@@ -263,6 +286,7 @@ async def report(
         epochs=options.epochs,
         batch_size=options.batch_size,
         direct_add=options.direct_add,
+        contrast=options.contrast,
         use_library=options.use_library,
         run_name=run.folder.name,
     )
@@ -287,6 +311,7 @@ def closing_lines(progress: "Progress", library: "ExpLib", usage: "Usage", store
     lines = [
         f"explored {progress.explored} tasks: {progress.solved} solved, {progress.failed} failed",
         f"experiences: {progress.inserted} inserted, {progress.merged} merged, {progress.discarded} discarded"
+        + (f", {progress.quarantined} quarantined" if progress.quarantined else "")
         + (f", {progress.set_aside} set aside" if progress.set_aside else "")
         + (f", {progress.undistilled} rollouts without one" if progress.undistilled else ""),
         f"verifier and score disagreed in {progress.disagreements} of {progress.verdicts} verdicts",

@@ -1,0 +1,73 @@
+"""Changes of a library, each written into its history with who made it, why, and what it replaced."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flex.entry import dump_entry, entry_hash, parse_entry
+from flex.history import changed_content
+from flex.stores import Store
+from flex.types import Change, Experience
+
+_SOURCE = ("tasks", "rollout", "rollouts")
+"""What a change says of where an experience came from; the rest stands in its provenance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changes a library, and from what: this is what its history says of a change."""
+
+    by: Mapping[str, Any] = field(default_factory=dict)
+    """`run`, `model`, `prompt`."""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """`epoch` and `number` of a training run; `tasks` and `rollout` come from the experience."""
+
+
+NOBODY = Author()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Changes a store and writes down every change; `clock` says when where the experience does not."""
+
+    store: Store
+    clock: Callable[[], str]
+
+    def change(
+        self,
+        action: str,
+        entry: str,
+        after: Experience | None,
+        reason: str,
+        author: Author = NOBODY,
+        new: Experience | None = None,
+        place: int | None = None,
+    ) -> None:
+        """Let an entry become `after` (None: gone) and record it; `new` is the experience that this came from."""
+        before = self.store.get(entry)
+        leaves = before is not None and (after is None or after.zone != before.zone)
+        came_from = {key: new.provenance[key] for key in _SOURCE if key in new.provenance} if new else {}
+        change = Change(
+            number=self.store.latest() + 1,
+            action=action,
+            entry=entry,
+            time=(new.created_at if new else "") or self.clock(),
+            reason=reason,
+            by=author.by,
+            source={**came_from, **author.source},
+            before=dump_entry(before) if before is not None and before != after else None,
+            place=self.store.place(entry) if leaves else None,
+            before_hash=None if before is None else entry_hash(before),
+            after_hash=None if after is None else entry_hash(after),
+        )
+        if after is None:
+            self.store.remove(entry)
+        elif after != before:
+            self.store.put(after, place)
+        self.store.append(change)
+
+    def undo(self, change: Change, reason: str, author: Author = NOBODY) -> None:
+        """Bring back what a change replaced; one that replaced nothing leaves nothing to undo."""
+        if changed_content(change):
+            before = parse_entry(change.before, change.before["memory_type"]) if change.before else None
+            self.change("rollback", change.entry, before, reason, author, place=change.place)
