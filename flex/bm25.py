@@ -1,11 +1,13 @@
-"""BM25 over numbered terms with numpy: exact, deterministic, updated in place.
+"""BM25 over numbered terms with numpy: deterministic, updated in place.
 
-What a text scores depends on the texts alone: not on the order of updates, on threads or on the machine. (An index that
-only marks what is replaced, as Lucene and tantivy do, goes on counting it until some thread merges its segments.)
+What a text scores depends on the texts alone: not on the order of updates, on threads or on the machine. It is exact as
+long as the postings of a query's terms are within POSTINGS; of longer queries and in larger libraries the commonest
+terms, which tell the least, are passed over.
 """
 
+import bisect
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +16,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 K1, B = 1.2, 0.75
 """Saturation of repeated terms and correction for length, at their usual values."""
-MAX_TERMS = 300
-"""Distinct terms of a query that are looked up; of more, a sample that depends on nothing but the terms."""
+POSTINGS = 100_000
+"""Postings that are read for a query, those of its rarest terms first; 25 ns each."""
 _BATCH = 4_000_000
 """Terms sorted at a time, which bounds memory."""
-_MERGED = 1_000_000
-"""Postings in a segment that is not merged any further, which bounds the longest pause."""
+_MERGED = 8_000_000
+"""Postings in a segment at most, which bounds the longest pause."""
 
 
 class _Segment(NamedTuple):
@@ -29,94 +31,95 @@ class _Segment(NamedTuple):
     starts: Array
     docs: Array
     counts: Array
+    end: int
+    """The number after that of its last text."""
+    gone: Array
+    """The terms of its texts that are removed, sorted, once for every such text."""
 
 
 class Ranking:
-    """BM25 over one kind of terms (uint32 arrays). A text is a document number; a replaced text is a dead number."""
+    """BM25 over one kind of terms (uint32 arrays). Texts are numbered from 0 as they come; a removed one stays gone."""
 
     def __init__(self) -> None:
         self._segments: list[_Segment] = []
-        self._docs: dict[str, int] = {}
-        self._lengths: list[int] = []
+        self._lengths = np.zeros(0, np.int64)
+        self._alive = np.zeros(0, bool)
 
     def copy(self) -> "Ranking":
         """A ranking of the same texts that later changes of this one do not reach; segments are shared."""
         copy = Ranking()
-        copy._segments, copy._docs, copy._lengths = list(self._segments), dict(self._docs), list(self._lengths)
+        copy._segments, copy._lengths, copy._alive = list(self._segments), self._lengths, self._alive
         return copy
 
-    def put(self, texts: Mapping[str, Array]) -> None:
-        """Index the terms of each text, in place of those that had the same keys."""
+    def put(self, texts: Sequence[Array]) -> None:
+        """Index the terms of each text, under the next numbers."""
+        first = len(self._alive)
         for batch in _batches(texts):
-            first = len(self._lengths)
-            self._docs.update(zip(batch, range(first, first + len(batch)), strict=True))
-            self._lengths += map(len, batch.values())
-            self._segments.append(_index(list(batch.values()), first))
+            self._segments.append(_index(batch, first))
+            first += len(batch)
+        self._lengths = np.append(self._lengths, np.array([len(text) for text in texts], np.int64))
+        self._alive = np.append(self._alive, np.ones(len(texts), bool))
         self._merge_segments()
 
-    def scores(self, terms: Array, keys: Sequence[str]) -> Array:
-        """The BM25 score of each key's text for a query of these terms; shape (len(keys),)."""
-        wanted, repeats = _sample(*np.unique(terms, return_counts=True))
-        if not keys or not len(wanted):
-            return np.zeros(len(keys))
-        alive, lengths = self._alive(), np.array(self._lengths)
-        found = [_find(segment, wanted) for segment in self._segments]
-        sizes = np.concatenate([size for size, _, _ in found])
-        docs = np.concatenate([docs for _, docs, _ in found])
-        counts = np.concatenate([counts for _, _, counts in found])
-        which = np.repeat(np.tile(np.arange(len(wanted)), len(found)), sizes)
-        if len(self._docs) < len(lengths):
-            living = alive[docs]
-            which, docs, counts = which[living], docs[living], counts[living]
-        appearances = np.bincount(which, minlength=len(wanted)).tolist()
-        idf = np.array([math.log(1 + (len(self._docs) - n + 0.5) / (n + 0.5)) for n in appearances])
-        norms = K1 * (1 - B + B * lengths * (len(self._docs) / max(int(lengths[alive].sum()), 1)))
-        weights = (idf * repeats * (K1 + 1))[which] * (counts / (counts + norms[docs]))
-        totals = np.bincount(docs, weights, minlength=len(lengths))
-        return totals[np.fromiter(map(self._docs.__getitem__, keys), np.intp, len(keys))]
+    def remove(self, docs: Sequence[int], texts: Sequence[Array]) -> None:
+        """Forget the texts with these numbers, which had these terms."""
+        self._alive = self._alive.copy()
+        self._alive[list(docs)] = False
+        gone: dict[int, list[Array]] = {}
+        for doc, terms in zip(docs, texts, strict=True):
+            place = bisect.bisect_right(self._segments, doc, key=lambda segment: segment.end)
+            gone.setdefault(place, []).append(np.unique(terms))
+        for place, those in gone.items():
+            self._segments[place] = self._bury(self._segments[place], those)
 
-    def _alive(self) -> Array:
-        alive = np.zeros(len(self._lengths), bool)
-        alive[np.fromiter(self._docs.values(), np.intp, len(self._docs))] = True
-        return alive
+    def scores(self, terms: Array) -> Array:
+        """The BM25 score of every text for a query of these terms, in the order of the numbers; 0 if removed."""
+        wanted, repeats = np.unique(terms, return_counts=True)
+        found = [_find(segment, wanted) for segment in self._segments]
+        appearances = sum((sizes for _, sizes in found), np.zeros(len(wanted), np.int64))
+        for segment in self._segments:
+            appearances = appearances - _frequencies(segment.gone, wanted)
+        used = _rarest(appearances)
+        rows = [_rows(starts[used], sizes[used]) for starts, sizes in found]
+        if not sum(map(len, rows)):
+            return np.zeros(len(self._alive))
+        docs = np.concatenate([segment.docs[those] for segment, those in zip(self._segments, rows, strict=True)])
+        counts = np.concatenate([segment.counts[those] for segment, those in zip(self._segments, rows, strict=True)])
+        weights = np.concatenate([np.repeat(self._weights(appearances, repeats)[used], s[used]) for _, s in found])
+        lengths = self._lengths[docs] * (int(self._alive.sum()) / max(int(self._lengths[self._alive].sum()), 1))
+        weights *= counts / (counts + K1 * (1 - B + B * lengths))
+        return np.bincount(docs, weights, minlength=len(self._alive)) * self._alive
+
+    def _weights(self, appearances: Array, repeats: Array) -> Array:
+        """By term: its inverse document frequency, as often as the query says it."""
+        texts = int(self._alive.sum())
+        idf = [math.log(1 + (texts - n + 0.5) / (n + 0.5)) for n in appearances.tolist()]
+        return np.array(idf) * repeats * (K1 + 1)
+
+    def _bury(self, segment: _Segment, texts: Sequence[Array]) -> _Segment:
+        """The segment without texts of these terms: they are noted as gone, or left out when they have become many."""
+        gone = np.sort(np.concatenate([segment.gone, *texts]), kind="stable")
+        if 8 * len(gone) > len(segment.docs):
+            return _merged([segment], self._alive)
+        return segment._replace(gone=gone)
 
     def _merge_segments(self) -> None:
         """Merge the newest segments while they are of like size: few segments, little work for each new text."""
         while len(self._segments) > 1:
             older, newer = self._segments[-2:]
-            if len(older.docs) > min(2 * len(newer.docs), _MERGED):
+            if len(older.docs) > 2 * len(newer.docs) or len(older.docs) + len(newer.docs) > _MERGED:
                 return
-            terms = np.concatenate([np.repeat(segment.terms, np.diff(segment.starts)) for segment in (older, newer)])
-            docs, counts = np.concatenate([older.docs, newer.docs]), np.concatenate([older.counts, newer.counts])
-            order = np.argsort(terms, kind="stable")
-            order = order[self._alive()[docs[order]]]
-            self._segments[-2:] = [_segment(terms[order], docs[order], counts[order])]
+            self._segments[-2:] = [_merged([older, newer], self._alive)]
 
 
-def best(rankings: Sequence[Array], top_k: int) -> list[tuple[int, float]]:
-    """The places that lead the mean of the rankings, each divided by its highest score, and that mean if above 0.
-
-    Highest first, equal ones in order.
-    """
-    relative = [scores / (scores.max(initial=0) or 1) for scores in rankings]
-    fused: Array = np.round(
-        np.stack(relative).mean(axis=0), 9
-    )  # so that the last bits of a machine's arithmetic decide nothing
-    places = np.argsort(-fused, kind="stable")[: max(top_k, 0)]
-    return [(int(place), float(fused[place])) for place in places if fused[place] > 0]
-
-
-def terms(numbers: list[int]) -> Array:
+def terms(numbers: Iterable[int]) -> Array:
     """Terms from their numbers (32 bits each)."""
-    return np.array(numbers, np.uint32)
+    return np.fromiter(numbers, np.uint32)
 
 
-def gram_terms(text: str, length: int, skipped: str) -> Array:
-    """A term for every `length` neighbouring characters, `skipped` characters (ASCII) left out."""
+def gram_terms(text: str, length: int) -> Array:
+    """A term for every `length` neighbouring characters."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    kept = np.ones(129, bool)
-    kept[[ord(character) for character in skipped]] = False
-    codes = codes[kept[np.minimum(codes, 128)]]
     terms = codes[: max(len(codes) - length + 1, 0)].copy()
     for offset in range(1, length):
         terms *= np.uint32(0x9E3779B1)
@@ -124,21 +127,37 @@ def gram_terms(text: str, length: int, skipped: str) -> Array:
     return terms
 
 
-def _batches(texts: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
-    batch: dict[str, Array] = {}
-    size = 0
-    for key, terms in texts.items():
-        if batch and size + len(terms) > _BATCH:
-            yield batch
-            batch, size = {}, 0
-        batch[key] = terms
+def best(scores: Array, top_k: int, names: Sequence[str]) -> list[int]:
+    """The places of the `top_k` highest scores above 0, highest first; equal ones in the order of their names."""
+    places = np.flatnonzero(scores > 0)
+    if 0 < top_k < len(places):
+        least = np.partition(scores[places], -top_k)[-top_k]
+        places = places[scores[places] >= least]
+    ordered: list[int] = sorted(places.tolist(), key=lambda place: (-scores[place], names[place]))
+    return ordered[: max(top_k, 0)]
+
+
+def _rarest(appearances: Array) -> Array:
+    """Which terms are looked up, in their order: the rarest ones that are there at all, up to POSTINGS together."""
+    order = np.argsort(appearances, kind="stable")
+    order = order[appearances[order] > 0]
+    within = int(np.searchsorted(np.cumsum(appearances[order]), POSTINGS, side="right"))
+    return np.sort(order[: max(within, 1)])
+
+
+def _batches(texts: Sequence[Array]) -> Iterator[Sequence[Array]]:
+    first, size = 0, 0
+    for number, terms in enumerate(texts):
+        if size and size + len(terms) > _BATCH:
+            yield texts[first:number]
+            first, size = number, 0
         size += len(terms)
-    if batch:
-        yield batch
+    if first < len(texts):
+        yield texts[first:]
 
 
 def _index(texts: Sequence[Array], first: int) -> _Segment:
-    """The segment of these texts, whose document numbers count from `first`."""
+    """The segment of these texts, whose numbers count from `first`."""
     docs = np.repeat(np.arange(first, first + len(texts), dtype=np.uint64), [len(terms) for terms in texts])
     pairs = np.concatenate(texts).astype(np.uint64)
     pairs <<= np.uint64(32)
@@ -147,13 +166,24 @@ def _index(texts: Sequence[Array], first: int) -> _Segment:
     edges = _edges(pairs)
     counts = np.minimum(np.diff(edges, append=len(pairs)), 255).astype(np.uint8)
     pairs = pairs[edges]
-    return _segment((pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32).astype(np.int32), counts)
+    terms, docs = (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32).astype(np.int32)
+    return _segment(terms, docs, counts, first + len(texts))
 
 
-def _segment(terms: Array, docs: Array, counts: Array) -> _Segment:
+def _segment(terms: Array, docs: Array, counts: Array, end: int) -> _Segment:
     """A segment of postings whose terms are sorted."""
     starts = _edges(terms)
-    return _Segment(terms[starts], np.append(starts, len(terms)), docs, counts)
+    return _Segment(terms[starts], np.append(starts, len(terms)), docs, counts, end, terms[:0])
+
+
+def _merged(segments: Sequence[_Segment], alive: Array) -> _Segment:
+    """The segments as one, without the texts that are removed."""
+    terms = np.concatenate([np.repeat(segment.terms, np.diff(segment.starts)) for segment in segments])
+    docs = np.concatenate([segment.docs for segment in segments])
+    counts = np.concatenate([segment.counts for segment in segments])
+    order = np.argsort(terms, kind="stable")
+    order = order[alive[docs[order]]]
+    return _segment(terms[order], docs[order], counts[order], segments[-1].end)
 
 
 def _edges(values: Array) -> Array:
@@ -163,18 +193,21 @@ def _edges(values: Array) -> Array:
     return np.flatnonzero(begins)
 
 
-def _sample(terms: Array, repeats: Array) -> tuple[Array, Array]:
-    if len(terms) <= MAX_TERMS:
-        return terms, repeats
-    chosen = np.sort(np.argsort(terms * np.uint32(0x85EBCA6B), kind="stable")[:MAX_TERMS])
-    return terms[chosen], repeats[chosen]
-
-
-def _find(segment: _Segment, wanted: Array) -> tuple[Array, Array, Array]:
-    """The postings of the wanted terms: how many of each (one number per wanted term), documents, counts."""
+def _find(segment: _Segment, wanted: Array) -> tuple[Array, Array]:
+    """Where the postings of each wanted term begin, and how many there are."""
     places = np.searchsorted(segment.terms, wanted)
     ends = np.searchsorted(segment.terms, wanted, side="right")
-    starts, stops = segment.starts[places], segment.starts[ends]
-    sizes = stops - starts
-    rows = np.arange(sizes.sum()) + np.repeat(starts - np.cumsum(sizes) + sizes, sizes)
-    return sizes, segment.docs[rows], segment.counts[rows]
+    return segment.starts[places], segment.starts[ends] - segment.starts[places]
+
+
+def _frequencies(values: Array, wanted: Array) -> Array:
+    """How often each wanted value stands in a sorted array."""
+    first, end = np.searchsorted(values, wanted), np.searchsorted(values, wanted, side="right")
+    return np.subtract(end, first)
+
+
+def _rows(starts: Array, sizes: Array) -> Array:
+    """The numbers of `sizes[i]` rows from `starts[i]`, for all i one after the other."""
+    offsets = starts - np.cumsum(sizes) + sizes
+    rows: Array = np.arange(sizes.sum()) + np.repeat(offsets, sizes)
+    return rows

@@ -8,17 +8,51 @@ its best score and the two are averaged: 1 leads both. A query is text, never sy
 import re
 import unicodedata
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flex.types import Experience, Zone
+
+if TYPE_CHECKING:
+    from flex.bm25 import Array
 
 GRAM = 4
-SKIPPED = " \t\r\n\f\v$\\{}_^"
+RANKINGS = ("words", "4-grams")
+"""What finds an entry, as a hit says it."""
+_SKIPPED = str.maketrans("", "", " \t\r\n\f\v$\\{}_^")
 """Characters that 4-grams leave out: white space and TeX markup."""
 _WORD = re.compile(r"\w+")
+_SEPARATORS = {code: " " for code in range(128) if not _WORD.match(chr(code))}
 _ENDINGS = ("ing", "ed", "es", "s", "e")
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which experiences may be found; without arguments all of them."""
+
+    zones: Collection[Zone] | None = None
+    categories: Collection[str] | None = None
+    min_priority: int = 0
+    """0: any."""
+    hidden: Collection[str] = ()
+    """Ids never to be shown for this task."""
+
+
+EVERYTHING = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One experience that was found, how well it matches (1: best in everything) and what found it."""
+
+    id: str
+    score: float
+    why: str
+
+
 class SearchIndex:
-    """An index of texts under keys; `put` adds and replaces, `search` ranks."""
+    """An index of experiences in memory; `put` adds and replaces, `search` ranks."""
 
     def __init__(self) -> None:
         from flex import bm25  # here, because numpy takes 0.1 s to import and few programs search
@@ -26,40 +60,79 @@ class SearchIndex:
         self._bm25 = bm25
         self._words, self._grams = bm25.Ranking(), bm25.Ranking()
         self._terms = _Terms()
+        self._table = _Table()
 
-    def put(self, texts: Mapping[str, str]) -> None:
-        """Add these texts, in place of those that had the same keys."""
-        plain = {key: normalised(text) for key, text in texts.items()}
-        self._words.put({key: self._bm25.terms(self._terms.of(text)) for key, text in plain.items()})
-        self._grams.put({key: self._bm25.gram_terms(text, GRAM, SKIPPED) for key, text in plain.items()})
+    def put(self, experiences: Iterable[Experience]) -> None:
+        """Add these experiences, in place of those with the same ids."""
+        latest = {experience.id: experience for experience in experiences}
+        self.remove(latest)
+        plain = [normalised(searchable(experience)) for experience in latest.values()]
+        self._words.put([self._word_terms(text) for text in plain])
+        self._grams.put([self._gram_terms(text) for text in plain])
+        self._table.put(list(latest.values()))
 
-    def search(self, query: str, keys: Sequence[str], top_k: int) -> list[tuple[str, float]]:
-        """The best of `keys` for this query, at most `top_k` of those that share anything with it: (key, score <= 1).
+    def remove(self, ids: Iterable[str]) -> None:
+        """Forget the experiences with these ids; unknown ones are passed over."""
+        removed = self._table.remove(ids)
+        plain = [normalised(searchable(experience)) for experience in removed.values()]
+        self._words.remove(list(removed), [self._word_terms(text) for text in plain])
+        self._grams.remove(list(removed), [self._gram_terms(text) for text in plain])
 
-        Best first; equal scores in the order of `keys`.
+    def search(self, query: str, top_k: int, wanted: Wanted = EVERYTHING) -> list[Found]:
+        """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
+
+        Best first, equal scores by id.
         """
         plain = normalised(query)
-        words = self._words.scores(self._bm25.terms(self._terms.of(plain)), keys)
-        grams = self._grams.scores(self._bm25.gram_terms(plain, GRAM, SKIPPED), keys)
-        return [(keys[place], score) for place, score in self._bm25.best([words, grams], top_k)]
+        by_words = self._words.scores(self._word_terms(plain))
+        by_grams = self._grams.scores(self._gram_terms(plain))
+        admitted = self._table.admitted(wanted)
+        shares = [scores / (scores.max(initial=0) or 1) for scores in (by_words * admitted, by_grams * admitted)]
+        # rounded so that the last bits of a machine's arithmetic decide nothing
+        fused = ((shares[0] + shares[1]) / 2).round(9)
+        places = self._bm25.best(fused, top_k, self._table.ids)
+        return [Found(self._table.ids[n], float(fused[n]), why([float(share[n]) for share in shares])) for n in places]
 
     def copy(self) -> "SearchIndex":
-        """An index of the same texts that later changes of this one do not reach; shares what it can."""
+        """An index of the same experiences that later changes of this one do not reach; shares what it can."""
         copy = SearchIndex()
         copy._words, copy._grams, copy._terms = self._words.copy(), self._grams.copy(), self._terms
+        copy._table = self._table.copy()
         return copy
+
+    def _word_terms(self, plain: str) -> "Array":
+        return self._bm25.terms(map(self._terms.__getitem__, words(plain)))
+
+    def _gram_terms(self, plain: str) -> "Array":
+        return self._bm25.gram_terms(unmarked(plain), GRAM)
 
 
 def rank_texts(query: str, texts: Sequence[str], top_k: int) -> list[int]:
     """The places in `texts` of the best matches for the query, best first; equal ones in order."""
     index = SearchIndex()
-    index.put({str(place): text for place, text in enumerate(texts)})
-    return [int(key) for key, _ in index.search(query, [str(place) for place in range(len(texts))], top_k)]
+    index.put(Experience(text, id=f"{place:09d}") for place, text in enumerate(texts))
+    return [int(found.id) for found in index.search(query, top_k)]
+
+
+def searchable(experience: Experience) -> str:
+    """All an experience says, as one text: what search looks through."""
+    rules = (text for rule in experience.rules for text in (rule.rule, *rule.examples))
+    return "\n".join((experience.problem_category, experience.method, *rules, experience.revised_trajectory))
 
 
 def normalised(text: str) -> str:
     """The text in lower case, with one spelling for compatible characters (`²` is `2`)."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
+
+
+def words(plain: str) -> list[str]:
+    """The words of a normalised text, in order."""
+    return plain.translate(_SEPARATORS).split() if plain.isascii() else _WORD.findall(plain)
+
+
+def unmarked(text: str) -> str:
+    """The text as 4-grams see it: without white space and TeX markup."""
+    return text.translate(_SKIPPED)
 
 
 def stem(word: str) -> str:
@@ -70,6 +143,11 @@ def stem(word: str) -> str:
     return word
 
 
+def why(shares: Sequence[float]) -> str:
+    """What found an entry, from its share in each ranking's best score: what counts at least half as much as any."""
+    return ", ".join(name for name, share in zip(RANKINGS, shares, strict=True) if 2 * share >= max(shares))
+
+
 class _Terms(dict[str, int]):
     """Word -> number of its stem, the same on every machine; remembers the words it has seen."""
 
@@ -77,5 +155,62 @@ class _Terms(dict[str, int]):
         number = self[word] = zlib.crc32(stem(word).encode("utf-8", "replace"))
         return number
 
-    def of(self, text: str) -> list[int]:
-        return [self[word] for word in _WORD.findall(text)]
+
+class _Table:
+    """What is filtered by, in columns: a row for every experience, in the order in which they came."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._np = np
+        self.ids: list[str] = []
+        self._experiences: dict[str, Experience] = {}
+        self._rows: dict[str, int] = {}
+        self._codes: dict[str, int] = {}
+        self._columns: Array = np.zeros((3, 0), np.int32)
+        """Zone and category, as codes, and priority."""
+        self._alive: Array = np.zeros(0, bool)
+
+    def copy(self) -> "_Table":
+        copy = _Table()
+        copy.__dict__.update(self.__dict__)
+        copy.ids, copy._rows, copy._codes = list(self.ids), dict(self._rows), dict(self._codes)
+        copy._experiences = dict(self._experiences)
+        return copy
+
+    def put(self, experiences: Sequence[Experience]) -> None:
+        self._experiences.update((experience.id, experience) for experience in experiences)
+        self._rows.update((e.id, len(self.ids) + n) for n, e in enumerate(experiences))
+        self.ids += [experience.id for experience in experiences]
+        rows = [(self._code(e.zone), self._code(e.problem_category), _bounded(e.priority)) for e in experiences]
+        added = self._np.array(rows, self._np.int32).reshape(-1, 3).T
+        self._columns = self._np.concatenate([self._columns, added], axis=1)
+        self._alive = self._np.append(self._alive, self._np.ones(len(rows), bool))
+
+    def remove(self, ids: Iterable[str]) -> dict[int, Experience]:
+        """Forget these ids; the rows that they had, and what stood there."""
+        known = [experience_id for experience_id in dict.fromkeys(ids) if experience_id in self._rows]
+        removed = {self._rows.pop(each): self._experiences.pop(each) for each in known}
+        self._alive = self._alive.copy()
+        self._alive[list(removed)] = False
+        return removed
+
+    def admitted(self, wanted: Wanted) -> "Array":
+        """Which rows may be found."""
+        zones, categories, priorities = self._columns
+        admitted = self._alive.copy()
+        for column, names in ((zones, wanted.zones), (categories, wanted.categories)):
+            if names is not None:
+                codes = [self._codes[name] for name in names if name in self._codes]
+                admitted &= self._np.isin(column, codes)
+        if wanted.min_priority > 0:
+            admitted &= priorities >= _bounded(wanted.min_priority)
+        admitted[[self._rows[hidden] for hidden in wanted.hidden if hidden in self._rows]] = False
+        return admitted
+
+    def _code(self, name: str) -> int:
+        return self._codes.setdefault(name, len(self._codes))
+
+
+def _bounded(priority: int) -> int:
+    return max(min(priority, 2**31 - 1), -(2**31))
