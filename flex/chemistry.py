@@ -15,6 +15,9 @@ LONGEST = 2000
 Molecules = tuple[str, ...]
 """A multiset of molecules: their canonical SMILES, sorted."""
 
+FINGERPRINT = 1024
+"""Bits of a fingerprint; twice as many find no more in the published libraries."""
+
 _lock = threading.Lock()
 """RDKit's log is switched off and on again around our calls, and that for the whole process."""
 
@@ -90,6 +93,16 @@ def largest(parts: Molecules) -> str:
     return max(parts, key=lambda part: (_heavy_atoms(part).total(), part))
 
 
+def fingerprint(parts: Molecules) -> bytes:
+    """The Morgan fingerprint (radius 2) of some molecules together, `FINGERPRINT` bits packed into bytes."""
+    import numpy as np
+    from rdkit import Chem
+
+    with _quiet():
+        bits = _morgan().GetFingerprintAsNumPy(Chem.MolFromSmiles(".".join(parts)))
+    return np.packbits(bits).tobytes()
+
+
 def canonical_smiles(smiles: str) -> str:
     """Check a SMILES and write it in canonical form; two SMILES are the same molecules if these forms are equal.
 
@@ -153,6 +166,13 @@ def _patterns() -> dict[str, Any]:
     from rdkit import Chem
 
     return {name: Chem.MolFromSmarts(smarts) for name, smarts in _GROUPS.items()}
+
+
+@lru_cache(maxsize=1)
+def _morgan() -> Any:
+    from rdkit.Chem import rdFingerprintGenerator
+
+    return rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT)
 
 
 @lru_cache(maxsize=50_000)

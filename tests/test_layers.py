@@ -9,9 +9,10 @@ PACKAGE = Path(__file__).parents[1] / "flex"
 
 LAYERS = (
     "errors types shipped atomic clock",
-    "parsing words prompt stopping bm25 chemistry concurrency ledger pacing dialects connection rate_limiter",
+    "parsing words prompt stopping bm25 chemistry concurrency ledger pacing dialects connection rate_limiter "
+    "smiles vector_cache",
     "history entry locks benchmarks contract bridge memory_tool library_file merging search statistics runlog telemetry "
-    "otlp testing download leakage cost stores recording",
+    "otlp testing download leakage cost stores recording channel fusion structure embeddings",
     "actor agent_actor agents executors verifier critic explib",
     "updater memory_retriever agentic_retriever reading",
     "exploring evolution settings published reject_sampling evaluation report export",
