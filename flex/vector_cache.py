@@ -1,0 +1,73 @@
+"""Vectors that were paid for once, in one SQLite file that several processes may use at the same time."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flex.errors import SettingsError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS vectors (
+    model TEXT, dimensions INTEGER, text BLOB, vector BLOB, PRIMARY KEY (model, dimensions, text)
+) WITHOUT ROWID"""
+_AT_ONCE = 500
+"""Texts looked up in one query; SQLite allows 999 variables and more."""
+PATIENCE = 30.0
+"""Seconds to wait for another process that writes."""
+
+
+class VectorCache:
+    """The vectors of one model and number of dimensions, by sha256 of the text.
+
+    The file is opened for each call and closed again, so that threads and forks may share a cache. All methods raise
+    SettingsError when the file cannot be used.
+    """
+
+    def __init__(self, path: Path, model: str, dimensions: int | None) -> None:
+        self.path = Path(path)
+        self._kind = (model, dimensions or 0)
+        self._bytes = 4 * dimensions if dimensions else None
+
+    def get(self, texts: Sequence[str]) -> dict[str, "Array"]:
+        """The vectors that are there, by text."""
+        import numpy as np
+
+        hashes = {_hash(text): text for text in texts}
+        found: dict[str, Array] = {}
+        with self._open() as connection:
+            for start in range(0, len(hashes), _AT_ONCE):
+                some = list(hashes)[start : start + _AT_ONCE]
+                marks = ", ".join("?" * len(some))
+                query = f"SELECT text, vector FROM vectors WHERE model = ? AND dimensions = ? AND text IN ({marks})"
+                for hashed, vector in connection.execute(query, (*self._kind, *some)):
+                    if self._bytes in (None, len(vector)):
+                        found[hashes[hashed]] = np.frombuffer(vector, "<f4")
+        return found
+
+    def put(self, vectors: Mapping[str, "Array"]) -> None:
+        """Keep these vectors, all of them or none."""
+        rows = [(*self._kind, _hash(text), vector.astype("<f4").tobytes()) for text, vector in vectors.items()]
+        with self._open() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as connection:
+                connection.execute(_TABLE)
+                yield connection
+        except sqlite3.Error as error:
+            raise SettingsError(f"cannot use {self.path} as a cache of vectors: {error}; delete or move it") from error
+
+
+def _hash(text: str) -> bytes:
+    return sha256(text.encode()).digest()
