@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any
 
 import smolagents
@@ -12,13 +13,16 @@ from flex.explib import ExpLib
 from flex.memory_retriever import CANDIDATE_CHARACTERS, FlatRetriever, hits_text
 from flex.prompt import Prompts
 from flex.telemetry import span
-from flex.types import TOP_K, Hit, Level, Retrieval
+from flex.types import TOP_K, Experience, Hit, Level, Retrieval
 
 MAX_STEPS = 6
 """Of the retrieval agent, per question."""
 IDS_SHOWN = 10
 """Of a category's entries, in the overview."""
-CHARACTERS_SHOWN = 12_000
+CHARACTERS_SHOWN = 8_000
+"""Of what a tool tells, so that the agent's steps stay bounded however large an entry or the library is."""
+ENTRIES_LISTED = 10_000
+"""Entries whose categories are listed; of a larger library the search reaches the rest."""
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +36,7 @@ class AgenticRetriever:
 
     async def retrieve(self, query: str, library: ExpLib, hidden: Collection[str] = ()) -> Retrieval:
         """What the agent found; the index's order where it hands in nothing that can be read."""
-        if not any(e.id not in hidden for e in library):
+        if len(library) <= sum(experience_id in library for experience_id in hidden):
             return Retrieval(query)
         task_text = self.prompts.render("retrieval_agent", query=query, top_k=self.top_k)
         with span("retriever", "RETRIEVER", input=query) as recorded:
@@ -50,13 +54,13 @@ class AgenticRetriever:
 def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagents.Tool]:
     """What a retrieval agent may call: the index, and each level of an entry by its id."""
 
-    def shown(experience_id: str) -> Any:
+    def shown(experience_id: str) -> Experience | None:
         return library.get(experience_id) if experience_id not in hidden and experience_id in library else None
 
     def list_categories() -> str:
         """Lists the categories of all entries with the ids in each."""
         ids: dict[str, list[str]] = {}
-        for entry in library:
+        for entry in islice(library, ENTRIES_LISTED):
             if entry.id not in hidden:
                 ids.setdefault(entry.problem_category or "(none)", []).append(entry.id)
         rows = (f"{name}: {len(found)} entries, {', '.join(found[:IDS_SHOWN])}" for name, found in ids.items())
@@ -79,7 +83,8 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
             experience_id: The id in brackets.
         """
         entry = shown(experience_id)
-        return "no such entry" if entry is None else "\n".join(f"{n}. {r.rule}" for n, r in enumerate(entry.rules, 1))
+        rules = enumerate(entry.rules if entry else (), 1)
+        return "\n".join(f"{n}. {r.rule}" for n, r in rules)[:CHARACTERS_SHOWN] if entry else "no such entry"
 
     def read_trajectory(experience_id: str) -> str:
         """Shows the worked case of an entry.
@@ -88,7 +93,7 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
             experience_id: The id in brackets.
         """
         entry = shown(experience_id)
-        return "no such entry" if entry is None else str(entry.revised_trajectory)
+        return entry.revised_trajectory[:CHARACTERS_SHOWN] if entry else "no such entry"
 
     return [smolagents.tool(f) for f in (list_categories, search_methods, read_rules, read_trajectory)]
 
@@ -97,19 +102,22 @@ def handed_in(output: Any, library: ExpLib, hidden: Collection[str], top_k: int)
     """The hits in what the agent handed in, unknown ids left out; None when it is no selection at all."""
     if not isinstance(output, dict):
         return None
-    known = {e.id: e for e in library if e.id not in hidden}
     ranks = Counter[Level]()
 
+    def known(experience_id: Any) -> bool:
+        return isinstance(experience_id, str) and experience_id not in hidden and experience_id in library
+
     def hit(level: Level, experience_id: Any, rule: int | None = None) -> list[Hit]:
-        if not isinstance(experience_id, str) or experience_id not in known or ranks[level] >= top_k:
+        if not known(experience_id) or ranks[level] >= top_k:
             return []
         ranks[level] += 1
-        return [Hit(experience_id, 1 / ranks[level], level, ranks[level], rule)]
+        revision = library.revision(experience_id)
+        return [Hit(experience_id, 1 / ranks[level], level, ranks[level], rule, revision, "handed in by the agent")]
 
     hits = [h for one in _list(output, "methods") for h in hit("method", one)]
     for pair in _list(output, "rules"):
         experience_id, number = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, None)
-        entry = known.get(experience_id) if isinstance(experience_id, str) else None
+        entry = library.get(experience_id) if isinstance(experience_id, str) and known(experience_id) else None
         if entry and isinstance(number, int) and 1 <= number <= len(entry.rules):
             hits += hit("rule", experience_id, number - 1)
     hits += [h for one in _list(output, "trajectories") for h in hit("trajectory", one)]

@@ -1,14 +1,14 @@
 """Many things under way at once, results in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-async def in_order(items: Sequence[T], work: Callable[[T], Awaitable[R]], limit: int) -> AsyncIterator[R]:
+async def in_order(items: Sequence[T], work: Callable[[T], Awaitable[R]], limit: int) -> AsyncGenerator[R]:
     """Results of `work(item)` in the order of the items, up to `limit` of them under way at once.
 
     A slow item holds back the results behind it, not the work. The first exception cancels what is still under way;

@@ -25,12 +25,19 @@ def assistant(text: str) -> Message:
     return {"role": "assistant", "content": text or "(empty reply)"}
 
 
-async def ask(model: Model, messages: Sequence[Message], parse: Callable[[str], T], prompts: Prompts) -> T:
-    """What `parse` makes of the model's reply. Raises ParseError when the second reply breaks the contract too."""
+async def ask(
+    model: Model, messages: Sequence[Message], parse: Callable[[str], T], prompts: Prompts, again: bool = True
+) -> T:
+    """What `parse` makes of the model's reply, or (`again`) of its second one, when the first broke the contract.
+
+    Raises ParseError when that one breaks it too.
+    """
     reply = await model.complete(messages)
     try:
         return parse(reply.text)
     except ParseError as error:
+        if not again:
+            raise
         log.info("%s is asked again: %s", model.name, error)
         problem = user(prompts.render("reask", problem=str(error)))
         return parse((await model.complete([*messages, assistant(reply.text), problem])).text)

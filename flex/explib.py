@@ -88,7 +88,8 @@ class ExpLib:
         with self._changing():
             self._check(experience, decision)
             if decision.action == "quarantine":
-                return self._quarantine(experience, decision.reason, author)
+                self._quarantine(experience, decision.reason, author)
+                return None
             if decision.action == "insert" or decision.target is None:
                 kept = replace(experience, contradicts=(*experience.contradicts, *decision.contradicts))
                 return self._insert("insert", kept, decision.reason, author)

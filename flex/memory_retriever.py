@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 POOL = 4 * TOP_K
 """Candidates the index proposes to a stage; the model selects `top_k` of them."""
-CANDIDATE_CHARACTERS = 800
-"""Characters of a candidate that the selecting model sees."""
+CANDIDATE_CHARACTERS = 700
+"""Characters of a candidate that the selecting model sees: three stages of 20 stay below 25,000 tokens, SMILES too."""
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +38,14 @@ class Entry:
     method: str
     rules: tuple[Rule, ...]
     trajectory: str
+    disputed: tuple[str, ...] = ()
+    """The methods of entries that say the opposite."""
+
+
+class _Patience:
+    """Of one retrieval: a single malformed selection is asked for again, so that there are at most four calls."""
+
+    left = True
 
 
 class MemoryRetriever:
@@ -60,56 +68,69 @@ class MemoryRetriever:
         return found
 
     async def _hits(self, query: str, library: ExpLib, hidden: Collection[str]) -> tuple[Hit, ...]:
-        methods = await self._methods(query, library, hidden)
+        patience = _Patience()
+        methods = await self._methods(query, library, hidden, patience)
         entries = [library.get(hit.experience_id) for hit in methods]
-        rules = await self._rules(query, entries)
+        rules = await self._rules(query, entries, patience)
         kept = {hit.experience_id for hit in rules}
-        trajectories = await self._trajectories(query, [e for e in entries if e.id in kept])
-        return (*methods, *rules, *trajectories)
+        trajectories = await self._trajectories(query, [e for e in entries if e.id in kept], patience)
+        revisions = {hit.experience_id: hit.revision for hit in methods}
+        return (*methods, *(replace(h, revision=revisions[h.experience_id]) for h in (*rules, *trajectories)))
 
-    async def _methods(self, query: str, library: ExpLib, hidden: Collection[str]) -> list[Hit]:
+    async def _methods(self, query: str, library: ExpLib, hidden: Collection[str], patience: _Patience) -> list[Hit]:
         proposed = library.search(query, POOL, hidden=hidden)
         texts = [_method_text(library.get(hit.experience_id)) for hit in proposed]
-        chosen = await self._select("methods", query, texts)
+        chosen, why = await self._select("methods", query, texts, patience)
         return [
-            Hit(proposed[c].experience_id, proposed[c].score, "method", rank) for rank, c in enumerate(chosen, start=1)
+            replace(proposed[c], rank=rank, why=", ".join(filter(None, (proposed[c].why, why))))
+            for rank, c in enumerate(chosen, start=1)
         ]
 
-    async def _rules(self, query: str, entries: Sequence[Experience]) -> list[Hit]:
+    async def _rules(self, query: str, entries: Sequence[Experience], patience: _Patience) -> list[Hit]:
         all_rules = [(e.id, number, rule) for e in entries for number, rule in enumerate(e.rules)]
         proposed = [all_rules[i] for i in rank_texts(query, [_rule_text(rule) for _, _, rule in all_rules], POOL)]
-        chosen = await self._select("rules", query, [_rule_text(rule) for _, _, rule in proposed])
+        chosen, why = await self._select("rules", query, [_rule_text(rule) for _, _, rule in proposed], patience)
         return [
-            Hit(proposed[c][0], 1 / rank, "rule", rank, rule=proposed[c][1]) for rank, c in enumerate(chosen, start=1)
+            Hit(proposed[c][0], 1 / rank, "rule", rank, rule=proposed[c][1], why=why)
+            for rank, c in enumerate(chosen, start=1)
         ]
 
-    async def _trajectories(self, query: str, entries: Sequence[Experience]) -> list[Hit]:
+    async def _trajectories(self, query: str, entries: Sequence[Experience], patience: _Patience) -> list[Hit]:
         told = [e for e in entries if e.revised_trajectory]
-        chosen = await self._select("trajectories", query, [e.revised_trajectory for e in told])
-        return [Hit(told[c].id, 1 / rank, "trajectory", rank) for rank, c in enumerate(chosen, start=1)]
+        chosen, why = await self._select("trajectories", query, [e.revised_trajectory for e in told], patience)
+        return [Hit(told[c].id, 1 / rank, "trajectory", rank, why=why) for rank, c in enumerate(chosen, start=1)]
 
-    async def _select(self, level: str, query: str, candidates: Sequence[str]) -> list[int]:
-        """Positions of the candidates the model selects, best first; no call when there is nothing to choose."""
+    async def _select(
+        self, level: str, query: str, candidates: Sequence[str], patience: _Patience
+    ) -> tuple[list[int], str]:
+        """Positions of the candidates the model selects, best first, and who selected; no call without a choice."""
         if len(candidates) <= self.top_k:
-            return list(range(len(candidates)))
+            return list(range(len(candidates))), ""
         shown = [c[:CANDIDATE_CHARACTERS] for c in candidates]
         prompt = self.prompts.render("memory", query=query, level=level, candidates=shown, top_k=self.top_k)
 
         def parse(text: str) -> list[int]:
-            return parse_selection(text, len(candidates), self.top_k)
+            try:
+                return parse_selection(text, len(candidates), self.top_k)
+            except ParseError:
+                patience.left = False
+                raise
 
         try:
-            return await ask(self.model, [user(prompt)], parse, self.prompts)
+            selected = await ask(self.model, [user(prompt)], parse, self.prompts, again=patience.left)
+            return selected, f"selected by {self.model.name}"
         except ParseError as error:
             log.warning("the retriever selected no %s, the index's order is used: %s", level, error)
-            return list(range(self.top_k))
+            return list(range(self.top_k)), ""
 
 
 class FlatRetriever(MemoryRetriever):
     """The same levels in the order of the index; no model is asked."""
 
-    async def _select(self, level: str, query: str, candidates: Sequence[str]) -> list[int]:
-        return list(range(min(self.top_k, len(candidates))))
+    async def _select(
+        self, level: str, query: str, candidates: Sequence[str], patience: _Patience
+    ) -> tuple[list[int], str]:
+        return list(range(min(self.top_k, len(candidates)))), ""
 
 
 def hits_text(hits: Sequence[Hit], library: ExpLib, prompts: Prompts) -> str:
@@ -124,6 +145,7 @@ def hits_text(hits: Sequence[Hit], library: ExpLib, prompts: Prompts) -> str:
             method=e.method,
             rules=tuple(rule for number, rule in enumerate(e.rules) if (e.id, number) in chosen),
             trajectory=e.revised_trajectory if e.id in told else "",
+            disputed=tuple(library.get(other).method for other in e.contradicts if other in library),
         )
         for e in entries
     ]

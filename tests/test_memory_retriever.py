@@ -12,7 +12,7 @@ from flex.memory_retriever import (
 )
 from flex.prompt import Prompts
 from flex.testing import RuleModel, ScriptedModel
-from flex.types import Experience, Rule
+from flex.types import Experience, Rule, UpdateDecision
 from tests.replies import fenced
 
 
@@ -121,3 +121,42 @@ def test_the_tool_is_called_without_a_loop():
     assert tool.name == "memory_retrieval"
     assert "rule 1.0 for circles" in tool("circles")
     assert "Nothing" in tool("zzz")
+
+
+def test_a_retrieval_takes_at_most_four_calls_whatever_the_model_says():
+    model = RuleModel(lambda _: "nonsense")
+    found = retrieve(model, library(40, rules=9))
+    levels = 3 if any(hit.level == "trajectory" for hit in found.hits) else 2
+    assert len(model.asked) <= levels + 1  # one of them once more
+    assert "has to" in model.asked[1][-1]["content"]
+    assert len(found.hits) > 5
+
+
+def test_a_question_to_a_library_of_long_molecules_stays_below_25_000_tokens():
+    made = ExpLib()
+    for n in range(40):
+        made.add(Experience("CC(=O)Nc1ccccc1" * 400 + str(n), (Rule("c1ccccc1 " * 400 + str(n)),), "CCO" * 9000))
+    model = RuleModel(lambda _: fenced({"selected": [1, 2, 3, 4, 5]}))
+    retrieve(model, made, "CC(=O)Nc1ccccc1")
+    characters_a_token_of_smiles = 2
+    assert sum(len(m["content"]) for asked in model.asked for m in asked) / characters_a_token_of_smiles < 25_000
+
+
+def test_every_hit_says_which_revision_and_why():
+    lib = library(12, rules=3)
+    first = next(iter(lib))
+    lib.apply(Experience("more circles", (Rule("new"),)), UpdateDecision("merge", first.id, (0,)))
+    found = retrieve(RuleModel(lambda _: fenced({"selected": [1, 2, 3, 4, 5, 6]})), lib, "method 0 rule 0 trajectory")
+    assert {hit.revision for hit in found.hits if hit.experience_id == first.id} == {2}
+    assert {hit.revision for hit in found.hits if hit.experience_id != first.id} == {1}
+    assert "words" in found.hits[0].why
+    assert "selected by rule" in found.hits[0].why
+
+
+def test_an_entry_that_another_one_contradicts_says_so():
+    lib = ExpLib()
+    old = lib.add(Experience("Always double the circle"))
+    lib.apply(Experience("Never double the circle"), UpdateDecision("insert", contradicts=(old.id,)))
+    text = retrieve(ScriptedModel(), lib, "circle").text
+    assert "the opposite: Never double the circle" in text
+    assert "the opposite: Always double the circle" in text

@@ -7,7 +7,6 @@ The renderings are kept in tests/golden/prompts/. After a change to a prompt, lo
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import jinja2
 import jinja2.meta
@@ -18,7 +17,7 @@ from smolagents.default_tools import FinalAnswerTool
 
 from flex.critic import parse_experience
 from flex.errors import PromptError
-from flex.memory_retriever import parse_selection
+from flex.memory_retriever import Entry, parse_selection
 from flex.prompt import VARIABLES as VARIABLES_ALLOWED
 from flex.prompt import Prompts
 from flex.shipped import shipped
@@ -43,9 +42,9 @@ OLD = Experience(
     "Count on fingers.", (Rule("Use both hands."),), "1, 2, 3", zone="warning", id="a1", problem_category=""
 )
 ENTRIES = [
-    SimpleNamespace(zone="golden", category="Doubling", method=NEW.method, rules=NEW.rules, trajectory="3 + 3 = 6"),
-    SimpleNamespace(zone="warning", category="", method=OLD.method, rules=OLD.rules, trajectory=""),
-    SimpleNamespace(zone="mixed", category="Halving", method="Share evenly.", rules=(), trajectory=""),
+    Entry(zone="golden", category="Doubling", method=NEW.method, rules=NEW.rules, trajectory="3 + 3 = 6"),
+    Entry(zone="warning", category="", method=OLD.method, rules=OLD.rules, trajectory="", disputed=("Never double.",)),
+    Entry(zone="mixed", category="Halving", method="Share evenly.", rules=(), trajectory=""),
 ]
 ACTOR = {"question": "What is twice 3?", "has_memory": True}
 VERIFIER = {"question": "What is twice 3?", "target": "6", "attempt": "Twice 3 is 5.", "answer": "5"}
@@ -234,7 +233,7 @@ def test_retrieved_warnings_are_marked_as_mistakes():
 
 def test_a_retrieved_template_stays_on_one_line_with_its_example():
     rule = Rule("RETRO_TEMPLATE: [C:1]-[O:2]>>[C:1].[O:2] (ether)", ("EXAMPLE: COC <- CI.CO",))
-    entry = SimpleNamespace(zone="golden", category="", method="m", rules=(rule,), trajectory="")
+    entry = Entry(zone="golden", category="", method="m", rules=(rule,), trajectory="")
     lines = rendered("retrieved", entries=[entry]).splitlines()
     assert any(line.endswith(rule.rule) for line in lines)
     assert any(line.endswith(rule.examples[0]) for line in lines)
