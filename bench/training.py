@@ -1,6 +1,7 @@
 """What a training run and an agent cost beside the endpoint's own time: wall clock, CPU, the updater's prompt.
 
 python bench/training.py path      49 tasks at concurrency 20 and fixed latency, against their critical path
+python bench/training.py evolve    the same with an updater that merges every fourth experience, at 2 s
 python bench/training.py agent     CPU per agent step
 python bench/training.py updater   characters of the updater's prompt at N = 50 and N = 1,904
 """
@@ -9,7 +10,9 @@ import argparse
 import asyncio
 import contextlib
 import heapq
+import json
 import multiprocessing
+import re
 import sys
 import tempfile
 import time
@@ -37,9 +40,21 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 MATH, PROMPTS = get_benchmark("math"), Prompts("aime")
 LIMITS = Limits(max_rollouts=2, max_rounds=3)
 EXPERIENCE = (
-    '```json\n{"problem_category": "c", "method": "m", "rules": [{"rule": "r", "examples": ["e"]}], '
+    '```json\n{"problem_category": "c", "method": "m of %s", "rules": [{"rule": "r of %s", "examples": ["e"]}], '
     '"revised_trajectory": "t", "priority": 1}\n```'
 )
+_TASK = re.compile(r"Task (\d+) needs")
+_MET = re.compile(r'<similar_experience id="([^"]+)"')
+_NEW = re.compile(r"<new_experience.*?m of (\d+)", re.DOTALL)
+
+
+def decide(prompt: str) -> str:
+    """Every fourth new experience merges into the most similar entry."""
+    merges = (new := _NEW.search(prompt)) is not None and int(new[1]) % 4 == 3
+    action = (
+        {"action": "merge", "target": _MET.findall(prompt)[0], "novel_rules": [1]} if merges else {"action": "insert"}
+    )
+    return f"```json\n{json.dumps(action)}\n```"
 
 
 def reply(call) -> str:
@@ -49,8 +64,11 @@ def reply(call) -> str:
     if "<next_step>" in text:
         solved = "ROUND" in text and "SOLVED" in text
         return f"Go on.\n<next_step>{'end' if solved else 'continue'}</next_step>"
+    if "<new_experience" in text:
+        return decide(text)
     if '"revised_trajectory"' in text:
-        return EXPERIENCE
+        number = _TASK.findall(text)[-1]
+        return EXPERIENCE % (number, number)
     if "<code>" in messages[0]["content"]:
         return "<code>\nfinal_answer(1)\n</code>" if len(messages) > 3 else "<code>\nprint(1 + 1)\n</code>"
     rounds = sum(m["role"] == "assistant" for m in messages)
@@ -109,10 +127,15 @@ def team(client: RateLimitedLLMClient) -> Team:
     )
 
 
-async def path(latency: float = 0.5, concurrency: int = 20) -> None:
-    config = TrainConfig(limits=LIMITS, batch_size=concurrency, direct_add=True)
+async def evolve() -> None:
+    await path(latency=2.0, direct_add=False)
+
+
+async def path(latency: float = 0.5, concurrency: int = 20, direct_add: bool = True) -> None:
+    config = TrainConfig(limits=LIMITS, batch_size=concurrency, direct_add=direct_add)
     work = tasks(49)
-    best = critical_path([chain(task) for task in work], concurrency) * latency
+    calls_in_a_row = critical_path([chain(task) for task in work], concurrency) + (not direct_add)
+    best = calls_in_a_row * latency
     with endpoint(latency) as url, tempfile.TemporaryDirectory() as folder, RunLog(Path(folder) / "run") as run:
         async with RateLimitedLLMClient(base_url=url) as client:
             run.start({})
@@ -121,6 +144,9 @@ async def path(latency: float = 0.5, concurrency: int = 20) -> None:
             progress = await train(work, team(client), ExpLib(), config, run, Path(folder) / "x.json")
             took, cpu = time.monotonic() - started, time.process_time() - cpu
             calls = client.total.calls - 1
+    print(
+        f"{progress.inserted} inserted, {progress.merged} merged, updater calls {client.usage['updater'].calls if not direct_add else 0}"
+    )
     print(
         f"{progress.explored} tasks, {calls} calls: {took:.2f} s, critical path {best:.2f} s, ratio {took / best:.3f}"
     )
@@ -155,8 +181,8 @@ async def updater() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("path", "agent", "updater"))
-    asyncio.run({"path": path, "agent": agent, "updater": updater}[parser.parse_args().what]())
+    parser.add_argument("what", choices=("path", "evolve", "agent", "updater"))
+    asyncio.run({"path": path, "evolve": evolve, "agent": agent, "updater": updater}[parser.parse_args().what]())
 
 
 if __name__ == "__main__":
