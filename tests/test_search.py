@@ -166,12 +166,21 @@ USPTO = [index for index in range(50) if index != 20]
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "problems", "least"),
-    [("aime_claude", "AIME", AIME, 0.95), ("retro_gpt", "uspto50k", USPTO, 0.80)],
+    ("name", "data", "problems", "text_only", "least", "least_of_five"),
+    [
+        ("aime_claude", "AIME", AIME, True, 0.95, 0.99),
+        ("aime_claude", "AIME", AIME, False, 0.95, 0.99),
+        ("retro_gpt", "uspto50k", USPTO, True, 0.80, 0.90),
+        ("retro_gpt", "uspto50k", USPTO, False, 0.95, 0.99),
+    ],
 )
-def test_the_problem_finds_the_entry_it_led_to(shared: Path, name: str, data: str, problems: list[int], least: float):
+def test_the_problem_finds_the_entry_it_led_to(
+    shared: Path, name: str, data: str, problems: list[int], text_only: bool, least: float, least_of_five: float
+):
     library = ExpLib(shared / "exps" / f"{name}.json")
     lines = (shared / "data" / data / "train.jsonl").read_text("utf-8").splitlines()
     ids = [experience.id for experience in library]
-    hits = [library.search(json.loads(lines[problem])["question"], 1)[0].experience_id for problem in problems]
-    assert sum(hit == own for hit, own in zip(hits, ids, strict=True)) / len(ids) >= least
+    questions = [json.loads(lines[problem])["question"] for problem in problems]
+    hits = [[hit.experience_id for hit in library.search(q, 5, text_only=text_only)] for q in questions]
+    assert sum(own == five[0] for own, five in zip(ids, hits, strict=True)) / len(ids) >= least
+    assert sum(own in five for own, five in zip(ids, hits, strict=True)) / len(ids) >= least_of_five
