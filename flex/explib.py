@@ -117,15 +117,17 @@ class ExpLib:
         *,
         categories: Collection[str] | None = None,
         min_priority: int = 0,
+        text_only: bool = False,
     ) -> list[Hit]:
         """The `top_k` experiences that match the query best, over all fields, best first; equal scores by id.
 
         Only those of these zones and categories and of at least this priority; those with an id in `hidden` are passed
-        over (what would give a task away). A query is text, never syntax.
+        over (what would give a task away). A query is text, never syntax. Where it names a molecule, entries about
+        similar products count too, unless `text_only`. See flex/finding.py.
         """
         for zone in zones or ():
             _check_zone(zone)
-        found = self._store.search(query, top_k, Wanted(zones, categories, min_priority, hidden))
+        found = self._store.search(query, top_k, Wanted(zones, categories, min_priority, hidden), text_only)
         return [
             Hit(one.id, one.score, rank=rank, revision=self.revision(one.id), why=one.why)
             for rank, one in enumerate(found, start=1)

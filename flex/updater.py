@@ -55,7 +55,7 @@ class Updater:
         """What to ask about an experience, or the decision where an identical entry exists or none is similar."""
         if (twin := library.identical(experience)) is not None:
             return UpdateDecision("discard", twin, reason="an entry with the same content exists")
-        hits = library.search(search_text(experience), self.similar)
+        hits = library.search(search_text(experience), self.similar, text_only=True)
         similar = tuple(library.get(hit.experience_id) for hit in hits)
         if not similar:
             return UpdateDecision("insert", reason="nothing similar exists")

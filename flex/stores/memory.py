@@ -7,9 +7,10 @@ from threading import Lock, RLock
 from typing import Any
 
 from flex.entry import content_hash
+from flex.finding import Finder
 from flex.history import count_revision
 from flex.library_file import LibraryFile
-from flex.search import Found, SearchIndex, Wanted
+from flex.search import Found, Wanted
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
 
 
@@ -31,7 +32,7 @@ class MemoryStore:
             count_revision(self._revisions, change)
         self._quarantine = {held.experience.id: held for held in file.quarantine}
         self._contents: dict[str, dict[str, None]] | None = None
-        self._index: SearchIndex | None = None
+        self._index: Finder | None = None
         self._unindexed: dict[str, None] = {experience.id: None for experience in file.experiences}
         self._changing, self._searching = RLock(), Lock()
 
@@ -108,9 +109,12 @@ class MemoryStore:
     def unquarantine(self, experience_id: str) -> None:
         del self._quarantine[experience_id]
 
-    def search(self, query: str, top_k: int, wanted: Wanted) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool = False) -> list[Found]:
         with self._searching:  # a library may be searched from several threads
-            return self._refreshed_index().search(query, top_k, wanted)
+            index = self._refreshed_index()
+            if not text_only:
+                index.embed(self.config, self._vector_file(), (e for zone in ZONES for e in self.zone(zone)))
+            return index.search(query, top_k, wanted, text_only)
 
     def snapshot(self) -> "MemoryStore":
         copy = object.__new__(MemoryStore)
@@ -126,12 +130,16 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing is open."""
 
+    def _vector_file(self) -> Path | None:
+        path = self.read_from[0] if self.read_from else None
+        return path.with_name(f".{path.name}.vectors") if path else None
+
     def _forget_content(self, old: Experience | None) -> None:
         if old is not None and self._contents is not None:
             self._contents[content_hash(old)].pop(old.id)
 
-    def _refreshed_index(self) -> SearchIndex:
-        self._index = self._index or SearchIndex()
+    def _refreshed_index(self) -> Finder:
+        self._index = self._index or Finder()
         entries = [(experience_id, self.get(experience_id)) for experience_id in self._unindexed]
         self._index.remove([experience_id for experience_id, experience in entries if experience is None])
         self._index.put([experience for _, experience in entries if experience is not None])
