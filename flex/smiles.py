@@ -65,7 +65,7 @@ def _written(text: str) -> Iterator[Span]:
 
 def _bare(token: str) -> str:
     """A token without the punctuation of the sentence around it."""
-    if token.endswith(".."):
+    if token.endswith("..") or len(token) > LONGEST:
         return ""
     smiles = token.replace("\\\\", "\\").lstrip("(.:").rstrip(".:")  # JSON doubles backslashes
     while smiles.endswith(")") and smiles.count(")") > smiles.count("("):
@@ -74,7 +74,7 @@ def _bare(token: str) -> str:
 
 
 def _is_molecule(smiles: str) -> bool:
-    if len(smiles) > LONGEST or not _SMILES.fullmatch(smiles):
+    if not _SMILES.fullmatch(smiles):
         return False
     atoms = _ATOMS.findall(smiles)
     carbons = sum(atom in ("C", "c") or atom.strip("[]0123456789")[:1] in ("C", "c") for atom in atoms if atom != "Cl")

@@ -69,6 +69,7 @@ def test_a_smiles_in_a_text_is_a_molecule(text: str, expected: list[str]):
         "[CX3](=O)[OX2H1] and [#6][CX3](=O)[#6]",
         "the fragment -C(=O)NR2, or COc1ccc(C(O)Cc2c(Cl)...",
         "C" * (LONGEST + 1),
+        "C" + ")" * 1_000_000,
         "\udc80²→",
     ],
 )
