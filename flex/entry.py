@@ -19,6 +19,10 @@ _KNOWN = {"id", "method", "rules", "revised_trajectory", "memory_type", "problem
 _KNOWN |= {"created_at", "usage_count", "last_used", "provenance", "contradicts", _RULE_KEYS}
 
 
+MAX_CHARACTERS = 5_000_000
+"""Of an entry; what is larger is no experience, and would cost every search seconds."""
+
+
 class EntryProblem(Exception):
     """What is wrong with one entry, in words; its place is added by whoever knows it."""
 
@@ -95,7 +99,7 @@ def read_entry(entry: object, zone: Zone) -> Experience:
         raise EntryProblem("it has neither a method nor rules")
     extra = {key: value for key, value in entry.items() if key not in _KNOWN}
     provenance = entry.get("provenance") or {}
-    return Experience(
+    experience = Experience(
         method=_prose(entry.get("method"), "the method"),
         rules=_rules(entry.get("rules"), extra),
         revised_trajectory=_prose(entry.get("revised_trajectory"), "the trajectory"),
@@ -110,6 +114,15 @@ def read_entry(entry: object, zone: Zone) -> Experience:
         contradicts=_examples(entry.get("contradicts")),
         extra=extra,
     )
+    if (size := characters(experience)) > MAX_CHARACTERS:
+        raise EntryProblem(f"it has {size:,} characters; an entry may have {MAX_CHARACTERS:,} at most")
+    return experience
+
+
+def characters(experience: Experience) -> int:
+    """The length of everything an entry says."""
+    rules = sum(len(text) for rule in experience.rules for text in (rule.rule, *rule.examples))
+    return rules + len(experience.method) + len(experience.revised_trajectory) + len(experience.problem_category)
 
 
 def _rules(value: object, extra: dict[str, Any]) -> tuple[Rule, ...]:

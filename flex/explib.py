@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from flex.clock import now
-from flex.entry import content_hash, derived_id, dump_entry, free_id, parse_entry
+from flex.entry import characters, content_hash, derived_id, dump_entry, free_id, parse_entry
 from flex.errors import LibraryError
 from flex.locks import held
-from flex.merging import characters, merge
+from flex.merging import merge
 from flex.recording import NOBODY, Author, Recorder
 from flex.search import Wanted
 from flex.stores import Store, is_database, open_store, save_store

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from flex.entry import characters
 from flex.types import Experience, Rule, UpdateDecision
 
 MAX_RULES = 12
@@ -51,13 +52,6 @@ def over_caps(experience: Experience) -> str | None:
     if (size := characters(experience)) > MAX_CHARACTERS:
         return f"{size:,} characters, at most {MAX_CHARACTERS:,} are kept"
     return None
-
-
-def characters(experience: Experience) -> int:
-    """The length of everything an entry says."""
-    rules = sum(len(text) for rule in experience.rules for text in (rule.rule, *rule.examples))
-    told = len(experience.method) + len(experience.revised_trajectory) + len(experience.problem_category)
-    return rules + told
 
 
 def distinct(rules: Iterable[Rule]) -> tuple[Rule, ...]:

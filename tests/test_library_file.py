@@ -147,6 +147,12 @@ def test_an_extra_key_never_replaces_a_known_one():
         (b'{"library": {"golden": [{"method": 5}]}}', "golden entry 1: the method has to be text, not 5"),
         (b'{"library": {"golden": [{"rules": ["a", 5]}]}}', "golden entry 1: rule 2 has to be a text"),
         (b'{"library": {"golden": [{"rules": [{"examples": []}]}]}}', "golden entry 1: rule 1"),
+        (
+            b'{"library": {"golden": [{"method": "m"}, {"method": "' + b"m" * 50_000_000 + b'"}]}}',
+            "entry 2: it has 50,000,000",
+        ),
+        (b'{"library": {"golden": []}, "history": [{"number": 2}]}', "change 1: a change's 'action' cannot be None"),
+        (b'{"library": {"golden": []}, "quarantine": [{"rules": 5}]}', "quarantine entry 1: "),
         (b'{"library": {"golden": [{"method": "m", "priority": "x"}]}}', "priority has to be a number, not 'x'"),
         (b'{"library": {"golden": [{"method": "m", "priority": 1e999}]}}', "priority has to be a number"),
         (b'{"library": {"golden": [{"method":"m","id":"a"},{"method":"n","id":"a"}]}}', "two entries have the id 'a'"),

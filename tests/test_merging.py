@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_library_file import experiences
 
-from flex.merging import MAX_CHARACTERS, MAX_RULES, characters, distinct, merge, normal_rule, over_caps
+from flex.entry import characters
+from flex.merging import MAX_CHARACTERS, MAX_RULES, distinct, merge, normal_rule, over_caps
 from flex.types import Experience, Rule, UpdateDecision
 
 FISH = Experience(

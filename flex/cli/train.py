@@ -2,11 +2,9 @@
 
 import argparse
 import hashlib
-import json
 import random
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +25,6 @@ from flex.cli.options import (
     run_command,
     stopped,
 )
-from flex.errors import SettingsError
 
 if TYPE_CHECKING:
     from flex.benchmarks import Benchmark
@@ -39,8 +36,6 @@ if TYPE_CHECKING:
     from flex.stopping import Stop
     from flex.types import Model, Task, Usage
     from flex.verifier import Acceptance
-
-STARTED_WITH = "library_at_start.json"
 
 PROMPTS = (
     "llm_system_prompt",
@@ -116,6 +111,7 @@ def resume_line(options: argparse.Namespace) -> str:
 async def train_command(options: argparse.Namespace) -> int:
     """Everything between the flags and the loop; nothing is paid for before all of it has been checked."""
     from flex.benchmarks import get_benchmark
+    from flex.cli.starting import holding, library_at_start, starting_library
     from flex.prompt import Prompts
     from flex.runlog import RunLog
     from flex.telemetry import start_telemetry
@@ -174,63 +170,6 @@ def build_team(
         Updater(models["updater"], prompts),
         MemoryRetriever(models["retriever"], prompts),
     )
-
-
-def starting_library(options: argparse.Namespace, run: "RunLog") -> "ExpLib":
-    """The library the run begins with: the one this run began with before, `--load_path`, or an empty one."""
-    from flex.explib import ExpLib
-    from flex.stores import is_database
-
-    before, store = run.folder / STARTED_WITH, options.store_path
-    if store.is_dir():
-        raise SettingsError(f"--store_path {store} is a folder; it has to be a file, such as exps/mine.json")
-    if before.exists():
-        return ExpLib(before)
-    if store.exists():
-        there = ExpLib(store)  # refuses now, not after the training, what could not be saved over
-        if is_database(store) and (run.folder / "config.json").exists():
-            return there
-        if options.load_path is None or options.load_path.resolve() != store.resolve():
-            raise SettingsError(
-                f"{store} exists already: {resume_hint(options)}to learn more from it add "
-                f"--load_path {store}; else give another --store_path"
-            )
-    return ExpLib(existing(options.load_path, "the library")) if options.load_path else ExpLib()
-
-
-def resume_hint(options: argparse.Namespace) -> str:
-    """Names the run that wrote the store, if its folder lies where runs lie."""
-    for config in sorted(options.run_dir.parent.glob("*/config.json"), reverse=True):
-        try:
-            written = json.loads(config.read_bytes()).get("store_path")
-        except (OSError, ValueError, AttributeError):
-            continue  # somebody else's file
-        if written == str(options.store_path):
-            return f"to go on with the run that wrote it add --run_dir {config.parent}; "
-    return ""
-
-
-def library_at_start(options: argparse.Namespace, run: "RunLog", library: "ExpLib") -> "ExpLib":
-    """The library to train: in memory, kept as it was so that a resumed run replays its decisions on the same one; or
-    the database at --store_path, whose own history says what the run has brought in already.
-    """
-    from flex.explib import ExpLib
-    from flex.stores import is_database
-
-    if is_database(options.store_path):
-        if not options.store_path.exists():
-            library.save(options.store_path)
-        return ExpLib(options.store_path)
-    if not (run.folder / STARTED_WITH).exists():
-        library.save(run.folder / STARTED_WITH)
-    return library
-
-
-def holding(options: argparse.Namespace, library: "ExpLib") -> AbstractContextManager[None]:
-    """A JSON file is this run's alone as long as it trains; a database takes the changes of many."""
-    from flex.stores import is_database
-
-    return nullcontext() if is_database(options.store_path) else library.hold(options.store_path)
 
 
 def configuration(
