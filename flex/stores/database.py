@@ -10,14 +10,14 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import RLock
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import quote
 
 from flex.errors import LibraryError
-from flex.stores.mounts import network_file_system
+from flex.stores.mounts import refuse_network
 
 if sys.platform != "win32":
     import fcntl
@@ -48,13 +48,12 @@ class Database:
     def __init__(self, path: Path, timeout: float = TIMEOUT, *, frozen: bool = False) -> None:
         self.path, self.timeout, self.frozen = path, timeout, frozen
         self._open: list[sqlite3.Connection] = []
-        self._lost = False
+        self._lost = self._inside = False
         self._writing, self._using = RLock(), RLock()  # taken in this order
         _follow_forks()
         _databases.add(self)
         weakref.finalize(self, _close_all, self._open)
-        if kind := network_file_system(path):
-            raise LibraryError(f"{path} is on a network file system ({kind}), where SQLite loses writes; {_WAY_OUT}")
+        refuse_network(path)
         if frozen:
             self.rows("BEGIN")
             self.rows("SELECT 1 FROM sqlite_master")  # only reading begins the view
@@ -73,9 +72,10 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """What is in it is on disk afterwards, or, after any exception, undone; one at a time on this machine."""
         with self._turn(), self._using:
-            inside = self._connection().in_transaction
-            begin, end, undo = _SAVEPOINT if inside else _TRANSACTION
+            nested = self._inside
+            begin, end, undo = _SAVEPOINT if nested else _TRANSACTION
             try:
+                self._inside = True
                 self.rows(begin)
                 yield
                 self.rows(end)
@@ -84,6 +84,17 @@ class Database:
                     with suppress(LibraryError):  # SQLite undoes some by itself, as on a full disk
                         self.rows(statement)
                 raise
+            finally:
+                self._inside = nested
+
+    def view(self) -> "Database":
+        """The database as it is now, to read, while others write."""
+        return Database(self.path, self.timeout, frozen=True)
+
+    @property
+    def changing(self) -> bool:
+        """Whether a transaction is under way that may be undone; others than its own thread may not ask."""
+        return self._inside
 
     def close(self) -> None:
         """Close the connection; it opens again when it is needed, but for a frozen one."""
@@ -97,10 +108,7 @@ class Database:
         if not self._writing.acquire(timeout=self.timeout):
             raise self._busy()
         try:
-            if self._open and self._open[0].in_transaction:
-                yield
-                return
-            with self._locked():
+            with nullcontext() if self._inside else self._locked():
                 yield
         finally:
             self._writing.release()
@@ -108,18 +116,20 @@ class Database:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
-            file = open(f"{self.path}-lock", "ab")
+            lock = os.open(f"{self.path}-lock", os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise LibraryError(f"cannot write {self.path}: {error.strerror}; nothing was changed") from error
-        with file:
-            self._wait_for(file)
+        try:
+            self._wait_for(lock)
             yield
+        finally:
+            os.close(lock)
 
-    def _wait_for(self, file: BinaryIO) -> None:
+    def _wait_for(self, lock: int) -> None:
         deadline = time.monotonic() + self.timeout
         while sys.platform != "win32":
             try:
-                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise self._busy() from None
@@ -135,15 +145,21 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
             raise LibraryError(f"no experience library at {self.path}; ExpLib().save({str(self.path)!r}) makes one")
-        connection = _connect(self.path, "ro" if not os.access(self.path, os.W_OK) else "rw", self.timeout)
-        try:
-            connection.executescript(_SETTINGS)
-            if self.frozen:
-                connection.execute("PRAGMA query_only = ON")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        for query in ("mode=rw",) if os.access(self.path, os.W_OK) else ("mode=ro", "mode=ro&immutable=1"):
+            connection = _connect(self.path, query, self.timeout)
+            try:
+                connection.executescript(_SETTINGS + ("; PRAGMA query_only = ON" if self.frozen else ""))
+                connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+                return connection
+            except sqlite3.OperationalError as error:
+                connection.close()
+                # A log that cannot be made beside a file is no obstacle to reading it as it stands.
+                if query != "mode=ro" or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+                    raise
+            except BaseException:
+                connection.close()
+                raise
+        raise AssertionError("the last way to open it returns or raises")
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
@@ -167,7 +183,7 @@ class Database:
     def _before_fork(self) -> None:
         self._writing.acquire()
         self._using.acquire()
-        if not self.frozen and self._open and not self._open[0].in_transaction:
+        if not self.frozen and not self._inside:
             _close_all(self._open)
 
     def _after_fork(self, *, child: bool) -> None:
@@ -181,7 +197,6 @@ class Database:
         self._writing.release()
 
 
-_WAY_OUT = "copy it to a disk of this machine, or use a JSON library (x.json)"
 _TRANSACTION = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
 _SAVEPOINT = ("SAVEPOINT step", "RELEASE step", ("ROLLBACK TO step", "RELEASE step"))
 _kept_for_ever: list[sqlite3.Connection] = []
@@ -189,9 +204,9 @@ _kept_for_ever: list[sqlite3.Connection] = []
 _following: list[bool] = []
 
 
-def _connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
+def _connect(path: Path, query: str, timeout: float) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"file:{quote(os.path.abspath(path))}?mode={mode}",
+        f"file:{quote(os.path.abspath(path))}?{query}",
         uri=True,
         timeout=timeout,
         isolation_level=None,

@@ -4,11 +4,11 @@ import os
 import re
 from pathlib import Path
 
-NETWORK = frozenset(
-    "nfs nfs3 nfs4 cifs smb smb2 smb3 smbfs 9p afs ncpfs ceph lustre gpfs beegfs glusterfs orangefs ocfs2 gfs2 davfs vboxsf "
-    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.s3fs fuse.goofys fuse.gcsfuse fuse.rclone fuse.davfs fuse.davfs2 "
-    "fuse.blobfuse fuse.juicefs fuse.smbnetfs fuse.curlftpfs".split()
-)
+from flex.errors import LibraryError
+
+_KERNEL = "nfs nfs3 nfs4 cifs smb2 smb3 smbfs 9p afs ceph lustre gpfs beegfs glusterfs orangefs ocfs2 gfs2 vboxsf"
+_FUSE = "sshfs glusterfs ceph s3fs goofys gcsfuse rclone davfs davfs2 blobfuse juicefs smbnetfs curlftpfs"
+NETWORK = frozenset(_KERNEL.split()) | {f"fuse.{name}" for name in _FUSE.split()}
 """Types of /proc/mounts that more than one machine may write at once."""
 _MOUNTS = Path("/proc/self/mounts")
 
@@ -24,6 +24,15 @@ def network_file_system(path: Path, mounts: str | None = None) -> str | None:
         if real.is_relative_to(point) and len(point.parts) >= depth:  # of two at one place the later hides the other
             depth, kind = len(point.parts), fields[2]
     return kind if kind in NETWORK else None
+
+
+def refuse_network(path: Path) -> None:
+    """Raise LibraryError for a database on a network file system."""
+    if kind := network_file_system(path):
+        raise LibraryError(
+            f"{path} is on a network file system ({kind}), where SQLite loses what is written; "
+            "copy it to a disk of this machine, or use a JSON library (x.json)"
+        )
 
 
 def _unescaped(field: str) -> str:
