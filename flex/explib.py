@@ -90,11 +90,15 @@ class ExpLib:
             if decision.action == "quarantine":
                 self._quarantine(experience, decision.reason, author)
                 return None
-            if decision.action == "insert" or decision.target is None:
+            if decision.action == "insert":
                 kept = replace(experience, contradicts=(*experience.contradicts, *decision.contradicts))
                 return self._insert("insert", kept, decision.reason, author)
-            target = self.get(decision.target)
             new = _as_kept(experience)
+            if decision.target is None:  # discarded, and not because of an entry
+                dropped = new.id or derived_id(new)
+                self._recorder.change("discard", dropped, self._store.get(dropped), decision.reason, author, new)
+                return None
+            target = self.get(decision.target)
             after = merge(target, new, decision) if decision.action == "merge" else target
             self._recorder.change(decision.action, target.id, after, decision.reason, author, new)
             return after if decision.action == "merge" else None
