@@ -12,6 +12,7 @@ COMMANDS = {
     "table": ("table", "print the published results, and measured ones beside them"),
     "report": ("report", "write report.html, one page on a run, from its folder"),
     "export": ("export", "write a run as inspect-ai logs"),
+    "lib": ("lib", "look at a library and its history, go back in it, merge and split libraries"),
     "audit": ("audit", "show which experiences of a library give test tasks away"),
     "apprentice": ("apprentice", "serve the embedded offline endpoint on loopback"),
     "download": ("download", "fetch the paper's splits and published libraries"),
