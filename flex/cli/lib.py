@@ -1,9 +1,10 @@
 """`flex lib`: look at a library and at its history, go back in it, join libraries and part them."""
 
+import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,18 @@ def opened(path: Path) -> "ExpLib":
     from flex.explib import ExpLib
 
     return ExpLib(existing(path, "the library"))
+
+
+def on_library(options: argparse.Namespace, work: "Callable[[ExpLib, argparse.Namespace], None]") -> int:
+    """Do something with the library that the options name; the exit code."""
+    from flex.cli.options import run_command
+
+    async def opened_and_closed() -> int:
+        with opened(options.library) as library:
+            work(library, options)
+        return 0
+
+    return run_command(opened_and_closed)
 
 
 def known_id(library: "ExpLib", text: str) -> str:

@@ -90,7 +90,8 @@ async def quarantine_command(options: argparse.Namespace) -> int:
 
     chosen = options.insert or options.drop
     if chosen is None:
-        held = opened(options.library).quarantined
+        with opened(options.library) as library:
+            held = library.quarantined
         lines = [f"{one.experience.id:<16}{one.reason}: {shortened(one.experience.method, 60)}" for one in held]
         say("\n".join(lines) or "nothing is quarantined")
         return 0

@@ -4,10 +4,11 @@ import argparse
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flex.cli.lib import check_free, opened, say
+from flex.cli.lib import check_free, on_library, opened, say
 from flex.cli.lib_look import add_filters, is_wanted
 from flex.cli.lib_text import markdown
 from flex.cli.options import Parser, run_command
@@ -38,7 +39,7 @@ def split(argv: Sequence[str]) -> int:
     parser.add_argument("--by", choices=("category", "zone"), required=True, help="what parts them")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder")
     options = parser.parse(argv)
-    return run_command(lambda: split_command(options))
+    return on_library(options, write_parts)
 
 
 def export(argv: Sequence[str]) -> int:
@@ -49,7 +50,7 @@ def export(argv: Sequence[str]) -> int:
     parser.add_argument("--no_history", action="store_true", help="leave out what happened to the entries")
     add_filters(parser)
     options = parser.parse(argv)
-    return run_command(lambda: export_command(options))
+    return on_library(options, write_export)
 
 
 async def merge_command(options: argparse.Namespace) -> int:
@@ -58,34 +59,33 @@ async def merge_command(options: argparse.Namespace) -> int:
     if len(options.libraries) < 2:
         raise SettingsError("there is nothing to merge: name two libraries or more")
     check_free(options.out, "--out")
-    merged, *others = map(opened, options.libraries)
     reports = []
-    for other in others:
-        merged, report = merge_libraries(merged, other)
-        reports.append(report)
+    with ExitStack() as stack:
+        merged, *others = [stack.enter_context(opened(path)) for path in options.libraries]
+        for other in others:
+            merged, report = merge_libraries(merged, other)
+            reports.append(report)
     merged.save(options.out)
     said = json.dumps([one.as_dict() for one in reports], indent=2) if options.json else "\n\n".join(map(str, reports))
     say(said if options.json else f"{said}\nlibrary: {len(merged)} experiences in {options.out}")
     return 0
 
 
-async def split_command(options: argparse.Namespace) -> int:
+def write_parts(library: "ExpLib", options: argparse.Namespace) -> None:
     from flex.combining import split as split_library
 
     check_free(options.out, "--out")
     if options.out.is_file():
         raise SettingsError(f"--out {options.out} is a file; it has to be a folder")
-    library = opened(options.library)
     parts = split_library(library, options.by)
     options.out.mkdir(parents=True, exist_ok=True)
     suffix = options.library.suffix or ".json"
     for name, file_name in _file_names(parts).items():
         parts[name].save(options.out / f"{file_name}{suffix}")
         say(f"{len(parts[name]):>6}  {options.out / file_name}{suffix}  {name}".rstrip())
-    return 0
 
 
-async def export_command(options: argparse.Namespace) -> int:
+def write_export(library: "ExpLib", options: argparse.Namespace) -> None:
     from flex.combining import part
     from flex.stores import is_database
 
@@ -97,7 +97,6 @@ async def export_command(options: argparse.Namespace) -> int:
             f"{options.path} cannot be of format {wanted}: a path that ends in .db is SQLite, others not"
         )
     check_free(options.path, "PATH")
-    library = opened(options.library)
     if options.zone or options.category or options.no_history:
         library = part(library, lambda one: is_wanted(one, options), history=not options.no_history)
     if wanted in ("json", "db"):
@@ -105,7 +104,6 @@ async def export_command(options: argparse.Namespace) -> int:
     else:
         _write_text(options.path, library, wanted, options.library.stem)
     say(f"{len(library)} experiences in {options.path}")
-    return 0
 
 
 def _write_text(path: Path, library: "ExpLib", wanted: str, title: str) -> None:

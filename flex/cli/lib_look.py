@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flex.cli.lib import known_id, opened, present, say
+from flex.cli.lib import known_id, on_library, opened, present, say
 from flex.cli.lib_text import blame_lines, change_line, entry_line, entry_page, overview
-from flex.cli.options import Parser, positive, run_command
+from flex.cli.options import Parser, positive
 from flex.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def show(argv: Sequence[str]) -> int:
     parser.add_argument("--top_k", type=positive, default=20, help="how many of them")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse(argv)
-    return run_command(lambda: show_command(options))
+    return on_library(options, show_entries)
 
 
 def log(argv: Sequence[str]) -> int:
@@ -38,7 +38,7 @@ def log(argv: Sequence[str]) -> int:
     parser.add_argument("--run", default=None, help="only changes by this run")
     parser.add_argument("--json", action="store_true", help="print JSON, with the entries as they were before")
     options = parser.parse(argv)
-    return run_command(lambda: log_command(options))
+    return on_library(options, show_changes)
 
 
 def diff(argv: Sequence[str]) -> int:
@@ -47,7 +47,7 @@ def diff(argv: Sequence[str]) -> int:
     parser.add_argument("other", metavar="ID|LIB", help="an entry of it, or another library")
     parser.add_argument("--rev", nargs=2, type=positive, metavar=("A", "B"), help="revisions; unset: the last two")
     options = parser.parse(argv)
-    return run_command(lambda: diff_command(options))
+    return on_library(options, show_differences)
 
 
 def blame(argv: Sequence[str]) -> int:
@@ -56,7 +56,7 @@ def blame(argv: Sequence[str]) -> int:
     parser.add_argument("id", metavar="ID", help="an entry")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse(argv)
-    return run_command(lambda: blame_command(options))
+    return on_library(options, show_blame)
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
@@ -73,10 +73,10 @@ def is_wanted(experience: "Experience", options: argparse.Namespace) -> bool:
     return (not zones or experience.zone in zones) and (not categories or experience.problem_category in categories)
 
 
-async def show_command(options: argparse.Namespace) -> int:
-    library = opened(options.library)
+def show_entries(library: "ExpLib", options: argparse.Namespace) -> None:
     if options.id is not None:
-        return _show_entry(library, known_id(library, options.id), options)
+        show_entry(library, known_id(library, options.id), options)
+        return
     if options.rev is not None:
         raise SettingsError("--rev is of an entry: flex lib show LIB ID --rev N")
     notes: dict[str, str] = {}
@@ -94,10 +94,9 @@ async def show_command(options: argparse.Namespace) -> int:
     else:
         lines = [entry_line(one, library.revision(one.id), notes.get(one.id, "")) for one in chosen]
         say("\n".join([overview(library, str(options.library)), "", *(lines or ["no entries match"])]))
-    return 0
 
 
-def _show_entry(library: "ExpLib", experience_id: str, options: argparse.Namespace) -> int:
+def show_entry(library: "ExpLib", experience_id: str, options: argparse.Namespace) -> None:
     from flex.entry import dump_entry
 
     every = entry_versions(library, experience_id)
@@ -107,16 +106,14 @@ def _show_entry(library: "ExpLib", experience_id: str, options: argparse.Namespa
         raise SettingsError(f"{experience_id} was taken out by change {number}; --rev {chosen.number - 1} shows it")
     if options.json:
         say(json.dumps({**dump_entry(chosen.experience), "revision": chosen.number}, indent=2))
-        return 0
+        return
     by = f", change {chosen.change.number}" if chosen.change else ""
     say(entry_page(chosen.experience, f"revision {chosen.number} of {len(every)}{by}"))
-    return 0
 
 
-async def log_command(options: argparse.Namespace) -> int:
+def show_changes(library: "ExpLib", options: argparse.Namespace) -> None:
     from flex.history import dump_change
 
-    library = opened(options.library)
     changes = library.history(known_id(library, options.id) if options.id else None)
     changes = tuple(change for change in changes if options.run in (None, change.by.get("run")))
     newest = changes[::-1][: options.n]
@@ -124,16 +121,15 @@ async def log_command(options: argparse.Namespace) -> int:
         say(json.dumps([dump_change(change) for change in newest], indent=2))
     else:
         say("\n".join(map(change_line, newest)) or "no changes are recorded")
-    return 0
 
 
-async def diff_command(options: argparse.Namespace) -> int:
-    library = opened(options.library)
+def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
     if Path(options.other).exists():
         if options.rev:
             raise SettingsError("--rev is of an entry: flex lib diff LIB ID --rev A B")
-        say("\n".join(_library_differences(library, opened(Path(options.other)), str(options.library), options.other)))
-        return 0
+        with opened(Path(options.other)) as other:
+            say("\n".join(_library_differences(library, other, str(options.library), options.other)))
+        return
     from flex.revisions import difference
 
     experience_id = known_id(library, options.other)
@@ -143,13 +139,11 @@ async def diff_command(options: argparse.Namespace) -> int:
     a, b = (_version(every, n, experience_id) for n in options.rev or (len(every) - 1, len(every)))
     names = (f"{experience_id} revision {one.number}" for one in (a, b))
     say(difference(a.experience, b.experience, *names) or "they say the same; what differs is where they came from")
-    return 0
 
 
-async def blame_command(options: argparse.Namespace) -> int:
+def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
     from flex.revisions import blame as blame_of
 
-    library = opened(options.library)
     experience_id = known_id(library, options.id)
     if experience_id not in library:
         raise SettingsError(
@@ -160,7 +154,6 @@ async def blame_command(options: argparse.Namespace) -> int:
         say(json.dumps([_blamed(one.part, one.text, one.version) for one in blamed], indent=2))
     else:
         say("\n".join(blame_lines(blamed)))
-    return 0
 
 
 def entry_versions(library: "ExpLib", experience_id: str) -> "list[Version]":
