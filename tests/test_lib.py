@@ -100,7 +100,7 @@ def test_log_tells_who_changed_what_and_why_newest_first(capsys, lib):
     lines = ok(capsys, "log", lib).splitlines()
     assert [line.split()[0] for line in lines] == ["4", "3", "2", "1"]
     assert lines[1] == ("    3  2026-01-01T00:00:00  merge       exp-amide       "
-                        "the ring is new; by run second, model m; tasks t3")  # fmt: skip
+                        "the ring is new; by second, m; task t3")  # fmt: skip
     assert len(ok(capsys, "log", lib, "exp-amide").splitlines()) == 2
     assert len(ok(capsys, "log", lib, "--run", "first", "--n", "1").splitlines()) == 1
     assert json.loads(ok(capsys, "log", lib, "exp-amide", "--json"))[0]["before"]["id"] == "exp-amide"

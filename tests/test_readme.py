@@ -12,6 +12,7 @@ import pytest
 
 from flex.apprentice import running_apprentice
 from flex.cli import COMMANDS
+from flex.cli import main as flex
 from flex.cli.eval import build_parser as eval_parser
 from flex.cli.test import benchmark_parser, flex_parser
 from flex.cli.train import build_parser
@@ -43,6 +44,12 @@ def test_the_notebook_cell_of_the_readme_shows_entries(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     exec(next(block for block in PYTHON if "lib" in block and "search(" in block), {})
     assert capsys.readouterr().out.count("RETRO_TEMPLATE") == 3
+
+
+def test_the_merge_of_the_readme_works(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    exec(next(block for block in PYTHON if "merge_libraries" in block), {})
+    assert capsys.readouterr().out.startswith("{'identical': 20} ")
 
 
 def test_every_flag_of_the_readme_exists():
@@ -107,6 +114,20 @@ def test_the_demo_shows_an_agent_that_got_better(demo):
     assert all(name in demo[0] for name in ("95 % interval", "calls", "tokens", "seconds", "report.html"))
     assert (demo[1] / "eval" / "report.html").stat().st_size > 100_000
     assert "not an LLM" in demo[0]
+
+
+def test_the_library_commands_of_the_readme_say_what_it_shows(demo, monkeypatch, capsys, tmp_path):
+    (tmp_path / "exps").mkdir()
+    for name in ("retro_demo", "mine", "a", "b"):
+        (tmp_path / "exps" / f"{name}.json").write_bytes((demo[1] / "library.json").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    blocks = re.findall(r"^(?:\$ )?(flex lib .*)\n((?:[ r]+\d.*\n)*)", README, re.MULTILINE)
+    assert sum(shown.count("\n") for _, shown in blocks) >= 6
+    for command, shown in blocks:
+        words = shlex.split(command, comments=True)[1:]
+        assert flex([*words, "--yes"] if "rollback" in words else words) == 0, command + capsys.readouterr().err
+        assert set(shown.splitlines()) <= set(capsys.readouterr().out.splitlines()), command
 
 
 def test_the_library_that_ships_is_the_one_the_demo_learns(demo):

@@ -77,10 +77,10 @@ def sources(provenance: Mapping[str, Any]) -> str:
 
 
 def change_line(change: "Change") -> str:
-    """One change: number, time, action, entry, why, by whom, from what."""
-    who = ", ".join(f"{key} {shortened(str(value), 16)}" for key, value in change.by.items())
+    """One change: number, time, action, entry, why, by whom (but for the hash of the prompt), from what."""
+    who = ", ".join(str(value) for key, value in change.by.items() if key != "prompt")
     tasks = change.source.get("tasks")
-    told = [change.reason, f"by {who}" if who else "", f"tasks {_listed(tasks)}" if tasks else ""]
+    told = [change.reason, f"by {who}" if who else "", f"task {_listed(tasks)}" if tasks else ""]
     line = f"{change.number:>5}  {change.time[:19]:<19}  {change.action:<10}  {change.entry:<16}"
     return f"{line}{'; '.join(' '.join(part.split()) for part in told if part)}".rstrip()
 
