@@ -75,9 +75,13 @@ def test_show_filters_and_searches(capsys, lib):
 
 def test_show_names_entries_over_the_caps(capsys, lib):
     library = ExpLib(lib)
-    library.add(replace(AMIDE, id="exp-large", rules=tuple(Rule(f"Rule {n}.") for n in range(20))))
+    for number in range(4):
+        rules = tuple(Rule(f"Rule {n}.") for n in range(20 + number))
+        library.add(replace(AMIDE, id=f"exp-large-{number}", rules=rules))
     library.save()
-    assert "over caps    exp-large: 20 rules" in ok(capsys, "show", lib)
+    shown = ok(capsys, "show", lib)
+    assert "over caps    exp-large-0: 20 rules" in shown
+    assert "; and 1 more\n" in shown
 
 
 def test_show_prints_an_entry_as_it_is_and_as_it_was(capsys, lib):

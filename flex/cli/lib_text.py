@@ -37,7 +37,8 @@ def overview(library: "ExpLib", path: str) -> str:
         "rules": f"{stats['rules']} with {stats['examples']} examples, {stats['characters']:,} characters",
         "categories": str(len(stats["categories"])),
         "largest": ", ".join(f"{one} ({size:,} characters)" for size, one in sizes[:_LARGEST]) or "none",
-        "over caps": "; ".join(large) or "none",
+        "over caps": "; ".join(large[:_LARGEST]) + (f"; and {len(large) - _LARGEST} more" if large[_LARGEST:] else "")
+        or "none",
         "quarantined": f"{held}; see them: flex lib quarantine {path}" if held else "none",
         "changes": str(stats["changes"]),
     }
