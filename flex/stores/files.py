@@ -71,6 +71,7 @@ def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
 
 def as_file(store: Store) -> LibraryFile:
     """Everything a store holds, as a file would hold it."""
+    store = store.view()
     entries = tuple(experience for zone in ZONES for experience in store.zone(zone))
     return LibraryFile(
         entries, store.created_at, store.config, store.extra, tuple(store.changes()), store.quarantined()

@@ -127,6 +127,9 @@ class MemoryStore:
         copy._changing, copy._searching = RLock(), Lock()
         return copy
 
+    def view(self) -> "MemoryStore":
+        return self
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -140,7 +140,18 @@ class SqliteStore:
     def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool = False) -> list[Found]:
         return self._search.search(query, top_k, wanted, text_only)
 
+    def view(self) -> "SqliteStore":
+        """Everything as it is now, to read all of it while others write; its search is that of this store."""
+        if self._database.frozen:
+            return self
+        copy = object.__new__(SqliteStore)
+        copy.__dict__.update(self.__dict__)
+        copy._database = self._database.view()
+        return copy
+
     def snapshot(self) -> "SqliteStore":
+        if self._database.frozen:
+            return self
         copy = object.__new__(SqliteStore)
         copy.__dict__.update(self.__dict__)
         copy._search = self._search.view()

@@ -29,11 +29,12 @@ class TextIndex:
         self._folder = Path(f"{os.path.realpath(self._path)}.index")
         self._index: DiskIndex | None = None
         self._process = 0
+        self._pinned = False
         self._refreshing = Lock()
 
     def search(self, query: str, top_k: int, wanted: Wanted) -> list[Found]:
         """The entries that match best, also those that another process has just written."""
-        for mend in (self._discard, self._move, None):
+        for mend in (self._move, None) if self.entries.database.frozen else (self._discard, self._move, None):
             try:
                 self.refresh()
                 return self._opened().search(query, top_k, wanted, current=self.entries.numbers)
@@ -47,6 +48,8 @@ class TextIndex:
         """Index what has changed since the index, or since it went up to `since`; returns what it goes up to now."""
         with self._refreshing:
             index = self._opened()
+            if self._pinned:
+                return index.upto
             upto, latest = index.upto, self.entries.latest()  # in this order: it knows nothing that is not there
             if upto > latest and not self.entries.database.frozen:
                 self._discard("it knows more changes than the library")
@@ -58,14 +61,15 @@ class TextIndex:
             return index.upto
 
     def view(self, open_view: Callable[[], NumberedEntries]) -> "TextIndex":
-        """The index for a view, which lasts, because every revision in the view is in the index from now on."""
+        """The index for a view: every revision in the view is in it, and nothing is added to it."""
         try:
             since = self.refresh()
-            index = TextIndex(open_view(), self._library)
-            index.refresh(since)
         except (OSError, ValueError):
             return TextIndex(open_view(), self._library)  # it will be mended when it is searched
-        return index
+        view = TextIndex(open_view(), self._library)
+        if view.refresh(since) >= view.entries.latest():
+            view._index, view._pinned = view._opened().pinned(), True
+        return view
 
     def close(self) -> None:
         """Let go of the files."""
@@ -90,6 +94,6 @@ class TextIndex:
 
     def _move(self, why: object) -> None:
         """Make an index for this process alone."""
-        self._folder, self._index = Path(tempfile.mkdtemp(prefix="flex-index-")), None
+        self._folder, self._index, self._pinned = Path(tempfile.mkdtemp(prefix="flex-index-")), None, False
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         log.warning("%s is searched by an index of this process alone: %s", self._path, why)
