@@ -70,13 +70,13 @@ def merge_libraries(a: ExpLib, b: ExpLib, clock: Callable[[], str] = now) -> tup
     _import_history(recorder, mine, theirs)
     _settle(recorder, meeting, Author(source={"libraries": names}))
     report = MergeReport(names[0], names[1], len(meeting.entries), meeting.met, own, store.latest() - own)
-    return _library(store), report
+    return ExpLib.over(store), report
 
 
 def part(library: ExpLib, keep: Callable[[Experience], bool], *, history: bool = True) -> ExpLib:
     """The entries that `keep` chooses as a library of their own, as `split` does it."""
     parts = split(library, lambda experience: str(keep(experience)), history=history)
-    return parts.get("True") or _library(MemoryStore(_empty(library)))
+    return parts.get("True") or ExpLib.over(MemoryStore(_empty(library)))
 
 
 def split(library: ExpLib, key: str | Callable[[Experience], str], *, history: bool = True) -> dict[str, ExpLib]:
@@ -100,7 +100,7 @@ def split(library: ExpLib, key: str | Callable[[Experience], str], *, history: b
     for change in library.history() if history and files else ():
         own = files[owners.get(change.entry, next(iter(files)))].history
         own.append(replace(change, number=len(own) + 1, place=places.get(change.number)))
-    return {name: _library(MemoryStore(one.file(library))) for name, one in files.items()}
+    return {name: ExpLib.over(MemoryStore(one.file(library))) for name, one in files.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +118,6 @@ class _Part:
             history=tuple(self.history),
             quarantine=tuple(self.quarantine),
         )
-
-
-def _library(store: MemoryStore) -> ExpLib:
-    library = ExpLib()
-    library._store = store
-    return library
 
 
 def _empty(library: ExpLib) -> LibraryFile:

@@ -1,22 +1,23 @@
 """ExpLib: the experience library, the only thing in FLEX that changes (paper, 3.2)."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+from flex.admission import as_kept, check_decision, check_zone
 from flex.clock import now
-from flex.entry import characters, content_hash, derived_id, dump_entry, free_id, parse_entry
+from flex.entry import characters, content_hash, derived_id, free_id
 from flex.errors import LibraryError
 from flex.locks import held
 from flex.merging import merge
 from flex.recording import NOBODY, Author, Recorder
+from flex.revisions import Blamed, Version, blame, versions
 from flex.search import Wanted
 from flex.stores import Store, is_database, open_store, save_store
-from flex.types import TOP_K, ZONES, Action, Change, Experience, Hit, Quarantined, UpdateDecision, Zone
+from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, UpdateDecision, Zone
 
 
 class ExpLib:
@@ -34,6 +35,13 @@ class ExpLib:
         self._frozen = False
         self._held: Path | None = None
         self._store: Store = open_store(self.path, clock())
+
+    @classmethod
+    def over(cls, store: Store, clock: Callable[[], str] = now) -> "ExpLib":
+        """A library over a store that is there already, without a path."""
+        library = cls(clock=clock)
+        library._store = store
+        return library
 
     @property
     def created_at(self) -> str:
@@ -63,7 +71,7 @@ class ExpLib:
 
     def zone(self, name: Zone) -> tuple[Experience, ...]:
         """The experiences of one zone, in order; LibraryError for a zone that is none."""
-        _check_zone(name)
+        check_zone(name)
         return tuple(self._store.zone(name))
 
     def get(self, experience_id: str) -> Experience:
@@ -86,14 +94,14 @@ class ExpLib:
         Everything is checked first: LibraryError (unknown action, target, rule number or zone) means nothing changed.
         """
         with self._changing():
-            self._check(experience, decision)
+            check_decision(experience, decision, self.get)
             if decision.action == "quarantine":
                 self._quarantine(experience, decision.reason, author)
                 return None
             if decision.action == "insert":
                 kept = replace(experience, contradicts=(*experience.contradicts, *decision.contradicts))
                 return self._insert("insert", kept, decision.reason, author)
-            new = _as_kept(experience)
+            new = as_kept(experience)
             if decision.target is None:  # discarded, and not because of an entry
                 dropped = new.id or derived_id(new)
                 self._recorder.change("discard", dropped, self._store.get(dropped), decision.reason, author, new)
@@ -130,7 +138,7 @@ class ExpLib:
         similar products count too, unless `text_only`. See flex/finding.py.
         """
         for zone in zones or ():
-            _check_zone(zone)
+            check_zone(zone)
         found = self._store.search(query, top_k, Wanted(zones, categories, min_priority, hidden), text_only)
         return [
             Hit(one.id, one.score, rank=rank, revision=self.revision(one.id), why=one.why)
@@ -144,6 +152,14 @@ class ExpLib:
     def revision(self, experience_id: str) -> int:
         """The number of an entry's revision, from 1; it grows with every change of what it says."""
         return self._store.revision(experience_id)
+
+    def versions(self, experience_id: str) -> list[Version]:
+        """Every revision of an entry, the first one first, each with the change that made it; removed ones, too."""
+        return versions(self.history(experience_id), self._store.get(experience_id))
+
+    def blame(self, experience_id: str) -> list[Blamed]:
+        """By method, rule, example and trajectory, which revision brought them."""
+        return blame(self.versions(experience_id))
 
     def rollback(self, number: int, author: Author = NOBODY) -> int:
         """Make the content what it was after change `number` (0: before the first); the number of changes undone.
@@ -170,7 +186,7 @@ class ExpLib:
             held_back = next((q for q in self.quarantined if q.experience.id == experience_id), None)
             if held_back is None:
                 raise LibraryError(f"no experience '{experience_id}' is quarantined in {self}")
-            self._check(held_back.experience, decision)
+            check_decision(held_back.experience, decision, self.get)
             self._store.unquarantine(experience_id)
             return self.apply(held_back.experience, decision, author)
 
@@ -247,7 +263,7 @@ class ExpLib:
 
     def _insert(self, action: str, experience: Experience, reason: str, author: Author) -> Experience:
         with self._changing():
-            kept = _as_kept(experience)
+            kept = as_kept(experience)
             if kept.id in self:
                 raise LibraryError(f"there is an experience '{kept.id}' already")
             kept = replace(
@@ -256,7 +272,7 @@ class ExpLib:
                 created_at=kept.created_at or self._clock(),
             )
             self._recorder.change(action, kept.id, kept, reason, author, kept)
-            for other in map(self.get, kept.contradicts):
+            for other in [self.get(one) for one in kept.contradicts if one in self]:
                 linked = replace(other, contradicts=tuple(dict.fromkeys((*other.contradicts, kept.id))))
                 self._recorder.change("link", other.id, linked, f"contradicted by {kept.id}", author, kept)
             return kept
@@ -265,7 +281,7 @@ class ExpLib:
         return free_id(derived_id(experience), self, {held_back.experience.id for held_back in self.quarantined})
 
     def _quarantine(self, experience: Experience, reason: str, author: Author) -> None:
-        kept = _as_kept(experience)
+        kept = as_kept(experience)
         kept = replace(kept, id=kept.id or self._free_id(kept))
         self._store.quarantine(Quarantined(kept, reason))
         self._recorder.change("quarantine", kept.id, self._store.get(kept.id), reason, author, kept)
@@ -280,33 +296,3 @@ class ExpLib:
             raise LibraryError("a snapshot of a library does not change; change the library it was taken from")
         with self._store.transaction():
             yield
-
-    def _check(self, experience: Experience, decision: UpdateDecision) -> None:
-        _check_zone(experience.zone)
-        if decision.action not in get_args(Action):
-            raise LibraryError(f"no action '{decision.action}'; choose from {', '.join(get_args(Action))}")
-        if decision.action == "merge" and decision.target is None:
-            raise LibraryError("a merge has to name the entry to merge into")
-        if decision.action != "insert" and decision.target is not None:
-            self.get(decision.target)
-        for other in decision.contradicts:
-            self.get(other)
-        if decision.action == "merge" and decision.trajectory not in ("existing", "new"):
-            raise LibraryError(f"no trajectory '{decision.trajectory}'; choose from existing, new")
-        if wrong := [n for n in decision.novel_rules if n not in range(len(experience.rules))]:
-            raise LibraryError(f"no rule {wrong[0]} (from 0) in an experience with {len(experience.rules)} rules")
-
-
-def _as_kept(experience: Experience) -> Experience:
-    """The experience as it would come back from a file."""
-    _check_zone(experience.zone)
-    try:
-        entry = json.loads(json.dumps(dump_entry(experience), allow_nan=False))
-    except (TypeError, ValueError, AttributeError) as error:
-        raise LibraryError(f"this experience cannot stand in a library file: {error}") from error
-    return parse_entry(entry, experience.zone)
-
-
-def _check_zone(name: str) -> None:
-    if name not in ZONES:
-        raise LibraryError(f"no zone '{name}'; choose from {', '.join(ZONES)}")
