@@ -45,7 +45,7 @@ class Ranking:
         self._lengths = np.zeros(0, np.int64)
         self._alive = np.zeros(0, bool)
         self._count = 0
-        self._norms = np.zeros(0)
+        self._norms: Array = np.zeros(0)
 
     def copy(self) -> "Ranking":
         """A ranking of the same texts that later changes of this one do not reach; segments are shared."""

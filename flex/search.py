@@ -182,7 +182,7 @@ class _Table:
         self._experiences.update((experience.id, experience) for experience in experiences)
         self._rows.update((e.id, len(self.ids) + n) for n, e in enumerate(experiences))
         self.ids += [experience.id for experience in experiences]
-        rows = [(self._code(e.zone), self._code(e.problem_category), _bounded(e.priority)) for e in experiences]
+        rows = [(self._code(e.zone), self._code(e.problem_category), bounded(e.priority)) for e in experiences]
         added = self._np.array(rows, self._np.int32).reshape(-1, 3).T
         self._columns = self._np.concatenate([self._columns, added], axis=1)
         self._alive = self._np.append(self._alive, self._np.ones(len(rows), bool))
@@ -204,7 +204,7 @@ class _Table:
                 codes = [self._codes[name] for name in names if name in self._codes]
                 admitted &= self._np.isin(column, codes)
         if wanted.min_priority > 0:
-            admitted &= priorities >= _bounded(wanted.min_priority)
+            admitted &= priorities >= bounded(wanted.min_priority)
         admitted[[self._rows[hidden] for hidden in wanted.hidden if hidden in self._rows]] = False
         return admitted
 
@@ -212,5 +212,6 @@ class _Table:
         return self._codes.setdefault(name, len(self._codes))
 
 
-def _bounded(priority: int) -> int:
+def bounded(priority: int) -> int:
+    """The priority as an index keeps it, in 32 bits."""
     return max(min(priority, 2**31 - 1), -(2**31))
