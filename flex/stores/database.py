@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from itertools import pairwise
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -35,6 +36,7 @@ _PROBLEMS = {
     sqlite3.SQLITE_CORRUPT: "it is damaged",
     sqlite3.SQLITE_NOTADB: "it is not a SQLite database",
 }
+_NO_WAY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _databases: "weakref.WeakSet[Database]" = weakref.WeakSet()
 Rows = list[tuple[Any, ...]]
 
@@ -145,21 +147,26 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
             raise LibraryError(f"no experience library at {self.path}; ExpLib().save({str(self.path)!r}) makes one")
-        for query in ("mode=rw",) if os.access(self.path, os.W_OK) else ("mode=ro", "mode=ro&immutable=1"):
-            connection = _connect(self.path, query, self.timeout)
+        for way, next_way in pairwise((*self._ways(), None)):
+            connection = _connect(self.path, str(way), self.timeout)
             try:
                 connection.executescript(_SETTINGS + ("; PRAGMA query_only = ON" if self.frozen else ""))
                 connection.execute("SELECT 1 FROM sqlite_master").fetchone()
                 return connection
-            except sqlite3.OperationalError as error:
+            except BaseException as error:
                 connection.close()
-                # A log that cannot be made beside a file is no obstacle to reading it as it stands.
-                if query != "mode=ro" or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _NO_WAY or not next_way:
                     raise
-            except BaseException:
-                connection.close()
-                raise
-        raise AssertionError("the last way to open it returns or raises")
+        raise AssertionError("the last way returns or raises")
+
+    def _ways(self) -> Iterator[str]:
+        """How to open the file: where no log can be made beside it, it is read as it stands."""
+        if os.access(self.path, os.W_OK):
+            yield "mode=rw"
+        yield "mode=ro"
+        log = Path(f"{self.path}-wal")
+        if not os.access(log.parent, os.W_OK) and not (log.exists() and log.stat().st_size):
+            yield "mode=ro&immutable=1"
 
     @contextmanager
     def _naming(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ when it does not match.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,7 +39,7 @@ class SqliteStore:
         self.config: dict[str, Any] = about["config"]
         self.extra: dict[str, Any] = about["extra"]
         self._kept = self._settings()
-        entries = NumberedEntries(self._database, self._experience)
+        entries = NumberedEntries(self._database, partial(_experience, path))
         self._search = LibrarySearch(entries, about["uid"], self.config)
 
     @classmethod
@@ -61,11 +62,11 @@ class SqliteStore:
 
     def get(self, experience_id: str) -> Experience | None:
         found = self._database.rows("SELECT entry FROM entries WHERE id = ?", (key_of(experience_id),))
-        return self._experience(found[0][0]) if found else None
+        return _experience(self.path, found[0][0]) if found else None
 
     def zone(self, zone: Zone) -> Iterator[Experience]:
         page = "SELECT position, entry FROM entries WHERE zone = ? AND position > ? ORDER BY position LIMIT ?"
-        return (self._experience(entry) for _, entry in self._pages(page, (zone,), after=-(2**62)))
+        return (_experience(self.path, entry) for _, entry in self._pages(page, (zone,), after=-(2**62)))
 
     def counts(self) -> dict[Zone, int]:
         found: dict[str, int] = dict(self._database.rows("SELECT zone, entries FROM zones"))
@@ -74,7 +75,7 @@ class SqliteStore:
     def twin(self, content: str) -> str | None:
         oldest = "SELECT entry FROM entries WHERE content = ? ORDER BY number, rowid LIMIT 1"
         found = self._database.rows(oldest, (content,))
-        return self._experience(found[0][0]).id if found else None
+        return _experience(self.path, found[0][0]).id if found else None
 
     def put(self, experience: Experience, place: int | None = None) -> None:
         with self.transaction():
@@ -112,7 +113,7 @@ class SqliteStore:
     def changes(self, after: int = 0, entry: str | None = None) -> Iterator[Change]:
         of_entry, values = ("", ()) if entry is None else ("entry = ? AND", (key_of(entry),))
         page = f"SELECT number, change FROM changes WHERE {of_entry} number > ? ORDER BY number LIMIT ?"
-        return (self._parsed(parse_change, change) for _, change in self._pages(page, values, after))
+        return (_parsed(self.path, parse_change, change) for _, change in self._pages(page, values, after))
 
     def latest(self) -> int:
         return int(self._database.rows("SELECT coalesce(max(number), 0) FROM changes")[0][0])
@@ -122,7 +123,7 @@ class SqliteStore:
 
     def quarantined(self) -> tuple[Quarantined, ...]:
         rows = self._database.rows("SELECT entry, reason FROM quarantine ORDER BY position")
-        return tuple(Quarantined(self._experience(entry), json.loads(reason)) for entry, reason in rows)
+        return tuple(Quarantined(_experience(self.path, entry), json.loads(reason)) for entry, reason in rows)
 
     def quarantine(self, held: Quarantined) -> None:
         entry = as_json(dump_entry(held.experience))
@@ -209,11 +210,13 @@ class SqliteStore:
             yield from rows
             after = rows[-1][0]
 
-    def _experience(self, entry: str) -> Experience:
-        return self._parsed(lambda value: parse_entry(value, value["memory_type"]), entry)
 
-    def _parsed(self, parse: Callable[[Any], Parsed], text: str) -> Parsed:
-        try:
-            return parse(json.loads(text))
-        except (LibraryError, ValueError, KeyError, TypeError) as error:
-            raise LibraryError(f"{self.path} is damaged: {text[:60]!r} is no entry and no change: {error}") from error
+def _experience(path: Path, entry: str) -> Experience:
+    return _parsed(path, lambda value: parse_entry(value, value["memory_type"]), entry)
+
+
+def _parsed(path: Path, parse: Callable[[Any], Parsed], text: str) -> Parsed:
+    try:
+        return parse(json.loads(text))
+    except (LibraryError, ValueError, KeyError, TypeError) as error:
+        raise LibraryError(f"{path} is damaged: {text[:60]!r} is no entry and no change: {error}") from error
