@@ -3,7 +3,7 @@
 It answers OpenAI chat completions on loopback (`serve`, `running_apprentice`, `python -m flex.apprentice`) or in
 process (`ApprenticeModel`). Its only channel for improvement is the text in its prompt. Reading order: `roles`
 (which reply is asked for), `acting`, `judging`, `keeping` (the roles), `reading` and `wording` (text), `mapping`,
-`templates`, `ranking` (chemistry), `server`, and `demo_data`.
+`templates`, `ranking` (chemistry), `specialists` (models that know one family), `server`, and `demo_data`.
 """
 
 from flex.apprentice.model import ApprenticeModel as ApprenticeModel

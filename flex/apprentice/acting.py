@@ -6,8 +6,9 @@ import re
 from flex.apprentice.molecules import canonical
 from flex.apprentice.ranking import Candidate, Lesson, propose
 from flex.apprentice.reading import lessons_in, section, smiles_in
+from flex.apprentice.specialists import prior
 from flex.apprentice.text import Messages, prompted, text_of, texts
-from flex.apprentice.wording import TEXTBOOK, named, product_sites
+from flex.apprentice.wording import named, product_sites
 
 WHO = "I am a mechanical apprentice, not an LLM."
 """Stands in every reply."""
@@ -88,8 +89,8 @@ def _product(messages: Messages) -> str | None:
 
 
 def _lessons(messages: Messages, model: str) -> list[Lesson]:
-    prior = [Lesson(template, name=named(template)) for template in TEXTBOOK] if "textbook" in model else []
-    return [*lessons_in([*texts(messages, "system", "developer"), *prompted(messages)]), *prior]
+    known = [Lesson(template, name=named(template)) for template in prior(model)]
+    return [*lessons_in([*texts(messages, "system", "developer"), *prompted(messages)]), *known]
 
 
 def _next_best(messages: Messages, model: str, product: str) -> Candidate | None:

@@ -9,8 +9,14 @@ from typing import Any
 
 from flex.apprentice.tokens import CHARACTERS_PER_TOKEN, cut_at, estimated_tokens, prompt_tokens
 
-MODELS = ("apprentice", "apprentice-textbook")
-"""Without a prior, and with eight textbook reactions."""
+MODELS = (
+    "apprentice",
+    "apprentice-textbook",
+    "apprentice-acylation",
+    "apprentice-coupling",
+    "apprentice-unmasking",
+)
+"""Without a prior, with eight textbook reactions, and three that know and learn one family of reactions each."""
 CREATED = 1763683200
 """When these models came to be, for the list of models."""
 MOST_CHOICES = 128

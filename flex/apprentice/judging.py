@@ -7,6 +7,7 @@ from flex.apprentice.acting import WHO
 from flex.apprentice.mapping import map_reaction
 from flex.apprentice.molecules import canonical, molecule
 from flex.apprentice.reading import section, smiles_in
+from flex.apprentice.specialists import writes_down
 from flex.apprentice.templates import extract
 from flex.apprentice.text import Messages, prompted
 from flex.apprentice.wording import named, template_sites
@@ -56,6 +57,8 @@ def distill(messages: Messages, model: str) -> str:
     template = extract(product, reactants) if product and reactants else None
     if product is None or reactants is None or template is None:
         return _as_reply(_nothing_learned(product))
+    if not writes_down(model, template):
+        return _as_reply(_nothing_learned(product, "the reaction is of a family that I do not know"))
     lesson = _lesson(product, reactants, template, solved=_solved(prompt))
     if refused := _refused(prompt, reactants):
         lesson["method"] = f"{lesson['method']} Failed attempts proposed {', '.join(refused)}."
@@ -103,11 +106,11 @@ def _lesson(product: str, reactants: str, template: str, *, solved: bool) -> dic
     }
 
 
-def _nothing_learned(product: str | None) -> dict[str, object]:
+def _nothing_learned(
+    product: str | None, why: str = "no answer is known, or no small template leads from this product to it"
+) -> dict[str, object]:
     if product is None:
         why = "this was no retrosynthesis that I could read, and I cannot do mathematics"
-    else:
-        why = "no answer is known, or no small template leads from this product to it"
     return {
         "problem_category": "no lesson",
         "method": f"Nothing was learned: {why}.",

@@ -24,7 +24,10 @@ _WORD = re.compile(r"\w+")
 
 
 def update(messages: Messages, model: str) -> str:
-    """Merge into the entry that holds the same template, so that its example is added; else insert."""
+    """Merge into the entry that holds the same template, so that its example is added; else insert.
+
+    Of experiences without a template one is enough.
+    """
     prompt = prompted(messages)[0]
     fresh = _NEW.search(prompt)
     rules = _templates_by_rule(fresh[1] if fresh else prompt[_start_of_new(prompt) :])
@@ -34,6 +37,8 @@ def update(messages: Messages, model: str) -> str:
         for attributes, text in _SIMILAR.findall(prompt)
         if (name := _ID.search(attributes))
     ]
+    if not wanted and (empty := next((entry[0] for entry in shown if not entry[2]), None)):
+        return _decision("discard", empty, reason="neither teaches a template")
     target = max(shown, key=lambda entry: len(wanted & entry[2]), default=None)
     if target is None or not wanted & target[2]:
         return _decision("insert", reason="no entry shown has this template")

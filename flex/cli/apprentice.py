@@ -29,4 +29,6 @@ def port(text: str) -> int:
 
 
 def announce(base_url: str) -> None:
-    print(f"{base_url}  (models: apprentice, apprentice-textbook; Ctrl-C ends it)", flush=True)
+    from flex.apprentice.completions import MODELS
+
+    print(f"{base_url}  (models: {', '.join(MODELS)}; Ctrl-C ends it)", flush=True)
