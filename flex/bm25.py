@@ -1,8 +1,7 @@
 """BM25 over numbered terms with numpy: deterministic, updated in place.
 
-What a text scores depends on the texts alone: not on the order of updates, on threads or on the machine. It is exact as
-long as the postings of a query's terms are within POSTINGS; of longer queries and in larger libraries the commonest
-terms, which tell the least, are passed over.
+What a text scores depends on the texts alone: not on the order of updates, on threads or on the machine. A budget of
+postings bounds the time of a query: beyond it the commonest terms, which tell the least, are passed over.
 """
 
 import bisect
@@ -16,8 +15,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 K1, B = 1.2, 0.75
 """Saturation of repeated terms and correction for length, at their usual values."""
-POSTINGS = 100_000
-"""Postings that are read for a query, those of its rarest terms first; 20 ns each."""
 _BATCH = 4_000_000
 """Terms sorted at a time, which bounds memory."""
 _MERGED = 8_000_000
@@ -77,14 +74,17 @@ class Ranking:
             self._segments[place] = self._bury(self._segments[place], those)
         self._weigh()
 
-    def scores(self, terms: Array) -> Array:
-        """The BM25 score of every text for a query of these terms, in the order of the numbers; 0 if removed."""
+    def scores(self, terms: Array, postings: int) -> Array:
+        """The BM25 score of every text for a query of these terms, in the order of the numbers; 0 if removed.
+
+        Of the terms the rarest are looked up, which have at most so many `postings` together; 20 ns each.
+        """
         wanted, repeats = np.unique(terms, return_counts=True)
         found = [_find(segment, wanted) for segment in self._segments]
         appearances = sum((sizes for _, sizes in found), np.zeros(len(wanted), np.int64))
         for gone in (segment.gone for segment in self._segments if len(segment.gone)):
             appearances = appearances - _frequencies(gone, wanted)
-        used = _rarest(appearances)
+        used = _rarest(appearances, postings)
         rows = [_rows(starts[used], sizes[used]) for starts, sizes in found]
         if not sum(map(len, rows)):
             return np.zeros(len(self._alive))
@@ -147,11 +147,11 @@ def best(scores: Array, top_k: int, names: Sequence[str]) -> list[int]:
     return ordered[: max(top_k, 0)]
 
 
-def _rarest(appearances: Array) -> Array:
-    """Which terms are looked up, in their order: the rarest ones that are there at all, up to POSTINGS together."""
+def _rarest(appearances: Array, postings: int) -> Array:
+    """Which terms are looked up, in their order: the rarest that are there at all, up to so many postings together."""
     order = np.argsort(appearances, kind="stable")
     order = order[appearances[order] > 0]
-    within = int(np.searchsorted(np.cumsum(appearances[order]), POSTINGS, side="right"))
+    within = int(np.searchsorted(np.cumsum(appearances[order]), postings, side="right"))
     return np.sort(order[: max(within, 1)])
 
 

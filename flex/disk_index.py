@@ -9,17 +9,19 @@ import json
 import shutil
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any
+
+import tantivy
 
 from flex.atomic import write_json
-from flex.search import GRAM, Found, Wanted, bounded, normalised, searchable, stem, unmarked, why, words
+from flex.disk_search import Current, Search, fields, schema, with_tokenizers
+from flex.errors import LibraryError
+from flex.search import Found, Wanted
 from flex.types import Experience
 
 if sys.platform != "win32":
@@ -28,25 +30,12 @@ if sys.platform != "win32":
 FORMAT = 1
 BATCH = 10_000
 """Entries that become durable together."""
+FEW = 1_000
+"""Entries up to which an update does not wait for tantivy's merges."""
 HEAP = 128_000_000
 """Bytes the writer fills before it writes a segment."""
 PATIENCE = 1.0
 """Seconds to wait for another process that is indexing; it will be done soon, or its index is large."""
-POSTINGS = 100_000
-"""Postings that are read for a query in each ranking, those of its rarest terms first."""
-POOL = 50
-"""Entries of each ranking that are compared, at least."""
-LARGEST_POOL = 100_000
-FIELDS = ("words", "grams")
-Current = Callable[[Sequence[str]], Mapping[str, int]]
-"""From ids to the number of the change that made each entry what it is now; those that are removed are left out."""
-
-
-class _Pool(NamedTuple):
-    """The leaders of one ranking: by id the share of the best score that they have, and what the rest has at most."""
-
-    scores: dict[str, float]
-    rest: float
 
 
 class DiskIndex:
@@ -68,19 +57,13 @@ class DiskIndex:
     def update(self, upto: int, changed: Iterable[tuple[int, Experience]]) -> None:
         """Index the entries that have changed, each with the number of its change; then the index goes up to `upto`.
 
-        What is in the index already is passed over. When another process is indexing, nothing happens.
+        What is in the index already is passed over. When another process is indexing, nothing happens. Raises
+        LibraryError when the folder cannot be written.
         """
-        known = self._upto
-        with ExitStack() as held:
-            if not held.enter_context(_alone(self._folder)) or self.upto < known:
-                return
-            index = self._index() or self._begin()
-            writer, searcher = index.writer(HEAP, 1), index.searcher()
-            for batch in _batches(changed):
-                self._add(writer, searcher, batch)
-            index.reload()
-            self._note(index, max(upto, self._upto))
-            Thread(target=_merge, args=(writer, held.pop_all())).start()
+        try:
+            self._update(upto, changed)
+        except (OSError, ValueError) as error:
+            raise LibraryError(f"cannot index the library in {self._folder}: {error}; it stays as it was") from error
 
     def search(self, query: str, top_k: int, wanted: Wanted, current: Current) -> list[Found]:
         """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
@@ -88,11 +71,26 @@ class DiskIndex:
         Best first, equal scores by id.
         """
         index = self._index()
-        return [] if index is None or top_k < 1 else _Search(index.searcher(), query, wanted, current).best(top_k)
+        return [] if index is None or top_k < 1 else Search(index.searcher(), query, wanted, current).best(top_k)
 
     def pinned(self) -> "DiskIndex":
         """The index as it is now, whatever is added to it later."""
         return _Pinned(self._folder, self._library, self._index())
+
+    def _update(self, upto: int, changed: Iterable[tuple[int, Experience]]) -> None:
+        known = self._upto
+        with ExitStack() as held:
+            if not held.enter_context(_alone(self._folder)) or self.upto < known:
+                return
+            index = self._index() or self._begin()
+            writer, searcher = index.writer(HEAP, 1), index.searcher()
+            added = sum(_add(writer, searcher, batch) for batch in _batches(changed))
+            index.reload()
+            self._note(index, max(upto, self._upto))
+            merging = Thread(target=_merge, args=(writer, held.pop_all()))
+            merging.start()
+            if added > FEW:
+                merging.join()  # it takes long, and whoever adds the next one should not have to wait
 
     def _index(self) -> Any:
         """The index as it is on disk now; None when there is none of this library."""
@@ -110,7 +108,7 @@ class DiskIndex:
     def _open(self, state: Mapping[str, Any]) -> tuple[int, Any]:
         if (state["library"], state["format"]) != (self._library, FORMAT):
             raise ValueError("the index of another library")
-        index = _with_tokenizers(_tantivy().Index.open(str(self._folder / "tantivy")))
+        index = with_tokenizers(tantivy.Index.open(str(self._folder / "tantivy")))
         if index.searcher().num_docs < state["documents"]:
             raise ValueError("an older index than it says")
         return int(state["upto"]), index
@@ -121,15 +119,8 @@ class DiskIndex:
         (self._folder / "index.json").unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
-        self._note(_with_tokenizers(_tantivy().Index(_schema(), path=str(path))), 0)
+        self._note(with_tokenizers(tantivy.Index(schema(), path=str(path))), 0)
         return self._index()
-
-    def _add(self, writer: Any, searcher: Any, batch: Sequence[tuple[int, Experience]]) -> None:
-        documents = {json.dumps([number, experience.id]): experience for number, experience in batch}
-        for key, experience in documents.items():
-            if not searcher.doc_freq("entry", key):
-                writer.add_document(_tantivy().Document(entry=key, **_fields(experience)))
-        writer.commit()
 
     def _note(self, index: Any, upto: int) -> None:
         state = {"library": self._library, "format": FORMAT, "upto": upto, "documents": index.searcher().num_docs}
@@ -151,100 +142,14 @@ class _Pinned(DiskIndex):
         return self._searcher
 
 
-class _Search:
-    """One query: which documents lead each ranking, without those that are stale or hidden."""
-
-    def __init__(self, searcher: Any, query: str, wanted: Wanted, current: Current) -> None:
-        self._searcher = searcher
-        self._wanted = wanted
-        self._current = current
-        plain = _plain(query)
-        terms = (_stems(plain), _grams(unmarked(plain)))
-        self._queries = [self._query(field, those) for field, those in zip(FIELDS, terms, strict=True)]
-
-    def best(self, top_k: int) -> list[Found]:
-        """The leaders of both rankings by the mean of their scores, each divided by its ranking's best."""
-        pools = [self._pool(query, top_k) for query in self._queries]
-        shares = {one: [pool.scores.get(one, pool.rest) for pool in pools] for pool in pools for one in pool.scores}
-        found = [Found(one, round(sum(both) / len(both), 5), why(both)) for one, both in shares.items()]
-        return sorted(found, key=lambda one: (-one.score, one.id))[:top_k]
-
-    def _pool(self, query: Any, top_k: int) -> _Pool:
-        """The leaders of one ranking; where equal ones would be cut apart, without or with all of them."""
-        size = max(POOL, 2 * top_k)
-        while True:
-            hits = self._searcher.search(self._filtered(query), size, count=False).hits
-            least = round(hits[-1][0], 4) if len(hits) == size < LARGEST_POOL else 0.0
-            scores = self._admitted([hit for hit in hits if round(hit[0], 4) > least])
-            if len(scores) >= top_k or not least:
-                most = max(scores.values(), default=1.0)
-                return _Pool({one: score / most for one, score in scores.items()}, least / most)
-            size *= 4
-
-    def _admitted(self, hits: Sequence[tuple[float, Any]]) -> dict[str, float]:
-        """The scores of the entries that these documents are, of those that are not stale or hidden."""
-        found = [(*json.loads(self._searcher.doc(address)["entry"][0]), score) for score, address in hits]
-        numbers = self._current([one for _, one, _ in found])
-        hidden = self._wanted.hidden
-        return {one: score for number, one, score in found if number == numbers.get(one) and one not in hidden}
-
-    def _query(self, field: str, terms: Sequence[str]) -> Any:
-        """The rarest of the terms, up to POSTINGS together; each as often as the query says it."""
-        repeats = Counter(terms)
-        appearances = {term: self._searcher.doc_freq(field, term) for term in repeats}
-        query, total = _tantivy().Query, 0
-        chosen: list[tuple[Any, Any]] = []
-        for term in sorted(filter(appearances.get, repeats), key=lambda term: (appearances[term], term)):
-            total += appearances[term]
-            if chosen and total > POSTINGS:
-                break
-            one = query.term_query(_schema(), field, term, "freq")
-            one = query.boost_query(one, float(repeats[term])) if repeats[term] > 1 else one
-            chosen.append((_tantivy().Occur.Should, one))
-        return query.boolean_query(chosen)
-
-    def _filtered(self, query: Any) -> Any:
-        filters = list(_filters(self._wanted))
-        must = _tantivy().Occur.Must
-        return _tantivy().Query.boolean_query([(must, one) for one in (query, *filters)]) if filters else query
-
-
-def _filters(wanted: Wanted) -> Iterator[Any]:
-    query = _tantivy().Query
-    for field, names in (("zone", wanted.zones), ("category", wanted.categories)):
-        if names is not None:
-            yield query.const_score_query(query.term_set_query(_schema(), field, list(map(json.dumps, names))), 0.0)
-    if wanted.min_priority > 0:
-        whole = _tantivy().FieldType.Integer
-        bounds = bounded(wanted.min_priority), 2**31
-        yield query.const_score_query(query.range_query(_schema(), "priority", whole, *bounds), 0.0)
-
-
-def _fields(experience: Experience) -> dict[str, Any]:
-    plain = _plain(searchable(experience))
-    return {
-        "zone": json.dumps(experience.zone),
-        "category": json.dumps(experience.problem_category),
-        "priority": bounded(experience.priority),
-        "words": " ".join(_stems(plain)),
-        "grams": unmarked(plain),
-    }
-
-
-def _plain(text: str) -> str:
-    """The normal form of a text, without what UTF-8 cannot hold."""
-    return normalised(text).encode("utf-8", "replace").decode()
-
-
-_stem = lru_cache(maxsize=100_000)(stem)
-
-
-def _stems(plain: str) -> list[str]:
-    return list(map(_stem, words(plain)))
-
-
-def _grams(text: str) -> list[str]:
-    return [text[start : start + GRAM] for start in range(len(text) - GRAM + 1)]
+def _add(writer: Any, searcher: Any, batch: Sequence[tuple[int, Experience]]) -> int:
+    """Make a batch durable, without what is there already; the number of documents that are new."""
+    documents = {json.dumps([number, experience.id]): experience for number, experience in batch}
+    new = [key for key in documents if not searcher.doc_freq("entry", key)]
+    for key in new:
+        writer.add_document(tantivy.Document(entry=key, **fields(documents[key])))
+    writer.commit()
+    return len(new)
 
 
 def _merge(writer: Any, held: ExitStack) -> None:
@@ -278,29 +183,3 @@ def _locked(descriptor: int) -> bool:
                 return False
             time.sleep(0.02)
     return True
-
-
-@cache
-def _tantivy() -> Any:
-    import tantivy  # here, because only libraries in a database need it
-
-    return tantivy
-
-
-@cache
-def _schema() -> Any:
-    builder = _tantivy().SchemaBuilder()
-    builder.add_text_field("entry", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("zone", tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("category", tokenizer_name="raw", index_option="basic")
-    builder.add_integer_field("priority", indexed=True)
-    builder.add_text_field("words", tokenizer_name="words", index_option="freq")
-    builder.add_text_field("grams", tokenizer_name="grams", index_option="freq")
-    return builder.build()
-
-
-def _with_tokenizers(index: Any) -> Any:
-    tokenizer, build = _tantivy().Tokenizer, _tantivy().TextAnalyzerBuilder
-    index.register_tokenizer("words", build(tokenizer.whitespace()).build())
-    index.register_tokenizer("grams", build(tokenizer.ngram(GRAM, GRAM, False)).build())
-    return index

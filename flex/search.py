@@ -2,7 +2,17 @@
 
 Two rankings of the same texts. *Words* are lower-cased and lightly stemmed. *4-grams* run over the text without white
 space and TeX markup: `$n^{2} - 19n$` meets `n^2-19n`, and a SMILES its relatives. Each ranking's scores are divided by
-its best score and the two are averaged: 1 leads both. A query is text, never syntax.
+its best score and the two are averaged: 1 leads both. A query is text, never syntax. Recall@1 / recall@5 of the entry
+that a training problem led to:
+
+                                        aime_claude.json    retro_gpt.json
+    words and 4-grams, mean                1.00 / 1.00         .92 / .96
+    words and 4-grams, reciprocal rank      .97 / 1.00         .90 / .96
+    words alone                             .97 / 1.00         .82 / .90
+    4-grams alone                          1.00 / 1.00         .84 / .94
+    3-grams or 5-grams, mean               1.00 / 1.00         .86 / .96, .90 / .96
+    4-grams with TeX markup, mean           .97 / 1.00         .92 / .96
+    numbers apart from letters, mean       1.00 / 1.00         .86 / .96
 """
 
 import re
@@ -18,6 +28,12 @@ if TYPE_CHECKING:
     from flex.bm25 import Array
 
 GRAM = 4
+POSTINGS = 100_000
+"""Postings that are read for a query in each ranking, those of its rarest terms first.
+
+At 100,000 entries of 1,000 characters an entry is found by 22 of its words as often as with all postings (42 instead of
+7 ms), by 6 of its words and 16 of another's within the first ten in .64 instead of .69 of the cases.
+"""
 RANKINGS = ("words", "4-grams")
 """What finds an entry, as a hit says it."""
 _MARKUP = "$\\{}_^"
@@ -84,8 +100,8 @@ class SearchIndex:
         Best first, equal scores by id.
         """
         plain = normalised(query)
-        by_words = self._words.scores(self._word_terms(plain))
-        by_grams = self._grams.scores(self._gram_terms(plain))
+        by_words = self._words.scores(self._word_terms(plain), POSTINGS)
+        by_grams = self._grams.scores(self._gram_terms(plain), POSTINGS)
         admitted = self._table.admitted(wanted)
         shares = [scores / (scores.max(initial=0) or 1) for scores in (by_words * admitted, by_grams * admitted)]
         # rounded so that the last bits of a machine's arithmetic decide nothing

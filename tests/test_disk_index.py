@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from flex import disk_index
 from flex.disk_index import DiskIndex
+from flex.errors import LibraryError
 from flex.search import Found, SearchIndex, Wanted
 from flex.types import Experience
 
@@ -177,6 +178,19 @@ def test_equal_texts_come_by_id_however_many_there_are(shelf: Shelf):
     assert shelf.found("same words", 7) == sorted(ids)[:7]
 
 
+def test_what_all_entries_say_is_found_as_well(shelf: Shelf):
+    shelf.put(*(Experience("word", id=f"{number:05d}") for number in range(11_000)))
+    assert shelf.found("word", 2) == ["00000", "00001"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
+    (tmp_path / "index").write_text("a file")
+    shelf = Shelf(tmp_path / "index")
+    shelf.put(*texts(a="red fish"))
+    with pytest.raises(LibraryError, match=r"cannot index the library in .*index: .*stays as it was"):
+        shelf.refresh()
+
+
 NAMES = ["ring", "square", "prime", "modulo"]
 CHANGES = [Experience(" ".join(NAMES[: n % 4 + 1]) + f" {n % 5}", id=f"e{n % 20}") for n in range(30)]
 
@@ -293,6 +307,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from flex.disk_index import DiskIndex
+from flex.errors import LibraryError
 from flex.types import Experience
 index = DiskIndex(Path(sys.argv[1]), "library")
 for number in range(1, 31):

@@ -11,9 +11,9 @@ LAYERS = (
     "errors types shipped atomic clock",
     "parsing words prompt stopping bm25 chemistry concurrency ledger pacing dialects connection rate_limiter "
     "smiles vector_cache",
-    "history entry admission locks benchmarks contract bridge memory_tool library_file merging search disk_index "
-    "statistics runlog telemetry otlp testing download leakage cost stores recording finding revisions channel fusion "
-    "structure embeddings",
+    "history entry admission locks benchmarks contract bridge memory_tool library_file merging search "
+    "disk_index disk_search statistics runlog telemetry otlp testing download leakage cost stores recording finding "
+    "revisions channel fusion structure embeddings",
     "actor agent_actor agents executors verifier critic explib",
     "updater memory_retriever agentic_retriever reading meeting combining",
     "exploring evolution settings published reject_sampling evaluation report export",
