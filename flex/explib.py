@@ -16,7 +16,7 @@ from flex.merging import merge
 from flex.recording import NOBODY, Author, Recorder
 from flex.revisions import Blamed, Version, blame, versions
 from flex.search import Wanted
-from flex.stores import Store, is_database, open_store, save_store
+from flex.stores import Store, open_store, save_store
 from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, UpdateDecision, Zone
 
 
@@ -241,12 +241,9 @@ class ExpLib:
         return copy
 
     def draft(self) -> "ExpLib":
-        """A copy to try changes on, of which nothing is kept; of a database the library itself, which nobody copies."""
-        if is_database(self.path or Path()):
-            return self
-        copy = self.snapshot()
-        copy._frozen = self._frozen
-        return copy
+        """A copy to try changes on, of which nothing is kept; of a large database the library itself."""
+        store = self._store.draft()
+        return self if store is None else ExpLib.over(store, self._clock)
 
     def close(self) -> None:
         """Let go of the database; a JSON library has nothing open."""

@@ -17,16 +17,18 @@ from flex.types import ZONES, Experience, Rule, UpdateDecision
 
 FISH = Experience("Catch fish", (Rule("Use a net", ("a trout",)), Rule("Wait")), "We caught a trout.", "golden", "fish")
 BIRD = Experience("Watch birds", (Rule("Be quiet"),), "We saw a wren.", "warning", "birds", priority=5)
-SOME = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def clock() -> str:
     return MOMENT
 
 
-@pytest.fixture(params=[".json", ".db"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., ExpLib]:
-    """Makes a library of that kind of store that holds these experiences."""
+@pytest.fixture(params=[".json", ".db", "large.db"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ExpLib]:
+    """Makes a library of that kind of store that holds these experiences; a large database has an index on disk."""
+    if request.param == "large.db":
+        monkeypatch.setattr("flex.stores.library_search.SMALL", -1)
 
     def make(*experiences: Experience, name: str = "library") -> ExpLib:
         lib = ExpLib(ExpLib(clock=clock).save(tmp_path / f"{name}{request.param}"), clock=clock)

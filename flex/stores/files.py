@@ -39,7 +39,7 @@ def open_store(path: Path | None, created_at: str) -> Store:
 
         return SqliteStore(path)
     store = MemoryStore(read_library(path))
-    store.read_from = (path, stamp(path))
+    _stands_at(store, path)
     return store
 
 
@@ -65,7 +65,7 @@ def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
             path.with_suffix(".db"),
         )
     if isinstance(store, MemoryStore):
-        store.read_from = (path, stamp(path))
+        _stands_at(store, path)
     return store
 
 
@@ -82,6 +82,10 @@ def stamp(path: Path) -> tuple[int, ...]:
     """What changes when somebody else writes the file."""
     status = path.stat()
     return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _stands_at(store: MemoryStore, path: Path) -> None:
+    store.read_from, store.vectors = (path, stamp(path)), path.with_name(f".{path.name}.vectors")
 
 
 def _check_target(store: Store, path: Path) -> None:

@@ -1,18 +1,26 @@
-"""Searching a SQLite library: text by an index on disk, structure and vectors in memory; see flex/finding.py."""
+"""Searching a SQLite library: a small one in memory as beside a JSON file, the text of a large one by an index on disk.
+
+Structure and vectors are searched in memory; see flex/finding.py.
+"""
 
 from collections.abc import Mapping
+from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from flex.embeddings import VectorIndex, library_embedder
 from flex.finding import POOL, reranked
 from flex.fusion import fused, reciprocal
 from flex.search import Found, Wanted
 from flex.smiles import products_in
+from flex.stores.memory import MemoryStore
+from flex.stores.mirror import Mirror
 from flex.stores.numbered import NumberedEntries
 from flex.stores.text_index import TextIndex
 from flex.structure import StructureIndex
 
+SMALL = 5_000
+"""A library of at most so many entries is searched like a JSON library; that costs a few seconds when it is opened."""
 IN_MEMORY = 20_000
 """In a library of more entries structure only re-ranks what text has found."""
 
@@ -24,12 +32,15 @@ class LibrarySearch:
         self.entries = entries
         self._config = config
         self._text = TextIndex(entries, library)
-        self._structure: Following | None = None
-        self._vectors: Following | None = None
+        self._mirror: Following[Mirror] | None = None
+        self._structure: Following[StructureIndex] | None = None
+        self._vectors: Following[VectorIndex] | None = None
         self._view_of: LibrarySearch | None = None
 
     def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool) -> list[Found]:
         """The best of the wanted entries, at most `top_k`, best first."""
+        if self.entries.count() <= SMALL:
+            return self.mirror().search(query, top_k, wanted, text_only)
         names_molecules = not text_only and bool(products_in(query))
         vectors = None if text_only else self.vectors()
         if not names_molecules and vectors is None:
@@ -50,47 +61,73 @@ class LibrarySearch:
         view.__dict__.update(self.__dict__)
         view._text, view._view_of = self._text.view(self.entries.view), self
         view.entries = view._text.entries
-        view._structure = view._vectors = None
+        view._mirror = view._structure = view._vectors = None
         return view
 
-    def structure(self) -> "Following":
+    def draft(self) -> MemoryStore | None:
+        """A copy in memory of what there is now; None when there is too much."""
+        return self.mirror().now().copy().store if self.entries.count() <= SMALL else None
+
+    def mirror(self) -> "Following[Mirror]":
+        """The library in memory; a view takes over what is known already."""
+        if self._mirror is None:
+            source = self._view_of and self._view_of.mirror()
+            made = source.view(self.entries) if source else Following(self.entries, Mirror(self._config, self._cache))
+            self._mirror = made
+        return self._mirror
+
+    def structure(self) -> "Following[StructureIndex]":
         """The index of structures; a view takes over what is known already."""
         if self._structure is None:
             source = self._view_of and self._view_of.structure()
             self._structure = source.view(self.entries) if source else Following(self.entries, StructureIndex())
         return self._structure
 
-    def vectors(self) -> "Following | None":
+    def vectors(self) -> "Following[VectorIndex] | None":
         """The index of vectors, if the library asks for one. Raises LibraryError for a config that is wrong."""
         if self._vectors is None:
             source = self._view_of and self._view_of.vectors()
             if source:
                 self._vectors = source.view(self.entries)
                 return self._vectors
-            path = self.entries.database.path
-            embedder = library_embedder(self._config, cache=path.with_name(f".{path.name}.vectors"))
+            embedder = library_embedder(self._config, cache=self._cache)
             self._vectors = Following(self.entries, VectorIndex(embedder)) if embedder else None
         return self._vectors
+
+    @property
+    def _cache(self) -> Path:
+        path = self.entries.database.path
+        return path.with_name(f".{path.name}.vectors")
 
     def close(self) -> None:
         """Let go of the files."""
         self._text.close()
 
 
-class Following:
+Index = TypeVar("Index", Mirror, StructureIndex, VectorIndex)
+
+
+class Following(Generic[Index]):
     """An index in memory that follows a database; in a transaction it stays what it was."""
 
-    def __init__(self, entries: NumberedEntries, index: StructureIndex | VectorIndex, upto: int = 0) -> None:
-        self._entries, self._index, self._upto = entries, index, upto
+    def __init__(self, entries: NumberedEntries, index: Index, upto: int = 0) -> None:
+        self._entries, self._upto = entries, upto
+        self._index: Index = index
         self._lock = Lock()
 
-    def search(self, query: str, top_k: int, wanted: Wanted) -> list[Found]:
+    def now(self) -> Index:
+        """The index of the entries of now."""
+        with self._lock:
+            self._follow()
+            return self._index
+
+    def search(self, query: str, top_k: int, wanted: Wanted, *options: bool) -> list[Found]:
         """What the index finds among the entries of now."""
         with self._lock:
             self._follow()
-            return self._index.search(query, top_k, wanted)
+            return self._index.search(query, top_k, wanted, *options)
 
-    def view(self, entries: NumberedEntries) -> "Following":
+    def view(self, entries: NumberedEntries) -> "Following[Index]":
         """An index for a view, equal to this one but for what has changed since the view was made."""
         with self._lock:
             self._follow()

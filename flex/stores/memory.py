@@ -23,6 +23,8 @@ class MemoryStore:
         self.extra: dict[str, Any] = dict(file.extra)
         self.read_from: tuple[Path, tuple[int, ...]] | None = None
         """The file this is known to equal, and what it looked like."""
+        self.vectors: Path | None = None
+        """Where vectors are kept, for a library that asks for them."""
         self._zones: dict[Zone, dict[str, Experience]] = {zone: {} for zone in ZONES}
         for experience in file.experiences:
             self._zones[experience.zone][experience.id] = experience
@@ -113,7 +115,7 @@ class MemoryStore:
         with self._searching:  # a library may be searched from several threads
             index = self._refreshed_index()
             if not text_only:
-                index.embed(self.config, self._vector_file(), (e for zone in ZONES for e in self.zone(zone)))
+                index.embed(self.config, self.vectors, (e for zone in ZONES for e in self.zone(zone)))
             return index.search(query, top_k, wanted, text_only)
 
     def snapshot(self) -> "MemoryStore":
@@ -130,12 +132,11 @@ class MemoryStore:
     def view(self) -> "MemoryStore":
         return self
 
+    def draft(self) -> "MemoryStore":
+        return self.snapshot()
+
     def close(self) -> None:
         """Nothing is open."""
-
-    def _vector_file(self) -> Path | None:
-        path = self.read_from[0] if self.read_from else None
-        return path.with_name(f".{path.name}.vectors") if path else None
 
     def _forget_content(self, old: Experience | None) -> None:
         if old is not None and self._contents is not None:

@@ -19,6 +19,7 @@ from flex.library_file import VERSION, LibraryFile
 from flex.search import Found, Wanted
 from flex.stores.database import TIMEOUT, Database
 from flex.stores.library_search import LibrarySearch
+from flex.stores.memory import MemoryStore
 from flex.stores.numbered import NumberedEntries
 from flex.stores.tables import as_json, change_row, entry_row, key_of, make_database
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
@@ -159,6 +160,9 @@ class SqliteStore:
         copy._database = copy._search.entries.database
         return copy
 
+    def draft(self) -> MemoryStore | None:
+        return self._search.draft()
+
     def close(self) -> None:
         self._search.close()
         self._database.close()
@@ -219,4 +223,4 @@ def _parsed(path: Path, parse: Callable[[Any], Parsed], text: str) -> Parsed:
     try:
         return parse(json.loads(text))
     except (LibraryError, ValueError, KeyError, TypeError) as error:
-        raise LibraryError(f"{path} is damaged: {text[:60]!r} is no entry and no change: {error}") from error
+        raise LibraryError(f"{path} is damaged: {text[:60]!r} is no entry and no change: {error}") from None

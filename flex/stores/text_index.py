@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,9 @@ class TextIndex:
             try:
                 self.refresh()
                 return self._opened().search(query, top_k, wanted, current=self.entries.numbers)
-            except (OSError, ValueError) as error:  # tantivy raises ValueError for whatever it cannot read or write
+            except (LibraryError, OSError, ValueError) as error:
+                if not _is_of_index(error):
+                    raise
                 if mend is None:
                     raise LibraryError(f"cannot search {self._path}: its index fails: {error}") from error
                 mend(error)
@@ -53,23 +56,31 @@ class TextIndex:
             upto, latest = index.upto, self.entries.latest()  # in this order: it knows nothing that is not there
             if upto > latest and not self.entries.database.frozen:
                 self._discard("it knows more changes than the library")
-                upto = index.upto
-            if self.entries.database.changing:
-                return upto  # what is not yet written may never be
-            if upto < latest or since is not None:
-                index.update(latest, self.entries.changed(upto if since is None else since))
+            if not self.entries.database.changing:  # what is not yet written may never be
+                self._update(index, latest, since)
             return index.upto
 
     def view(self, open_view: Callable[[], NumberedEntries]) -> "TextIndex":
         """The index for a view: every revision in the view is in it, and nothing is added to it."""
         try:
             since = self.refresh()
-        except (OSError, ValueError):
+            view = TextIndex(open_view(), self._library)
+            if view.refresh(since) >= view.entries.latest():
+                view._index, view._pinned = view._opened().pinned(), True
+        except (LibraryError, OSError, ValueError) as error:
+            if not _is_of_index(error):
+                raise
             return TextIndex(open_view(), self._library)  # it will be mended when it is searched
-        view = TextIndex(open_view(), self._library)
-        if view.refresh(since) >= view.entries.latest():
-            view._index, view._pinned = view._opened().pinned(), True
         return view
+
+    def _update(self, index: "DiskIndex", latest: int, since: int | None) -> None:
+        """Index what has changed, or wait until another process has done so, which may be making it anew."""
+        until = time.monotonic() + self.entries.database.timeout
+        while index.upto < latest or since is not None:
+            index.update(latest, self.entries.changed(index.upto if since is None else since))
+            since = None
+            if time.monotonic() > until:
+                return log.warning("%s is being made by another process; what is new is not found yet", self._folder)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -97,3 +108,8 @@ class TextIndex:
         self._folder, self._index, self._pinned = Path(tempfile.mkdtemp(prefix="flex-index-")), None, False
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         log.warning("%s is searched by an index of this process alone: %s", self._path, why)
+
+
+def _is_of_index(error: Exception) -> bool:
+    """Whether it was the index that failed; tantivy raises ValueError for whatever it cannot read or write."""
+    return isinstance(error.__cause__ or error, OSError | ValueError)
