@@ -6,14 +6,16 @@ over it. So scores depend on the sequence of changes alone, not on when tantivy'
 """
 
 import json
+import os
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import islice
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread
 from typing import Any
 
 import tantivy
@@ -87,7 +89,9 @@ class DiskIndex:
             added = sum(_add(writer, searcher, batch) for batch in _batches(changed))
             index.reload()
             self._note(index, max(upto, self._upto))
+            _follow_forks()
             merging = Thread(target=_merge, args=(writer, held.pop_all()))
+            _merging.add(merging)
             merging.start()
             if added > FEW:
                 merging.join()  # it takes long, and whoever adds the next one should not have to wait
@@ -156,6 +160,22 @@ def _merge(writer: Any, held: ExitStack) -> None:
     """Let the writer finish its merges before another one begins; meanwhile what it wrote is found already."""
     with held:
         writer.wait_merging_threads()
+    _merging.discard(current_thread())
+
+
+_merging: set[Thread] = set()
+
+
+@cache
+def _follow_forks() -> None:
+    """Let no fork happen while an index is written: the child would hold its locks for as long as it lives."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_end_merging)
+
+
+def _end_merging() -> None:
+    for merging in list(_merging):
+        merging.join()
 
 
 def _batches(changed: Iterable[tuple[int, Experience]]) -> Iterator[list[tuple[int, Experience]]]:
