@@ -1,28 +1,26 @@
 """Processes that write one library at once, killed at any moment: what they were told is written has to be there.
 
-    python bench/writing.py [--rounds 30] [--writers 8] [--seconds 2]
+    python bench/writing.py [--rounds 30] [--writers 8] [--seconds 1]
 
-Each round starts the writers, kills all of them with SIGKILL after a while, and checks the database: whatever `ExpLib`
-returned from is in the history, which has no gaps, and every entry is what its history says.
+Each round starts the writers, kills all of them with SIGKILL some time after the last has begun, and checks the
+database: what `ExpLib` returned from is in the history, which has no gaps, and every entry is what its history says.
 """
 
 import argparse
 import json
-import os
 import random
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from flex.entry import entry_hash
 from flex.errors import LibraryError
 from flex.explib import ExpLib
-from flex.history import changed_content, count_revision
+from flex.history import count_revision
 from flex.types import Experience, Rule, UpdateDecision
 
 
@@ -86,17 +84,20 @@ def start_writers(path: Path, folder: Path, names: list[str], count: int = 10**9
     ]
 
 
-def kill_round(path: Path, folder: Path, names: list[str], enough: Callable[[int], bool]) -> set[str]:
-    """Let writers write until `enough(changes told)`, kill them all; what they were told."""
+def kill_round(path: Path, folder: Path, names: list[str], seconds: float) -> set[str]:
+    """Kill writers some seconds after each has written something; what they were told. RuntimeError when one ends."""
     writers = start_writers(path, folder, names)
-    while not enough(sum(len(told(folder / name)) for name in names)):
-        time.sleep(0.02)
-        if dead := [writer.pid for writer in writers if writer.poll() is not None]:
-            raise RuntimeError(f"writers ended by themselves: {dead}")
-    for writer in writers:
-        writer.kill()
-    for writer in writers:
-        writer.wait()
+    try:
+        while not all(told(folder / name) for name in names):
+            if any(writer.poll() is not None for writer in writers):
+                raise RuntimeError("a writer ended by itself")
+            time.sleep(0.02)
+        time.sleep(seconds)
+    finally:
+        for writer in writers:
+            writer.kill()
+        for writer in writers:
+            writer.wait()
     return {reason for name in names for reason in told(folder / name)}
 
 
@@ -104,7 +105,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--writers", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--write", nargs=4, metavar=("PATH", "ACKNOWLEDGED", "NAME", "COUNT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.write:
@@ -120,9 +121,8 @@ def _kill_often(folder: Path, rounds: int, writers: int, seconds: float) -> int:
     reasons: set[str] = set()
     wrong: list[str] = []
     for number in range(rounds):
-        end = time.monotonic() + seconds * (0.75 + random.random() / 2)
         names = [f"{number}-{writer}" for writer in range(writers)]
-        reasons |= kill_round(path, folder, names, lambda _, end=end: time.monotonic() > end)
+        reasons |= kill_round(path, folder, names, seconds * (0.5 + random.random()))
         wrong += problems(path, reasons)
         print(f"round {number + 1}: {len(reasons)} changes acknowledged, {len(wrong)} problems", flush=True)
     waits = sorted(wait for file in folder.glob("*-*") if "." not in file.name for wait in told(file).values())
