@@ -43,25 +43,29 @@ WATCHED = 10
 
 
 def ingest(path: Path, made: Recombined, first: int, size: int) -> Numbers:
-    """Add entries to an empty library and save it; of a database, make the index, too."""
+    """Add entries to an empty library, and save it."""
+    path.unlink(missing_ok=True)
     library, took = ExpLib(), 0.0
     for start in tqdm(range(first, first + size, 1000), path.name, disable=None):
         entries = [made.entry(number) for number in range(start, min(start + 1000, first + size))]
         took += seconds(lambda entries=entries: [library.add(entry) for entry in entries])
     took += seconds(lambda: library.save(path))
-    rates = {"ingest entries/s": size / took}
-    if path.suffix == ".db":
-        rates["index entries/s"] = size / seconds(lambda: library.search("anything"))
-    return rates
+    return {"ingest entries/s": size / took}
+
+
+def index(path: Path) -> Numbers:
+    """Make the index of a database from nothing; that of a JSON library is made whenever it is loaded."""
+    with ExpLib(path) as library:
+        return {"index entries/s": len(library) / seconds(lambda: library.search("anything"))}
 
 
 def read(path: Path, made: Recombined, size: int, questions: int) -> Numbers:
     """Load and search; what the updater would be asked."""
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     library = ExpLib(path)
-    load = time.perf_counter() - start
+    numbers = {"load s": time.perf_counter() - start, "load CPU s": time.process_time() - busy}
     library.search("anything")
-    numbers = {"load s": load, "load + index s": time.perf_counter() - start}
+    numbers |= {"load + index s": time.perf_counter() - start, "load + index CPU s": time.process_time() - busy}
     known = [made.entry(n * size // questions) for n in range(questions)]
     asked = {entry.id: question(entry) for entry in known}
     numbers |= searched("search", "hit@10", known, lambda one: library.search(asked[one.id], 10))
@@ -174,22 +178,10 @@ def kill_often(folder: Path, writers: int, rounds: int, wanted: float) -> Number
     path, reasons, wrong = ExpLib().save(folder / "killed.db"), set[str](), list[str]()
     for number in tqdm(range(rounds), "kill -9", disable=None):
         names = [f"killed-{number}-{writer}" for writer in range(writers)]
-        reasons |= kill_round(path, folder, names, enough(wanted))
+        reasons |= kill_round(path, folder, names, wanted)
         wrong += problems(path, reasons)
     print("\n".join(wrong[:20]), file=sys.stderr)
     return {"kill -9, rounds": rounds, "acknowledged": len(reasons), "lost or unreadable": len(wrong)}
-
-
-def enough(wanted: float) -> Callable[[int], bool]:
-    """Whether writers have been writing for so many seconds; they take a while to start."""
-    started: list[float] = []
-
-    def written(changes: int) -> bool:
-        if changes and not started:
-            started.append(time.monotonic())
-        return bool(started) and time.monotonic() > started[0] + wanted
-
-    return written
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -221,26 +213,26 @@ def _with_peak(step: Callable[..., Numbers], *arguments: object) -> Numbers:
     return {**numbers, f"peak MB: {step.__name__}": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def library_at(path: Path, made: Recombined, first: int, size: int) -> Numbers:
-    """Make a library unless it is there; what making it took, then or now."""
-    note = path.with_name(f"{path.name}.made")
+def once(note: Path, step: Callable[..., Numbers], *arguments: object) -> Numbers:
+    """What a step measures, now or when it was measured first."""
     if not note.exists():
-        note.write_text(json.dumps(apart(ingest, path, made, first, size)))
+        note.write_text(json.dumps(apart(step, *arguments)))
     numbers: Numbers = json.loads(note.read_text())
     return numbers
 
 
 def measure(store: str, made: Recombined, size: int, folder: Path, options: argparse.Namespace) -> Numbers:
     """Everything about a library of one size in one store."""
-    like = made.like.stem if made.like else "words"
-    path = folder / f"{like}-{made.characters}-{size}.{store}"
-    numbers = library_at(path, made, 0, size)
-    numbers |= {"file MB": path.stat().st_size / 1e6, "index MB": size_of(path.with_name(f"{path.name}.index"))}
+    name = f"{made.like.stem if made.like else 'words'}-{made.characters}-{size}"
+    path, other = folder / f"{name}.{store}", folder / f"{name}-other.{store}"
+    numbers = once(folder / f"{path.name}.made", ingest, path, made, 0, size)
+    if store == "db":
+        numbers |= once(folder / f"{path.name}.indexed", index, path)
+    numbers |= {"file MB": path.stat().st_size / 1e6, "index MB": size_of(folder / f"{path.name}.index")}
     numbers |= apart(read, path, made, size, min(options.questions, size))
     numbers |= apart(change, path, made, options.inserts)
     if size <= options.merge_up_to:
-        other = folder / f"{like}-{made.characters}-{size}-other.{store}"
-        library_at(other, made, size // 2, size)
+        once(folder / f"{other.name}.made", ingest, other, made, size // 2, size)
         numbers |= apart(merge, path, other)
     return numbers
 
