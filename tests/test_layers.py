@@ -16,7 +16,7 @@ LAYERS = (
     "revisions channel fusion structure embeddings",
     "actor agent_actor agents executors verifier critic explib",
     "updater memory_retriever agentic_retriever reading meeting combining",
-    "exploring evolution settings published reject_sampling evaluation report export",
+    "exploring evolution settings published power_law undistilled reject_sampling evaluation report export pictures",
     "cli __main__ flex",
 )
 """From the bottom to the top; a package stands for all its modules, `flex` for the public names."""

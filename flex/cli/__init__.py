@@ -10,6 +10,9 @@ COMMANDS = {
     "eval": ("eval", "answer a test split in several settings and compare them"),
     "compare": ("compare", "compare runs that were made at different times"),
     "table": ("table", "print the published results, and measured ones beside them"),
+    "scaling-law": ("scaling_law", "train epoch after epoch and see accuracy follow the library's growth"),
+    "inheritance": ("inheritance", "let every model use the library of every other one"),
+    "ablation": ("ablation", "take away one part at a time and see what it was worth"),
     "report": ("report", "write report.html, one page on a run, from its folder"),
     "export": ("export", "write a run as inspect-ai logs"),
     "lib": ("lib", "look at a library and its history, go back in it, merge and split libraries"),
@@ -38,5 +41,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _overview() -> str:
-    lines = [f"  {name:<12}{about}" for name, (_, about) in COMMANDS.items()]
+    lines = [f"  {name:<13}{about}" for name, (_, about) in COMMANDS.items()]
     return "\n".join(["usage: flex COMMAND [--help] ...", "", "commands:", *lines])

@@ -7,6 +7,7 @@ from typing import Any
 
 from flex.cli.compare import named_folders, read_json
 from flex.cli.options import Parser, run_command
+from flex.errors import SettingsError
 
 SETTINGS = ("vanilla", "icl", "agent", "flex")
 APPRENTICE = "apprentice"
@@ -22,10 +23,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def table_command(options: argparse.Namespace) -> int:
+    from flex.benchmarks import benchmark_names
     from flex.published import TABLE_1
 
     measured = [measured_row(run) for run in options.runs]
     wanted = options.benchmark
+    known = dict.fromkeys([*benchmark_names(), *(row.benchmark for row in TABLE_1)])
+    if wanted not in (None, *known):
+        raise SettingsError(f"unknown benchmark '{wanted}'; choose from {', '.join(known)}")
     print(f"{'benchmark':<11}{'model':<26}{'source':<15}" + "".join(f"{name:>14}" for name in SETTINGS))
     for benchmark in dict.fromkeys([row.benchmark for row in TABLE_1] + [row["benchmark"] for row in measured]):
         if wanted in (None, benchmark):
@@ -45,7 +50,10 @@ async def table_command(options: argparse.Namespace) -> int:
 def measured_row(run: Path) -> dict[str, Any]:
     """A run as a row: accuracy and half the interval's width by setting, in per cent."""
     summaries = [read_json(folder / "summary.json") for folder in named_folders([run]).values()]
-    cells = {s["setting"]: f"{100 * s['accuracy']:.1f}±{50 * (s['high'] - s['low']):.1f}" for s in summaries}
+    cells = {
+        s["setting"]: f"{100 * s[s.get('headline', 'accuracy')]:.1f}±{50 * (s['high'] - s['low']):.1f}"
+        for s in summaries
+    }
     return {"benchmark": summaries[0]["benchmark"], "model": summaries[0]["model"], "cells": cells}
 
 
