@@ -30,7 +30,7 @@ def ablation_picture(result: Mapping[str, Any], width: int) -> Canvas:
     half = (width - 40) / 2 if width == WIDE else width
     end = _forest(canvas, 0, 0, half, f"Each part taken away: {result['unit']}", _values(variants), 0.0, None)
     left, top = (half + 40, 0.0) if width == WIDE else (0.0, end + 20)
-    title = "Points against the whole, paired by task"
+    title = "Points against the whole (paired)"
     end = max(end, _forest(canvas, left, top, half, title, _differences(variants), 0.0, 0.0))
     canvas.line(0, end + 16, width, end + 16, "part")
     title = f"Published, not measured here: {ABLATION_WHAT}"
@@ -71,14 +71,14 @@ def _forest(
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
     steps = ticks(min([least, *ends]), max([least, *ends]), 5)
     axis = Axis(steps[0], steps[-1], steps, "")
-    place = _places(axis, x + 8, width - 20)
+    place = _places(axis, x + 14, width - 28)
     bottom = y + ROW * len(rows) + 4
     for tick in steps:
         canvas.line(place(tick), y, place(tick), bottom, "axis" if tick == zero else "grid")
         canvas.text(place(tick), bottom + 15, number(tick), "tick", "middle", 11)
     for row in rows:
-        canvas.text(x + 2, y + 16, row.name, "strong", size=12)
-        canvas.text(x + width, y + 16, row.words, "quiet", "end", 12)
+        canvas.text(x + 2, y + 16, row.name, "strong over", size=12)
+        canvas.text(x + width, y + 16, row.words, "faint over", "end", 12)
         _whisker(canvas, row, place, y + 30)
         y += ROW
     return bottom + 22

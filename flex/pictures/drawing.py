@@ -47,7 +47,7 @@ class Canvas:
 
     def heading(self, y: float, words: str, kind: str = "title", x: float = 0, width: float | None = None) -> float:
         """A heading over several lines if need be; where it ends."""
-        for line in wrapped(words, int((width or self.width) / (14 * 1.08 * LETTER))):
+        for line in wrapped(words, int((width or self.width) / (14 * 1.04 * LETTER))):
             y += 18
             self.text(x, y, line, kind, size=14)
         return y
@@ -56,7 +56,7 @@ class Canvas:
         """A remark under a part; where it ends."""
         for line in wrapped(words, int((width or self.width) / (12 * LETTER))):
             y += 16
-            self.text(x, y, line, "quiet")
+            self.text(x, y, line, "faint")
         return y
 
     def svg(self, *, alone: bool = False, kind: str = "") -> str:
@@ -107,7 +107,7 @@ class Panel:
     x: Axis
     y: Axis
     labels: list[tuple[float, str, str]] = field(default_factory=list)
-    right: float = 74
+    right: float = 84
     """Room for the names of the series."""
 
     def at(self, x: float, y: float) -> tuple[float, float]:
@@ -117,7 +117,7 @@ class Panel:
     def frame(self) -> None:
         """Grid, ticks and the names of the axes."""
         canvas = self.canvas
-        canvas.text(self.left, self.top - 12, self.y.label, "quiet", size=11)
+        canvas.text(self.left, self.top - 12, self.y.label, "faint", size=11)
         end = self.at(self.x.high, self.y.low)[0]
         for tick in self.y.ticks:
             _, y = self.at(self.x.low, tick)
@@ -131,7 +131,7 @@ class Panel:
                 canvas.text(x, y + 17, number(tick), "tick", "middle", 11)
                 taken = x - 11 * LETTER * len(number(tick)) / 2
         canvas.line(self.left + 36, self.top + self.height, end, self.top + self.height, "axis")
-        canvas.text(end, self.top + self.height + 32, self.x.label, "quiet", "end", 11)
+        canvas.text(end, self.top + self.height + 32, self.x.label, "faint", "end", 11)
 
     def series(self, name: str, points: Sequence[Point], kind: str, shift: float = 0) -> None:
         """Joined dots with whiskers; `shift` moves whiskers that would lie on those of another series."""

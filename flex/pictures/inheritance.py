@@ -7,8 +7,6 @@ from flex.pictures.drawing import WIDE, Canvas, wrapped
 from flex.published import INHERITANCE, PublishedInheritance
 
 CELL = 62
-ROW = 22
-"""Height of the line that names who uses the libraries."""
 
 
 def inheritance_picture(result: Mapping[str, Any], width: int) -> Canvas:
@@ -47,7 +45,7 @@ def _heads(canvas: Canvas, y: float, names: Sequence[str], over: str) -> float:
     step, size = _step(canvas, len(names)), 12 if canvas.width == WIDE else 10
     lines = [wrapped(name, int((step - 6) / (size * 0.58))) for name in names]
     deepest = max(map(len, lines))
-    canvas.text(step, y + size, f"{over} ...", "quiet", size=11)
+    canvas.text(step, y + size, f"{over} ...", "faint", size=11)
     y += 16
     for place, words in enumerate(lines):
         for number, word in enumerate(words, 1):
@@ -56,8 +54,7 @@ def _heads(canvas: Canvas, y: float, names: Sequence[str], over: str) -> float:
 
 
 def _user(canvas: Canvas, y: float, name: str) -> float:
-    canvas.text(2, y + 15, f"used by {name}", "quiet", size=12)
-    return y + ROW
+    return canvas.note(y, f"used by {name}") + 6
 
 
 def _cells(
@@ -76,7 +73,7 @@ def _cells(
             canvas.text(x + width / 2, y + 34, f"{difference['points']:+.1f}", "label", "middle", 11)
         if difference is not None and not published:
             words = f"{difference['low']:+.0f} to {difference['high']:+.0f}"
-            canvas.text(x + width / 2, y + 47, words, "quiet", "middle", 10)
+            canvas.text(x + width / 2, y + 47, words, "faint", "middle", 10)
             _bar(canvas, x + width / 2, y + 55, (width - 12) / 2 / reach, difference)
     return y + CELL + 6
 

@@ -29,13 +29,18 @@ class Table:
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
 
+    @property
+    def left(self) -> list[bool]:
+        """Which columns start at the left: the first one, and those of words."""
+        columns = zip(self.heads, *self.rows, strict=True)
+        return [place == 0 or max(map(len, column)) > 30 for place, column in enumerate(columns)]
+
     def lines(self) -> list[str]:
         """For a terminal: the first column to the left, words longer than a number too, the others to the right."""
         widths = [max(map(len, column)) for column in zip(self.heads, *self.rows, strict=True)]
-        prose = [max(map(len, column)) > 30 for column in zip(*self.rows, strict=True)] or [False] * len(widths)
         return [
             "  ".join(
-                cell.ljust(width) if place == 0 or prose[place] else cell.rjust(width)
+                cell.ljust(width) if self.left[place] else cell.rjust(width)
                 for place, (cell, width) in enumerate(zip(row, widths, strict=True))
             ).rstrip()
             for row in (self.heads, *self.rows)
