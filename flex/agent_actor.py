@@ -19,6 +19,10 @@ MAX_RETRIEVALS = 30
 """Of one attempt; each costs up to three calls."""
 ENOUGH = f"You have consulted the library {MAX_RETRIEVALS} times, it does not answer any more. Work with what you know."
 
+NOT_INTO_DOCKER = (
+    "the library and the benchmark's tools cannot be taken into a container: choose executor monty or local"
+)
+
 
 class AgentActor:
     """Answers a task in steps of thought and code; a fresh agent, sandbox and memory for every attempt.
@@ -40,9 +44,7 @@ class AgentActor:
         max_steps: int = MAX_STEPS,
     ) -> None:
         if executor == "docker" and (retrieve or benchmark.tools()):
-            raise SettingsError(
-                "the library and the benchmark's tools cannot be taken into a container: choose executor monty or local"
-            )
+            raise SettingsError(NOT_INTO_DOCKER)
         self.benchmark = benchmark
         self.prompts = prompts
         self.retrieve = retrieve
@@ -62,10 +64,11 @@ class AgentActor:
     async def attempt(self, trajectory: Trajectory, retrieval: Retrieval | None = None) -> Attempt:
         """The next attempt at the trajectory's task, with the agent's steps and what it retrieved."""
         retrievals: list[Retrieval] = []
+        own = [*self._tools, *self._task_tools(trajectory.task)]
 
         def make_tools(call: Call) -> Sequence[smolagents.Tool]:
             if (retrieve := self.retrieve) is None:
-                return self._tools
+                return own
 
             async def found(query: str) -> Retrieval:
                 return await retrieve(query, trajectory.task)
@@ -76,7 +79,7 @@ class AgentActor:
                 retrievals.append(call(found(query)))
                 return retrievals[-1].text
 
-            return [*self._tools, MemoryRetrievalTool(read)]
+            return [*own, MemoryRetrievalTool(read)]
 
         with span("actor", "CHAIN", input=trajectory.task.question) as recorded:
             made = await self._agents.run(self._task_text(trajectory, retrieval), make_tools, self.max_steps)
@@ -89,6 +92,12 @@ class AgentActor:
             retrievals=tuple(retrievals),
             steps=made.steps,
         )
+
+    def _task_tools(self, task: Task) -> list[smolagents.Tool]:
+        made = [smolagents.tool(function) for function in self.benchmark.task_tools(task)]
+        if made and self._agents.executor == "docker":
+            raise SettingsError(NOT_INTO_DOCKER)
+        return made
 
     def _answer(self, made: AgentRecord) -> str | None:
         """What the benchmark finds in what was handed in: a text, a list of parts, or an answer without its tag."""

@@ -10,7 +10,7 @@ results_dir_process/        the agents' raw traces
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from flex.errors import EndpointError, ParseError
 from flex.ledger import ledger
 from flex.runlog import JsonLines, decode, to_jsonable
 from flex.settings import Setting, Solve
-from flex.statistics import accuracy_interval, majority, pass_at_k
+from flex.statistics import accuracy_interval, majority, mean_interval, pass_at_k
 from flex.stopping import Stop
 from flex.telemetry import span
 from flex.types import Attempt, Task, Usage
@@ -144,7 +144,7 @@ async def _answered(
         target=target,
         answer=attempt.answer,
         score=score,
-        correct=benchmark.accepts(score),
+        correct=error is None and benchmark.correct(score, attempt.answer, target),
         error=error,
         setting=config.setting.name,
         seconds=round(time.monotonic() - started, 3),
@@ -184,12 +184,16 @@ def _write_logs(folder: Path, result: Result, attempt: Attempt) -> None:
 
 
 def summarize(results: Sequence[Result], benchmark: Benchmark, setting: Setting, model: str) -> dict[str, Any]:
-    """The content of summary.json: accuracy over all rows with its 95 % interval; failed rows count as wrong."""
+    """The content of summary.json: accuracy over all rows with its 95 % interval; failed rows count as wrong.
+
+    Of a graded benchmark `mean_score` is the headline, and the interval is its.
+    """
     by_task: dict[str, list[Result]] = {}
     for result in results:
         by_task.setdefault(result.task_id, []).append(result)
     correct = [[row.correct for row in rows] for rows in by_task.values()]
-    low, high = accuracy_interval(correct)
+    scores = [[row.score for row in rows] for rows in by_task.values()]
+    low, high = mean_interval(scores) if benchmark.graded else accuracy_interval(correct)
     roles: dict[str, Usage] = {}
     for role, usage in ((role, usage) for row in results for role, usage in row.usage_by_role.items()):
         roles[role] = roles.get(role, Usage()) + usage
@@ -204,10 +208,12 @@ def summarize(results: Sequence[Result], benchmark: Benchmark, setting: Setting,
         "correct": sum(row.correct for row in results),
         "accuracy": _mean([row.correct for row in results]),
         "mean_score": _mean([row.score for row in results]),
+        "headline": "mean_score" if benchmark.graded else "accuracy",
         "low": low,
         "high": high,
         **{f"pass@{k}": _mean([pass_at_k(len(r), sum(r), k) for r in correct]) for k in range(2, repeats + 1)},
-        **top_k(list(by_task.values()), benchmark, repeats),
+        **({} if benchmark.graded else top_k(list(by_task.values()), benchmark, repeats)),
+        "aggregates": dict(benchmark.aggregates(mean_scores(by_task.values()))),
         "metrics": {name: _mean([row.metrics.get(name, 0.0) for row in results]) for name in metrics},
         "failed": sum(row.error is not None for row in results),
         "usage": to_jsonable(sum(roles.values(), Usage())),
@@ -234,6 +240,11 @@ def top_k(tasks: Sequence[Sequence[Result]], benchmark: Benchmark, repeats: int)
         ranked.append([answer in right for answer in majority([row.answer for row in rows], key)])
     ks = [k for k in (1, 3, 5, 10) if k < repeats] + [repeats]
     return {f"top-{k}": _mean([any(answers[:k]) for answers in ranked]) for k in ks}
+
+
+def mean_scores(tasks: Iterable[Sequence[Result]]) -> dict[str, float]:
+    """By target, the mean score of its repeats."""
+    return {rows[0].target: _mean([row.score for row in rows]) for rows in tasks}
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:

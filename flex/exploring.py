@@ -30,15 +30,18 @@ class Limits:
 async def explore(
     task: Task, actor: Actor, verifier: Verifier, limits: Limits, retrieval: Retrieval | None = None
 ) -> list[Trajectory]:
-    """Sample rollouts until one is accepted; within a rollout, refine under feedback (paper, 3.1)."""
+    """Sample rollouts until one is accepted; within a rollout, refine under feedback (paper, 3.1).
+
+    A rollout of an open-ended task goes on improving until its rounds are used up.
+    """
     trajectories = []
     for _ in range(limits.max_rollouts):  # breadth
         trajectory = Trajectory(task)
         for _ in range(limits.max_rounds):  # depth
             attempt = await actor.attempt(trajectory, retrieval)
-            verdict = await verifier.judge(task, attempt)
+            verdict = await verifier.judge(task, attempt, trajectory.rounds)
             trajectory = trajectory.extended(attempt, verdict)
-            if verdict.accepted:
+            if verdict.accepted and not verifier.open_ended:
                 break
         trajectories.append(trajectory)
         if trajectory.solved:

@@ -70,13 +70,16 @@ def find_leaks(
 ) -> list[Leak]:
     """Every pair of a test task and a training task or experience that gives it away, with its strongest evidence.
 
-    In the order of the tasks, training tasks before experiences; the same input gives the same list.
+    In the order of the tasks, training tasks before experiences; the same input gives the same list. Where a task is
+    itself what may be learned from, and is scored on what it does not show, the same task gives nothing away.
     """
     guard = _Wording(tasks, train_tasks, benchmark) if benchmark.quoted("") is None else _Quotes(tasks, benchmark)
-    sources = [{_source(task.id)} for task in tasks]
+    sources = [set() if benchmark.learns_within else {_source(task.id)} for task in tasks]
     leaks: list[tuple[int, Leak]] = []
     for other in train_tasks:
         found = guard.in_task(other)
+        if benchmark.learns_within:
+            found = {n: evidence for n, evidence in found.items() if _source(tasks[n].id) != _source(other.id)}
         for number in found:
             sources[number].add(_source(other.id))
         leaks += guard.leaks(found, other.id, other.question, "train")

@@ -28,6 +28,7 @@ VARIABLES: Mapping[str, frozenset[str]] = {
     "memory": frozenset({"query", "level", "candidates", "top_k"}),
     "retrieval_agent": frozenset({"query", "top_k"}),
     "overruled": frozenset(),
+    "progress": frozenset({"score", "problem", "improved", "best", "best_answer"}),
     "reask": frozenset({"problem"}),
     "retrieved": frozenset({"entries"}),
     "updater": frozenset({"experience", "similar"}),

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from flex.actor import Actor
@@ -96,7 +96,8 @@ def solver(setting: Setting, kit: Kit) -> Iterator[Solve]:
         if setting.examples:
             hidden = kit.hidden_examples.get(task.id, ())
             others = [other for other in kit.train_tasks if other.id not in hidden]
-            examples = chosen_examples(task, others, kit.icl_k, kit.icl_selection)
+            chosen = chosen_examples(task, others, kit.icl_k, kit.icl_selection)
+            examples = [replace(other, target=kit.benchmark.example(other)) for other in chosen]
             given = Retrieval(task.question, text=kit.prompts.render("icl", examples=examples))
         elif reader:
             given = await reader.read(task.question, task)

@@ -54,6 +54,18 @@ def accuracy_interval(correct: Sequence[Sequence[bool]]) -> tuple[float, float]:
     return wilson(p * effective, effective)
 
 
+def mean_interval(scores: Sequence[Sequence[float]], lowest: float = -1.0, highest: float = 1.0) -> tuple[float, float]:
+    """The 95 % interval of a mean score over tasks by Student's t; `scores` holds the repeats of each task.
+
+    Repeats are averaged first, so that tasks are what is counted; everything from `lowest` to `highest` for one task.
+    """
+    means = np.array([np.mean(row) for row in scores if len(row)])
+    if len(means) < 2:
+        return lowest, highest
+    margin = student(len(means) - 1) * float(means.std(ddof=1)) / math.sqrt(len(means))
+    return max(lowest, float(means.mean()) - margin), min(highest, float(means.mean()) + margin)
+
+
 def pass_at_k(n: int, correct: int, k: int) -> float:
     """The chance that one of k attempts is right, unbiased from n attempts (Chen et al. 2021, arXiv 2107.03374).
 

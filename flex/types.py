@@ -145,7 +145,8 @@ class Trajectory:
 
     @property
     def solved(self) -> bool:
-        return bool(self.rounds) and self.rounds[-1].verdict.accepted
+        """Whether an attempt was accepted: the last one, or of an open-ended task any that was an improvement."""
+        return any(past.verdict.accepted for past in self.rounds)
 
 
 @dataclass(frozen=True, slots=True)

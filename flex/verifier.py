@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from flex.benchmarks.base import Benchmark
@@ -10,24 +11,37 @@ from flex.errors import ParseError
 from flex.parsing import quoted
 from flex.prompt import Prompts
 from flex.telemetry import span
-from flex.types import Attempt, Model, Task, Verdict
+from flex.types import Attempt, Model, Round, Task, Verdict
 
 Acceptance = Literal["verifier", "score", "both"]
 _VERDICT = re.compile(r"<next_step>\s*(continue|end)\s*</next_step>(?:[\W_]|</[a-z]+>)*\Z", re.IGNORECASE)
 log = logging.getLogger(__name__)
 
 
+IMPROVED = 1e-6
+"""A score that is higher by less is the same one, calculated in another order."""
+
+
 class Verifier:
-    """Judges by two words, the model's and the benchmark's score; `acceptance` says which of them count."""
+    """Judges by two words, the model's and the benchmark's score; `acceptance` says which of them count.
+
+    Of an open-ended benchmark it measures instead, and accepts what is better than the best so far.
+    """
 
     def __init__(self, model: Model, benchmark: Benchmark, prompts: Prompts, acceptance: Acceptance = "both") -> None:
         self.model = model
         self.benchmark = benchmark
         self.prompts = prompts
         self.acceptance = acceptance
+        self.open_ended = benchmark.open_ended
 
-    async def judge(self, task: Task, attempt: Attempt) -> Verdict:
-        """The verdict on an attempt (paper, 3.1); without a known target the verifier's word decides alone."""
+    async def judge(self, task: Task, attempt: Attempt, earlier: Sequence[Round] = ()) -> Verdict:
+        """The verdict on an attempt (paper, 3.1); without a known target the verifier's word decides alone.
+
+        `earlier` are the rounds of the rollout so far, for an open-ended benchmark.
+        """
+        if self.open_ended:
+            return self._measured(task, attempt, earlier)
         score = None if task.target is None else self.benchmark.score(attempt.answer, task.target)
         with span("verifier", "EVALUATOR", input=attempt.text) as recorded:
             by_verifier, feedback = await self._ask(task, attempt)
@@ -36,6 +50,27 @@ class Verifier:
         if by_verifier and not accepted:
             feedback = self.prompts.render("overruled")
         return Verdict(accepted, feedback, by_verifier, score)
+
+    def _measured(self, task: Task, attempt: Attempt, earlier: Sequence[Round]) -> Verdict:
+        """How good the answer is on what the task itself shows, held against the best so far."""
+        scored = [(past.verdict.score or 0.0, past.attempt.answer) for past in earlier]
+        best, best_answer = max([(0.0, None), *scored], key=lambda pair: pair[0])
+        score: float | None = None
+        problem = ""
+        try:
+            score = self.benchmark.practice(task, attempt.answer)
+        except ParseError as error:
+            problem = str(error)
+        improved = score is not None and score > best + IMPROVED
+        feedback = self.prompts.render(
+            "progress",
+            score=score,
+            problem=problem,
+            improved=improved,
+            best=score if improved else best,
+            best_answer=attempt.answer if improved else best_answer,
+        )
+        return Verdict(improved, feedback, None, score)
 
     async def _ask(self, task: Task, attempt: Attempt) -> tuple[bool | None, str]:
         prompt = self.prompts.render(

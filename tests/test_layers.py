@@ -10,10 +10,10 @@ PACKAGE = Path(__file__).parents[1] / "flex"
 LAYERS = (
     "errors types shipped atomic clock",
     "parsing words prompt stopping bm25 chemistry concurrency ledger pacing dialects connection rate_limiter "
-    "smiles vector_cache",
+    "smiles vector_cache ranks formula residues",
     "history entry admission locks benchmarks contract bridge memory_tool library_file merging search "
     "disk_index disk_search statistics runlog telemetry otlp testing download leakage cost stores recording finding "
-    "revisions channel fusion structure embeddings",
+    "revisions channel fusion structure embeddings assays assay_text proteingym",
     "actor agent_actor agents executors verifier critic explib",
     "updater memory_retriever agentic_retriever reading meeting combining",
     "exploring evolution settings published power_law undistilled reject_sampling evaluation report export pictures",

@@ -53,6 +53,7 @@ TASK = Task("t", "What is twice 3?", "6")
 CONTRAST = {**CRITIC, "rollouts": [Trajectory(TASK, ROUNDS[:1]), Trajectory(TASK, ROUNDS[1:])]}
 del CONTRAST["rounds"]
 CONSOLIDATE = {"entry": NEW, "problem": "3 rules", "left_out": 1, "max_rules": 2, "max_characters": 500}
+PROGRESS = {"score": 0.5, "problem": "", "improved": False, "best": 0.6, "best_answer": "rank(a)"}
 MEMORY = {"query": "doubling 3", "level": "rules", "candidates": ["Use both hands.", "Add n to n."], "top_k": 5}
 VARIABLES = {
     "actor": ACTOR,
@@ -66,6 +67,7 @@ VARIABLES = {
     "retrieval_agent": {"query": "twice a number", "top_k": 5},
     "memory": MEMORY,
     "overruled": {},
+    "progress": PROGRESS,
     "reask": {"problem": "the json block has to hold an object"},
     "retrieved": {"entries": ENTRIES},
     "updater_consolidate": CONSOLIDATE,
@@ -253,7 +255,8 @@ def test_the_agent_s_system_prompt_says_what_the_interpreter_is():
 
 def test_the_family_s_file_comes_before_the_default_and_the_plain_one():
     assert Prompts("retro").path("actor").name == "actor_retro.txt"
-    assert Prompts("protein").path("actor").name == "actor_default.txt"
+    assert Prompts("chess").path("actor").name == "actor_default.txt"
+    assert Prompts("protein").path("verifier").name == "verifier.txt"
     assert Prompts("retro").path("llm_system_prompt").name == "llm_system_prompt_retro.txt"
     assert Prompts("aime").path("llm_system_prompt").name == "llm_system_prompt.txt"
 
@@ -330,6 +333,6 @@ def test_an_overriding_prompt_is_checked_before_a_run(tmp_path, text, message):
 
 
 def test_our_prompts_pass_the_check():
-    for family in ("default", "aime", "retro"):
+    for family in ("default", "aime", "retro", "protein"):
         hashes = Prompts(family).checked([*(set(VARIABLES_ALLOWED) - {"executor"}), "agent_system", "executor_monty"])
         assert all(len(found) == 64 for found in hashes.values())

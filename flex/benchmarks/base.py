@@ -31,6 +31,14 @@ class Benchmark(ABC):
     """Training examples in the prompt of setting `icl` (paper, 4.1)."""
     prompts: ClassVar[str] = "default"
     """The family of its prompt files: `actor_<prompts>.txt` and so on."""
+    retrieval: ClassVar[str] = "hierarchical"
+    """How its library is read unless said otherwise: hierarchical or flat (paper, 4.1)."""
+    graded: ClassVar[bool] = False
+    """Scores are more than right and wrong: their mean is what counts."""
+    open_ended: ClassVar[bool] = False
+    """No answer is final: all rounds are used to better it, by `practice`; no model is asked for a verdict."""
+    learns_within: ClassVar[bool] = False
+    """A task holds what may be learned for it and is scored on the rest, so learning from it gives nothing away."""
 
     @abstractmethod
     def extract(self, text: str) -> str | None:
@@ -38,7 +46,7 @@ class Benchmark(ABC):
 
     @abstractmethod
     def score(self, answer: str | None, target: str) -> float:
-        """From 0 (wrong, or no answer) to 1 (right)."""
+        """From 0 (wrong, or no answer) to 1 (right); a graded one may be below 0."""
 
     def metrics(self, answer: str | None, target: str) -> Mapping[str, float]:
         """Further numbers on an answer, beside the score."""
@@ -48,8 +56,31 @@ class Benchmark(ABC):
         """Whether a score counts as solved."""
         return score >= 1.0
 
+    def correct(self, score: float, answer: str | None, target: str) -> bool:
+        """Whether an answer with this score is counted as right."""
+        return self.accepts(score)
+
+    def practice(self, task: Task, answer: str | None) -> float:
+        """Open-ended: how good an answer is on what the task itself shows; higher is better, 0 is nothing learned.
+
+        Raises ParseError, to be shown to the model, for an answer that cannot be used.
+        """
+        raise NotImplementedError
+
+    def aggregates(self, scores: Mapping[str, float]) -> Mapping[str, float]:
+        """Further means that the field goes by, of the mean score for each target."""
+        return {}
+
+    def example(self, task: Task) -> str | None:
+        """The answer that a solved example shows."""
+        return task.target
+
     def tools(self) -> Sequence[Callable[..., Any]]:
-        """Plain typed functions with docstrings that an agent may call while it works on a task."""
+        """Plain typed functions with docstrings that an agent may call while it works on any task."""
+        return ()
+
+    def task_tools(self, task: Task) -> Sequence[Callable[..., Any]]:
+        """Further ones, which know the task."""
         return ()
 
     def fingerprint(self, text: str) -> str:
@@ -59,6 +90,14 @@ class Benchmark(ABC):
     def quoted(self, text: str) -> Collection[str] | None:
         """The fingerprints of all that a text quotes; None where only its words can tell (see flex/leakage.py)."""
         return None
+
+    def split(self, folder: Path, name: str) -> Path:
+        """Where a split lies in the folder of all splits."""
+        return folder / f"{name}.jsonl"
+
+    def train_beside(self, path: Path) -> Path:
+        """Where the train split lies, beside another split."""
+        return path.with_name("train.jsonl")
 
     def load(self, path: str | Path) -> list[Task]:
         """The tasks of a JSON-lines file of `{"question", "answer"}` rows. Raises BenchmarkError naming the line."""

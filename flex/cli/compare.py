@@ -101,13 +101,15 @@ def check_comparable(a: str, one: Mapping[str, Any], b: str, other: Mapping[str,
 def results_table(summary: Mapping[str, Any]) -> list[str]:
     """Settings with intervals, then the paired differences with their verdicts."""
     heads = f"{'correct':>9}{'failed':>8}{'calls':>8}{'tokens':>11}{'seconds':>9}"
-    lines = [f"{'setting':<16}{'accuracy':>9}  {'95 % interval':>15}{heads}"]
+    graded = any(s.get("headline") == "mean_score" for s in summary["settings"].values())
+    lines = [f"{'setting':<16}{'score' if graded else 'accuracy':>9}  {'95 % interval':>15}{heads}"]
     for name, s in summary["settings"].items():
         interval = f"{100 * s['low']:.1f} to {100 * s['high']:.1f}"
         tokens = s["usage"]["prompt_tokens"] + s["usage"]["completion_tokens"]
         right = f"{s['correct']}/{s['n'] * s['repeats']}"
         spent = f"{s['usage']['calls']:>8}{tokens:>11}{s['wall_seconds']:>9.1f}"
-        lines.append(f"{name:<16}{100 * s['accuracy']:>7.1f} %  {interval:>15}{right:>9}{s['failed']:>8}{spent}")
+        shown = f"{100 * s['mean_score']:>9.1f}" if graded else f"{100 * s['accuracy']:>7.1f} %"
+        lines.append(f"{name:<16}{shown}  {interval:>15}{right:>9}{s['failed']:>8}{spent}")
     lines += ["", f"{'difference in points':<32}{'':>6}  {'95 % interval':>16}{'p':>8}  verdict"]
     for c in summary["comparisons"]:
         interval = f"{100 * c['low']:+.1f} to {100 * c['high']:+.1f}"

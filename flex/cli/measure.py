@@ -39,7 +39,7 @@ def add_measuring(parser: Parser) -> None:
     add("--train_path", type=Path, default=None, help="the train split; default: train.jsonl beside the test split")
     add("--batch_pause", type=from_zero, default=0.0, help="seconds to wait between batches")
     add("--retriever_model", default=None, help="default: the actor's")
-    add("--retrieval", choices=RETRIEVALS, default="hierarchical", help="how the library is read")
+    add("--retrieval", choices=RETRIEVALS, default=None, help="how the library is read; default: the benchmark's")
     add("--icl_k", type=positive, default=None, help="training examples in the prompt of icl; default: the benchmark's")
     add("--icl_selection", choices=SELECTIONS, default="first", help="which ones")
     add("--executor", choices=EXECUTORS, default="monty", help="where the agent's code runs")
@@ -174,8 +174,8 @@ def closing_lines(summary: Mapping[str, Any]) -> list[str]:
     usage = summary["usage"]
     rows = summary["n"] * summary["repeats"]
     lines = [
-        f"{summary['setting']}: {summary['correct']} of {rows} correct, accuracy {100 * summary['accuracy']:.1f} % "
-        f"(95 % interval {100 * summary['low']:.1f} to {100 * summary['high']:.1f}, n = {summary['n']})",
+        headline(summary, rows),
+        *(f"{name}: {100 * value:.1f}" for name, value in summary["aggregates"].items()),
         *(f"{name}: {100 * value:.1f} %" for name, value in summary.items() if name.startswith(("pass@", "top-"))),
         f"calls {usage['calls']}, retries {usage['retries']}, "
         f"tokens {usage['prompt_tokens']} in + {usage['completion_tokens']} out",
@@ -183,6 +183,15 @@ def closing_lines(summary: Mapping[str, Any]) -> list[str]:
     if summary["failed"]:
         lines.append(f"{summary['failed']} of {rows} answers failed and count as wrong; the same command retries them")
     return lines
+
+
+def headline(summary: Mapping[str, Any], rows: int) -> str:
+    """The number that counts, with its interval."""
+    interval = f"95 % interval {100 * summary['low']:.1f} to {100 * summary['high']:.1f}, n = {summary['n']}"
+    if summary["headline"] == "mean_score":
+        return f"{summary['setting']}: mean score {100 * summary['mean_score']:.1f} of 100 ({interval})"
+    right = f"{summary['correct']} of {rows} correct"
+    return f"{summary['setting']}: {right}, accuracy {100 * summary['accuracy']:.1f} % ({interval})"
 
 
 def leakage_lines(plan: Plan) -> list[str]:

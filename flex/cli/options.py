@@ -233,6 +233,7 @@ def existing(path: str | Path, what: str) -> Path:
 def run_command(work: Callable[[], Coroutine[Any, Any, int]], *, verbose: bool = False, resume: str = "") -> int:
     """Run a command to its exit code: one clear line for what a person can mend, a traceback only for a bug."""
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("flex.assays").setLevel(logging.WARNING)  # what of the data is left out concerns everybody
     for noisy in ("httpx2", "openai", "opentelemetry"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:

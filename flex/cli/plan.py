@@ -50,7 +50,8 @@ def make_plan(options: argparse.Namespace, settings: "Sequence[Setting]") -> Pla
     from flex.prompt import Prompts
 
     benchmark = get_benchmark(options.task_type)
-    path = split_path(options)
+    path = split_path(options, benchmark)
+    options.retrieval = options.retrieval or benchmark.retrieval
     tasks = benchmark.load(path)[: options.samples]
     train_tasks = train_split(options, benchmark, path, needed=any(setting.examples for setting in settings))
     needs_library = any(setting.library in ("own", "shuffled") for setting in settings)
@@ -67,17 +68,15 @@ def make_plan(options: argparse.Namespace, settings: "Sequence[Setting]") -> Pla
     return Plan(options, benchmark, tasks, train_tasks, prompts, library, leaks, hidden, hidden_examples, prices)
 
 
-def split_path(options: argparse.Namespace) -> Path:
-    """The split's file; --data_path may be the folder that holds it."""
+def split_path(options: argparse.Namespace, benchmark: "Benchmark") -> Path:
+    """Where the split lies; --data_path may be the folder that holds it."""
     path = Path(options.data_path)
-    if path.is_dir():
-        path = path / f"{options.split}.jsonl"
-    return existing(path, "the split")
+    return existing(benchmark.split(path, options.split) if path.is_dir() else path, "the split")
 
 
 def train_split(options: argparse.Namespace, benchmark: "Benchmark", path: Path, *, needed: bool) -> "list[Task]":
     """The train split, for examples and for the leakage guard; none where it is not needed and not there."""
-    train_path = options.train_path or path.with_name("train.jsonl")
+    train_path = options.train_path or benchmark.train_beside(path)
     if train_path == path and needed:
         raise SettingsError("icl needs a train split that is not the test split: give --train_path")
     if train_path == path or not (needed or options.train_path or train_path.exists()):

@@ -62,7 +62,7 @@ def build_parser() -> Parser:
         "Explore a train split by reject sampling and grow an experience library.",
     )
     parser.add_argument("--task_type", required=True, choices=benchmark_names(), help="the benchmark")
-    parser.add_argument("--data_path", required=True, type=Path, help="the train split, a .jsonl file")
+    parser.add_argument("--data_path", required=True, type=Path, help="the train split, a .jsonl file or a folder")
     parser.add_argument("--load_path", type=Path, default=None, help="a library (file or folder) to start from")
     parser.add_argument("--store_path", type=Path, default=None, help="where to save it; default exps/<benchmark>.json")
     parser.add_argument("--llm_model", required=True, help="the model that learns: the actor")
@@ -79,6 +79,7 @@ def build_parser() -> Parser:
     parser.add_argument("--direct_add", action=yes_or_no, default=False, help="insert everything, ask no updater")
     parser.add_argument("--contrast", action=yes_or_no, default=False, help="also distil what parts failed from solved")
     parser.add_argument("--use_library", action=yes_or_no, default=False, help="the actor consults the growing library")
+    parser.add_argument("--retrieval", choices=("hierarchical", "flat"), default=None, help="default: the benchmark's")
     parser.add_argument("--with_gt", action=yes_or_no, default=True, help="verifier and critic may see the target")
     parser.add_argument("--acceptance", choices=("both", "verifier", "score"), default="both", help="who accepts")
     parser.add_argument("--llm_system_prompt", type=Path, default=None, help="a file of yours instead of ours")
@@ -126,7 +127,8 @@ async def train_command(options: argparse.Namespace) -> int:
     prompts = Prompts(
         benchmark.prompts, {"llm_system_prompt": options.llm_system_prompt, "verifier": options.verifier_prompt}
     )
-    hashes = prompts.checked(PROMPTS)
+    hashes = prompts.checked([*PROMPTS, "progress"] if benchmark.open_ended else PROMPTS)
+    options.retrieval = options.retrieval or benchmark.retrieval
     async with make_client(options) as client:
         models = role_models(options, client)
         with RunLog(options.run_dir) as run, start_telemetry(options.telemetry):
@@ -134,7 +136,7 @@ async def train_command(options: argparse.Namespace) -> int:
             await client.check()
             run.start(configuration(options, models, hashes, tasks, library))
             library = library_at_start(options, run, library)
-            team = build_team(benchmark, prompts, models, options.acceptance)
+            team = build_team(benchmark, prompts, models, options.acceptance, options.retrieval)
             stop = make_stop(options, client, {role: model.name for role, model in models.items()})
             with listening(stop), holding(options, library):
                 return await report(options, tasks, team, library, run, client, stop)
@@ -153,22 +155,27 @@ def role_models(options: argparse.Namespace, client: "RateLimitedLLMClient") -> 
 
 
 def build_team(
-    benchmark: "Benchmark", prompts: "Prompts", models: Mapping[str, "Model"], acceptance: "Acceptance"
+    benchmark: "Benchmark",
+    prompts: "Prompts",
+    models: Mapping[str, "Model"],
+    acceptance: "Acceptance",
+    retrieval: str = "hierarchical",
 ) -> "Team":
     """The five roles."""
     from flex.actor import Actor
     from flex.critic import Critic
-    from flex.memory_retriever import MemoryRetriever
+    from flex.memory_retriever import FlatRetriever, MemoryRetriever
     from flex.reject_sampling import Team
     from flex.updater import Updater
     from flex.verifier import Verifier
 
+    retriever = FlatRetriever if retrieval == "flat" else MemoryRetriever
     return Team(
         Actor(models["actor"], benchmark, prompts),
         Verifier(models["verifier"], benchmark, prompts, acceptance),
         Critic(models["critic"], prompts),
         Updater(models["updater"], prompts),
-        MemoryRetriever(models["retriever"], prompts),
+        retriever(models["retriever"], prompts),
     )
 
 
@@ -187,6 +194,8 @@ def configuration(
     settings += ["acceptance", "temperature", "max_tokens", "reasoning_effort"]
     if options.use_library:  # only then does the result depend on how tasks are batched
         settings.append("batch_size")
+        if options.retrieval != "hierarchical":  # as runs did that were begun before there was a choice
+            settings.append("retrieval")
     return run_config(
         models={role: model.name for role, model in models.items()},
         prompts=hashes,

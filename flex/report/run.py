@@ -10,7 +10,7 @@ from typing import Any
 from flex.errors import RunError
 from flex.evaluation import Result
 from flex.runlog import JsonLines, decode
-from flex.statistics import accuracy_interval
+from flex.statistics import accuracy_interval, mean_interval
 from flex.types import Retrieval, Usage
 
 ORDER = ("vanilla", "icl", "agent", "flex-empty", "flex-shuffled", "flex-chat", "flex")
@@ -40,9 +40,16 @@ class Summary:
     benchmark: str = ""
     model: str = ""
     mean_score: float = 0.0
+    headline: str = "accuracy"
+    """Or "mean_score", of a benchmark whose scores are more than right and wrong."""
     seconds: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
     usd: float | None = None
+
+    @property
+    def value(self) -> float:
+        """The number that counts."""
+        return self.mean_score if self.headline == "mean_score" else self.accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +173,8 @@ def _counted(rows: Sequence[Row], config: Mapping[str, Any]) -> dict[str, Any]:
     correct: dict[str, list[bool]] = {}
     for row in rows:
         correct.setdefault(row.task_id, []).append(row.correct)
-    low, high = accuracy_interval(list(correct.values()))
+    graded = any(row.score not in (0.0, 1.0) for row in rows)
+    low, high = mean_interval(_scores(rows)) if graded else accuracy_interval(list(correct.values()))
     n = max(1, len(rows))
     models = config.get("models")
     return {
@@ -177,12 +185,21 @@ def _counted(rows: Sequence[Row], config: Mapping[str, Any]) -> dict[str, Any]:
         "correct": sum(row.correct for row in rows),
         "accuracy": sum(row.correct for row in rows) / n,
         "mean_score": sum(row.score for row in rows) / n,
+        "headline": "mean_score" if graded else "accuracy",
         "low": low,
         "high": high,
         "failed": sum(row.error is not None for row in rows),
         "usage": sum((row.usage for row in rows), Usage()),
         "seconds": sum(row.seconds for row in rows),
     }
+
+
+def _scores(rows: Sequence[Row]) -> list[list[float]]:
+    """The scores of each task's repeats."""
+    scores: dict[str, list[float]] = {}
+    for row in rows:
+        scores.setdefault(row.task_id, []).append(row.score)
+    return list(scores.values())
 
 
 def _object(path: Path) -> dict[str, Any]:

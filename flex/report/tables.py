@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flex.report.run import Comparison, Run, SettingRun
+from flex.report.run import Comparison, Run, SettingRun, Summary
 from flex.report.shown import shortened, visible
 
 NAME = 80
@@ -90,16 +90,24 @@ def headline(run: Run) -> str:
     if chosen and chosen.a in summaries and chosen.b in summaries:
         a, b = summaries[chosen.a], summaries[chosen.b]
         return (
-            f"{_name(chosen.a)} solves {_percent(a.accuracy)}\u00a0% of {a.n:,} {kind}problems, {_name(chosen.b)} "
-            f"{_percent(b.accuracy)}\u00a0%: a difference of {_points(chosen.difference)} points "
+            f"{_name(chosen.a)} {_reached(a)} {a.n:,} {kind}problems, {_name(chosen.b)} {_number(b)}: "
+            f"a difference of {_points(chosen.difference)} points "
             f"(95\u00a0% interval {_range(_points(chosen.low), _points(chosen.high))}): {_verdict(chosen.verdict)}."
         )
     parts = [
-        f"{_name(name)} solves {_percent(s.accuracy)}\u00a0% of {s.n:,} {kind}problems "
+        f"{_name(name)} {_reached(s)} {s.n:,} {kind}problems "
         f"(95\u00a0% interval {_range(_percent(s.low), _percent(s.high))})"
         for name, s in summaries.items()
     ]
     return ("; ".join(parts[:4]) + ("; and so on" if len(parts) > 4 else "")) + "."
+
+
+def _number(s: Summary) -> str:
+    return _percent(s.value) if s.headline == "mean_score" else f"{_percent(s.value)}\u00a0%"
+
+
+def _reached(s: Summary) -> str:
+    return f"scores {_number(s)} of 100 on" if s.headline == "mean_score" else f"solves {_number(s)} of"
 
 
 def accuracies(run: Run) -> list[Accuracy]:
@@ -112,10 +120,10 @@ def _accuracy(setting: SettingRun) -> Accuracy:
     repeats = f" in {s.n:,} problems, {s.repeats} times each" if s.repeats > 1 else ""
     return Accuracy(
         setting=_name(setting.name),
-        percent=_percent(s.accuracy),
+        percent=_percent(s.value),
         interval=_range(_percent(s.low), _percent(s.high)),
         counts=f"{s.correct:,} of {s.n * max(1, s.repeats):,}{repeats}",
-        at=_place(s.accuracy),
+        at=_place(s.value),
         low=_place(s.low),
         high=_place(s.high),
         failed=s.failed,

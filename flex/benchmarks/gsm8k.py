@@ -1,0 +1,44 @@
+"""Grade school mathematics, GSM8K in the paper: the rows of the official files, whose solutions end in the answer.
+
+    {"question": "Natalia sold clips to 48 of her friends ...", "answer": "Natalia sold 48/2 = ... May.\\n#### 72"}
+
+A row whose answer is the number alone will do, too.
+"""
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import ClassVar
+
+from flex.benchmarks.math import Math, value
+
+_MARK = "####"
+
+
+class Gsm8k(Math):
+    name: ClassVar[str] = "gsm8k"
+    folder: ClassVar[str] = "data/gsm8k"
+    prompts: ClassVar[str] = "default"
+    retrieval: ClassVar[str] = "flat"
+
+    def score(self, answer: str | None, target: str) -> float:
+        """1 when both are the same number; a target may be the whole solution."""
+        return super().score(answer, _final(target))
+
+    def check_target(self, target: str) -> str | None:
+        if not isinstance(value(_final(target)), Fraction):
+            return f"the answer '{target[-60:]}' does not end in {_MARK} and a number"
+        return None
+
+    def _row(self, path: Path, number: int, line: str) -> dict[str, str]:
+        row = super()._row(path, number, line)
+        return {**row, "answer": _final(row["answer"])}
+
+
+def _final(solution: str) -> str:
+    """The number after the mark, without the commas that group its digits."""
+    said = solution.rpartition(_MARK)[2].strip()
+    return re.sub(r"(?<=\d),(?=\d)", "", said).rstrip(",")
+
+
+benchmark = Gsm8k()

@@ -1,0 +1,31 @@
+"""Ranks and Spearman's correlation."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def average_ranks(values: Floats) -> Floats:
+    """Ranks from 1; equal values share the mean of their ranks."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    ends = np.r_[starts[1:], len(values)]
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat((starts + ends + 1) / 2, ends - starts)
+    return ranks
+
+
+def spearman(a: Floats, b: Floats) -> float:
+    """Spearman's rank correlation with ties, from -1 to 1; 0 where one side is constant or has fewer than two values.
+
+    Raises ValueError when the sides differ in length.
+    """
+    if len(a) != len(b):
+        raise ValueError(f"a correlation needs two columns of one length, not {len(a)} and {len(b)}")
+    if len(a) < 2:
+        return 0.0
+    x, y = (average_ranks(values) - (len(values) + 1) / 2 for values in (a, b))
+    scale = float(np.sqrt((x @ x) * (y @ y)))
+    return min(1.0, max(-1.0, float(x @ y) / scale)) if scale else 0.0
