@@ -184,3 +184,8 @@ def test_the_problem_finds_the_entry_it_led_to(
     hits = [[hit.experience_id for hit in library.search(q, 5, text_only=text_only)] for q in questions]
     assert sum(own == five[0] for own, five in zip(ids, hits, strict=True)) / len(ids) >= least
     assert sum(own in five for own, five in zip(ids, hits, strict=True)) / len(ids) >= least_of_five
+
+
+@given(st.text())
+def test_words_are_what_the_pattern_finds(text: str):
+    assert words(normalised(text)) == re.findall(r"\w+", normalised(text))
