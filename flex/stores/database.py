@@ -25,7 +25,7 @@ if sys.platform != "win32":
 
 TIMEOUT = 30.0
 """Seconds to wait for another writer."""
-_POLL = 0.001
+_POLL = 0.0005
 _SETTINGS = "PRAGMA synchronous = FULL; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY"
 _PROBLEMS = {
     sqlite3.SQLITE_READONLY: "it is read-only",
@@ -62,13 +62,11 @@ class Database:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Rows:
         """All rows of a query."""
-        with self._using, self._naming():
-            return self._connection().execute(sql, values).fetchall()
-
-    def rows_of_many(self, sql: str, values: Sequence[Sequence[Any]]) -> None:
-        """Execute a statement once for each."""
-        with self._using, self._naming():
-            self._connection().executemany(sql, values)
+        with self._using:
+            try:
+                return self._connection().execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise self._named(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -100,7 +98,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; it opens again when it is needed, but for a frozen one."""
-        with self._using, self._naming():
+        with self._using:
             self._lost = self.frozen
             _close_all(self._open)
 
@@ -168,17 +166,13 @@ class Database:
         if not os.access(log.parent, os.W_OK) and not (log.exists() and log.stat().st_size):
             yield "mode=ro&immutable=1"
 
-    @contextmanager
-    def _naming(self) -> Iterator[None]:
-        """Say in words what SQLite could not do."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise self._busy() from error
-            problem = _PROBLEMS.get(code, "SQLite refuses")
-            raise LibraryError(f"{self.path}: {problem} ({error}); nothing was changed") from error
+    def _named(self, error: sqlite3.Error) -> LibraryError:
+        """What SQLite could not do, in words."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return self._busy()
+        problem = _PROBLEMS.get(code, "SQLite refuses")
+        return LibraryError(f"{self.path}: {problem} ({error}); nothing was changed")
 
     def _busy(self) -> LibraryError:
         return LibraryError(
