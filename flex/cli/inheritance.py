@@ -15,7 +15,7 @@ from flex.errors import SettingsError
 if TYPE_CHECKING:
     from flex.pictures import Table
 
-MODELS = "apprentice,apprentice-textbook,apprentice-acylation,apprentice-coupling"
+MODELS = "apprentice,apprentice-acylation,apprentice-coupling,apprentice-unmasking"
 
 
 def build_parser() -> Parser:

@@ -7,6 +7,8 @@ from flex.pictures.drawing import WIDE, Canvas, wrapped
 from flex.published import INHERITANCE, PublishedInheritance
 
 CELL = 62
+BARE_CELL = 44
+"""Heights of a cell with an interval, and of a published one."""
 
 
 def inheritance_picture(result: Mapping[str, Any], width: int) -> Canvas:
@@ -62,12 +64,13 @@ def _cells(
 ) -> float:
     """A row: value, and the difference in words and as a bar; those without an interval are published ones."""
     step = _step(canvas, len(cells))
+    height = CELL if any(difference and "low" in difference for _, difference, _ in cells) else BARE_CELL
     for place, (value, difference, own) in enumerate(cells):
         x, width = place * step, step - 4
         published = difference is not None and "low" not in difference
         if difference is not None:
             _tint(canvas, x, y, width, difference, reach)
-        canvas.box(x, y, width, CELL, "edge" + " own" * own + " published" * published)
+        canvas.box(x, y, width, height, "edge" + " own" * own + " published" * published)
         canvas.text(x + width / 2, y + 19, value, "strong", "middle", 14)
         if difference is not None:
             canvas.text(x + width / 2, y + 34, f"{difference['points']:+.1f}", "label", "middle", 11)
@@ -75,7 +78,7 @@ def _cells(
             words = f"{difference['low']:+.0f} to {difference['high']:+.0f}"
             canvas.text(x + width / 2, y + 47, words, "faint", "middle", 10)
             _bar(canvas, x + width / 2, y + 55, (width - 12) / 2 / reach, difference)
-    return y + CELL + 6
+    return y + height + 6
 
 
 def _tint(canvas: Canvas, x: float, y: float, width: float, difference: Mapping[str, Any], reach: float) -> None:
@@ -88,7 +91,7 @@ def _bar(canvas: Canvas, zero: float, y: float, scale: float, difference: Mappin
     kind = {"better": "one", "worse": "two"}.get(difference["verdict"], "plain")
     canvas.line(zero, y - 4, zero, y + 4, "axis")
     canvas.line(zero + scale * difference["low"], y, zero + scale * difference["high"], y, f"whisker {kind}")
-    canvas.dot(zero + scale * difference["points"], y, f"dot {kind}", 3)
+    canvas.dot(zero + scale * difference["points"], y, f"dot {kind}", 3 if canvas.width == WIDE else 1.8)
 
 
 def _published(canvas: Canvas, benchmark: str, y: float) -> float:
