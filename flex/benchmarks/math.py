@@ -18,13 +18,20 @@ READ = 50_000
 """Characters of a reply, from its end, in which an answer is looked for; some models repeat themselves for pages."""
 
 _BRACES = re.compile(r"\\[{}]|\\f?boxed\s*\{|[{}]")
+_SCALE = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9}
+_SCALES = "|".join(_SCALE)
 _DECIMAL = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _FRAC = r"\\[dtc]?frac\s*(?:\{\s*(-?\d+)\s*\}|(\d))\s*(?:\{\s*(-?\d+)\s*\}|(\d))"
 _IN_TEXT = re.compile(
     r"(?:(?<![\w)\]}.])[-+])?"  # the minus of "3-7" is no sign
-    rf"(?:{_FRAC}|(?:(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)(?:\s*/\s*\d+|e[-+]?\d{{1,3}}\b)?)",
+    rf"(?:{_FRAC}|\d+ \d+/\d+|(?:(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
+    rf"(?:\s*/\s*\d+|e[-+]?\d{{1,3}}\b|\s*(?:[*x]|\\times|\\cdot)\s*10\^\{{?[-+]?\d{{1,3}}\}}?|\s+(?:{_SCALES})\b)?)",
     re.IGNORECASE,
 )
+_HASHED = re.compile(r"####[ \t]*(\S.*)")
+_HEADING = re.compile(r"[*_]*(?:[A-Za-z]{2,}|\d+[.)]\s+\D)")
+"""What follows "####" in a heading of Markdown: words, or a number of a step."""
+
 _STATED = re.compile(
     r"\banswer(?:\s+(?:to|of|for|the|this|problem|question|part|we seek))*\s*(?:is\b|:|=)[\s:*$]*(?=(.{1,200}))",
     re.IGNORECASE,
@@ -42,20 +49,21 @@ _UNIT = re.compile(rf"(?<=\d)(?:\s+(?!{_NO_UNIT})[a-z]+(?:\s*\^\{{?[23]\}}?|[23]
 _MIXED = re.compile(r"([-+]?)(\d+) (\d+)/(\d+)")
 _RATIO = re.compile(rf"([-+]?{_DECIMAL})(?:/(-?{_DECIMAL}))?")
 _POWER = re.compile(rf"(?:([-+]?{_DECIMAL})\s*(?:\*|x|\\times|\\cdot)\s*)?10\^\{{?([-+]?\d{{1,3}})\}}?")
+_SCALED = re.compile(rf"([-+]?{_DECIMAL})\s+({_SCALES})(?:\s+[a-z]+)*", re.IGNORECASE)
 _SCIENTIFIC = re.compile(rf"([-+]?{_DECIMAL})[eE]([-+]?\d{{1,3}})")
 
 
 class Math(Benchmark):
     name: ClassVar[str] = "math"
     folder: ClassVar[str] = "data/AIME"
+    scorer: ClassVar[str] = "2"
     prompts: ClassVar[str] = "aime"
 
     def extract(self, text: str) -> str | None:
         r"""The last balanced `\boxed{}`, else `<answer>`, `####`, "answer is", else the last number."""
         # An agent that writes "\boxed" or "\frac" in a string that is not raw hands in control characters.
         text = text[-READ:].replace("\boxed", "\\boxed").replace("\frac", "\\frac")
-        hashes = re.findall(r"####[ \t]*(\S.*)", text)
-        answer = _last_boxed(text) or last_tag(text, "answer") or (hashes[-1].strip() if hashes else None)
+        answer = _last_boxed(text) or last_tag(text, "answer") or _last_hashed(text)
         return answer or _last_stated(text) or _last_number(text)
 
     def score(self, answer: str | None, target: str) -> float:
@@ -93,6 +101,8 @@ def _number(plain: str) -> Fraction | None:
         plain = re.sub("[, ]", "", plain)
     if power := _POWER.fullmatch(plain) or _SCIENTIFIC.fullmatch(plain):
         return Fraction(power[1] or 1) * Fraction(10) ** int(power[2])
+    if scaled := _SCALED.fullmatch(plain):
+        return Fraction(scaled[1]) * _SCALE[scaled[2].casefold()]
     sign, whole, above, below = "", "0", "", "1"
     if mixed := _MIXED.fullmatch(plain):
         sign, whole, above, below = mixed.groups()
@@ -119,6 +129,12 @@ def _last_boxed(text: str) -> str | None:
             if boxed and start > last[0] and text[start : brace.start()].strip():
                 last = (start, text[start : brace.start()].strip())
     return last[1] or None
+
+
+def _last_hashed(text: str) -> str | None:
+    """What follows the last "####" that is no heading, without a remark behind it."""
+    hashed = [said for said in _HASHED.findall(text) if not _HEADING.match(said)]
+    return re.split(r"\s\(|,\s", hashed[-1])[0].strip() if hashed else None
 
 
 def _last_stated(text: str) -> str | None:
