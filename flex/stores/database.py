@@ -7,13 +7,12 @@ Beside `x.db` stand `x.db-wal` and `x.db-shm`, SQLite's own, which belong to the
 import os
 import sqlite3
 import sys
-import time
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import pairwise
 from pathlib import Path
-from threading import RLock
+from threading import RLock, Thread
 from typing import Any
 from urllib.parse import quote
 
@@ -25,7 +24,6 @@ if sys.platform != "win32":
 
 TIMEOUT = 30.0
 """Seconds to wait for another writer."""
-_POLL = 0.0005
 _SETTINGS = "PRAGMA synchronous = FULL; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY"
 _PROBLEMS = {
     sqlite3.SQLITE_READONLY: "it is read-only",
@@ -126,14 +124,18 @@ class Database:
             os.close(lock)
 
     def _wait_for(self, lock: int) -> None:
-        deadline = time.monotonic() + self.timeout
-        while sys.platform != "win32":
-            try:
-                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise self._busy() from None
-                time.sleep(_POLL)
+        """Hold the lock. Asleep in the system, because who asks now and then is passed by busier writers for ever."""
+        if sys.platform == "win32":
+            return
+        with suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        waiting = Thread(target=fcntl.flock, args=(lock, fcntl.LOCK_EX), daemon=True)  # only a thread can be left
+        waiting.start()
+        waiting.join(self.timeout)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # no change, if the thread has it
+        except BlockingIOError:
+            raise self._busy() from None
 
     def _connection(self) -> sqlite3.Connection:
         if self._lost:
