@@ -9,6 +9,7 @@ from flex.statistics import (
     accuracy_interval,
     majority,
     mcnemar,
+    mean_interval,
     minimum_detectable_effect,
     paired_difference,
     pass_at_k,
@@ -273,3 +274,14 @@ def test_the_commonest_answer_comes_first_and_ties_by_appearance(answers, ranked
 def test_answers_with_the_same_canonical_form_are_one():
     key = lambda answer: frozenset(answer.split("."))  # noqa: E731
     assert majority(["A", "B.C", "C.B"], key) == ["B.C", "A"]
+
+
+def test_the_interval_of_a_mean_is_student_s_over_tasks_not_over_repeats():
+    low, high = mean_interval([[0.2, 0.4], [0.5], [0.7]])
+    half = 4.3027 * np.std([0.3, 0.5, 0.7], ddof=1) / math.sqrt(3)
+    assert (low, high) == pytest.approx((0.5 - half, 0.5 + half), abs=0.02)
+
+
+def test_one_task_says_nothing_about_the_mean_of_all():
+    assert mean_interval([[0.5, 0.6]]) == (-1.0, 1.0)
+    assert mean_interval([[0.9], [-0.9]]) == (-1.0, 1.0)
