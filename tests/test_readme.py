@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flex.apprentice import running_apprentice
-from flex.cli import COMMANDS
+from flex.cli import COMMANDS, ablation, inheritance, scaling_law
 from flex.cli import main as flex
 from flex.cli.eval import build_parser as eval_parser
 from flex.cli.test import benchmark_parser, flex_parser
@@ -59,6 +59,9 @@ def test_every_flag_of_the_readme_exists():
         "test_aime.py": benchmark_parser("math", "x.jsonl", "exps/aime.json"),
         "test_flex.py": flex_parser(),
         "eval": eval_parser(),
+        "scaling_law.py": scaling_law.build_parser(),
+        "inheritance.py": inheritance.build_parser(),
+        "ablation.py": ablation.build_parser(),
     }
     seen = 0
     for line in BASH.splitlines():
