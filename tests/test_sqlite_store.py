@@ -379,6 +379,18 @@ def test_the_check_after_a_kill_sees_what_is_wrong(path: Path, writing: ModuleTy
         assert writing.problems(path, set()) == ["the entries are not what the history says"]
 
 
+def test_a_writer_that_hangs_does_not_hang_the_others(path: Path):
+    fcntl = pytest.importorskip("fcntl", reason="needs flock")
+    with closing(SqliteStore(path, timeout=0.1)) as store:
+        with open(f"{path}-lock", "ab") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            with pytest.raises(LibraryError, match=r"held by another program for 0\.1 s"):
+                store.remove("fish")
+            assert store.get("fish") is not None
+        store.remove("fish")
+        assert store.get("fish") is None
+
+
 def test_the_lock_of_a_writer_that_is_gone_is_nobodys(path: Path):
     Path(f"{path}-lock").write_text("left behind")
     with ExpLib(path) as lib:
