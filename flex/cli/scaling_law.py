@@ -144,8 +144,8 @@ def finish(
     last = rows[-1]
     page = Page(
         kicker=f"Scaling law · {options.task_type} · {options.model}",
-        headline=f"From {result['baseline']['percent']:.1f} % of the test tasks without a library to "
-        f"{last['test']['percent']:.1f} % with {last['library']} entries, learned from {last['tasks']} explorations",
+        headline=f"From {result['baseline']['percent']:.1f} without a library to {last['test']['percent']:.1f} with "
+        f"{last['library']} entries after {last['tasks']} explorations ({latest.unit})",
         remarks=remarks(steps, baseline),
         tables=[table, published_table()],
         commands=steps.commands,
