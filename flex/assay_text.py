@@ -73,7 +73,7 @@ class AssayTools:
         self._assay = assay
 
     def describe_columns(self) -> str:
-        """Compare every column with the measured scores of the labelled mutants.
+        """List all columns with their Spearman correlation with the measured scores of the labelled mutants.
 
         Returns:
             One line per column: its name, its Spearman correlation with DMS_score on the labelled mutants, and its
@@ -83,7 +83,7 @@ class AssayTools:
         return "\n".join(f"Spearman {r:+.3f} {_column(self._assay, name)}" for _, name, r in lines)
 
     def try_formula(self, formula: str) -> str:
-        """Calculate a formula and compare it with the measured scores of the labelled mutants.
+        """Tell the Spearman correlation of a formula with the labelled mutants, cross-validated too, or what is wrong.
 
         Args:
             formula: Such as 'rank("ESM-IF1") + 0.5 * z(hydropathy)'.
@@ -105,7 +105,7 @@ class AssayTools:
         )
 
     def fit_ridge(self, columns: str = "") -> str:
-        """Fit a ridge regression to the labelled mutants, as a formula that can be handed in or worked on.
+        """Fit a ridge regression to the labelled mutants: a line with its formula, then its cross-validated Spearman.
 
         Args:
             columns: Names of the columns to use, separated by commas; empty for all of them.

@@ -67,6 +67,8 @@ class Result:
     hidden: tuple[str, ...] = ()
     """Ids of the experiences that the leakage guard hid from this task."""
     reply: str = ""
+    points: tuple[tuple[float, float], ...] = ()
+    """Prediction and measurement of items, where the answer predicts many."""
 
 
 async def evaluate(
@@ -154,6 +156,7 @@ async def _answered(
         hits=tuple(dict.fromkeys(hit.experience_id for r in attempt.retrievals for hit in r.hits)),
         hidden=tuple(sorted(config.hidden.get(task.id, ()))),
         reply=attempt.text,
+        points=tuple(benchmark.points(attempt.answer, target)),
     )
     _write_logs(folder, result, attempt)
     return result

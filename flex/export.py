@@ -9,7 +9,8 @@ from typing import Any
 
 from flex.clock import now
 from flex.errors import SettingsError
-from flex.report.run import Row, Run, SettingRun, Trace, read_run
+from flex.evaluation import Result
+from flex.report.run import Run, SettingRun, Trace, read_run
 from flex.runlog import to_jsonable
 from flex.types import Usage
 
@@ -86,7 +87,7 @@ def _results(setting: SettingRun) -> Any:
     )
 
 
-def _sample(row: Row, trace: Trace, model: str, binary: bool) -> Any:
+def _sample(row: Result, trace: Trace, model: str, binary: bool) -> Any:
     log, models, scorer = _inspect("log"), _inspect("model"), _inspect("scorer")
     value = ("C" if row.score else "I") if binary else row.score
     usage = _usage(row.usage)
@@ -106,7 +107,7 @@ def _sample(row: Row, trace: Trace, model: str, binary: bool) -> Any:
     )
 
 
-def _messages(row: Row, trace: Trace) -> list[Any]:
+def _messages(row: Result, trace: Trace) -> list[Any]:
     """Question, the agent's steps with what came back, reply."""
     models = _inspect("model")
     messages = [models.ChatMessageUser(content=_text(row.question))]

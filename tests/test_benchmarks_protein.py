@@ -231,3 +231,13 @@ def test_the_demo_is_written_again_byte_for_byte(tmp_path):
     files = sorted(path.relative_to(DEMO) for path in DEMO.rglob("*.csv"))
     assert len(files) == 7
     assert all((tmp_path / file).read_bytes() == (DEMO / file).read_bytes() for file in files)
+
+
+def test_the_points_of_the_report_are_prediction_and_measurement_of_mutants_that_are_not_labelled(
+    protein, task, tmp_path
+):
+    (assay,) = load_assays(tmp_path / "assays")
+    points = protein.points("One * 2", task.target)
+    assert len(points) == len(assay.test)
+    assert points[0] == (2 * assay.columns["One"][assay.test[0]], assay.scores[assay.test[0]])
+    assert protein.points("nothing", task.target) == ()

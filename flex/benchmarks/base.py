@@ -52,6 +52,10 @@ class Benchmark(ABC):
         """Further numbers on an answer, beside the score."""
         return {}
 
+    def points(self, answer: str | None, target: str) -> Sequence[tuple[float, float]]:
+        """Prediction and measurement of some items, where an answer predicts many; for the report."""
+        return ()
+
     def accepts(self, score: float) -> bool:
         """Whether a score counts as solved."""
         return score >= 1.0

@@ -21,6 +21,8 @@ from flex.proteingym import AssayScore, by_selection, proteingym_average
 from flex.types import Task
 
 NO_ANSWER = "there is no formula: it has to stand between <answer> and </answer>"
+POINTS = 200
+"""Mutants that the report draws."""
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)```", re.DOTALL)
 _LABEL = re.compile(r"\A\s*(?:formula|score|prediction|answer|y)\s*[:=]\s*", re.IGNORECASE)
 _ID = re.compile(r"^Assay: (\S+)", re.MULTILINE)
@@ -85,6 +87,16 @@ class Protein(Benchmark):
         except ParseError:
             return {"valid": 0.0, "labelled": 0.0, "best_column": _best_column(assay)}
         return {"valid": 1.0, "labelled": labelled, "best_column": _best_column(assay)}
+
+    def points(self, answer: str | None, target: str) -> Sequence[tuple[float, float]]:
+        """Of up to POINTS mutants that are not labelled, spread over the table."""
+        assay = self._assay(target)
+        try:
+            values = assay.values(answer or "")
+        except ParseError:
+            return ()
+        shown = assay.test[:: -(-len(assay.test) // POINTS)]
+        return [(float(f"{values[row]:.4g}"), float(f"{assay.scores[row]:.4g}")) for row in shown]
 
     def practice(self, task: Task, answer: str | None) -> float:
         """Spearman's correlation on the labelled mutants."""

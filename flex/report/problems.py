@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flex.evaluation import Result
 from flex.report.drawings import Drawings
-from flex.report.run import Row, Run, SettingRun, Trace, log_name
+from flex.report.run import Run, SettingRun, Trace, log_name
 from flex.report.shown import shortened, visible
 
 BUDGET = 3_600_000
@@ -57,7 +58,7 @@ def matrix(run: Run) -> list[Problem]:
     ]
 
 
-def cell(rows: Sequence[Row]) -> Cell:
+def cell(rows: Sequence[Result]) -> Cell:
     """The repeats of one problem in one setting as one mark."""
     if not rows:
         return Cell("a", "not asked")
@@ -156,7 +157,7 @@ class _Writer:
             },
         )
 
-    def _answer(self, setting: SettingRun, row: Row, full: bool) -> dict[str, Any]:
+    def _answer(self, setting: SettingRun, row: Result, full: bool) -> dict[str, Any]:
         limit = LONG if full else BRIEF
         brief = _without_nothing(
             state="f" if row.error is not None else "y" if row.correct else "n",

@@ -18,14 +18,6 @@ ORDER = ("vanilla", "icl", "agent", "flex-empty", "flex-shuffled", "flex-chat", 
 
 
 @dataclass(frozen=True, slots=True)
-class Row(Result):
-    """A row of results.jsonl with what only some benchmarks know."""
-
-    points: tuple[tuple[float, float], ...] = ()
-    """Prediction and measurement of each item, where the answer is a formula."""
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
     """The numbers of one setting, as in its summary.json."""
 
@@ -80,7 +72,7 @@ class SettingRun:
 
     name: str
     folder: Path
-    rows: tuple[Row, ...]
+    rows: tuple[Result, ...]
     summary: Summary
     config: Mapping[str, Any]
 
@@ -90,7 +82,7 @@ class SettingRun:
         trace = _object(path)
         return decode(Trace, trace) if trace.get("task_id") == row.task_id else Trace()
 
-    def by_task(self) -> dict[str, list[Row]]:
+    def by_task(self) -> dict[str, list[Result]]:
         """The repeats of each task, in order."""
         rows = sorted(self.rows, key=lambda row: (row.index, row.task_id, row.repeat))
         return {task: list(repeats) for task, repeats in groupby(rows, key=lambda row: row.task_id)}
@@ -154,7 +146,7 @@ def _folders(folder: Path, known: Mapping[str, Any]) -> list[Path]:
 
 def _setting(folder: Path, numbers: Mapping[str, Any]) -> SettingRun:
     lines = [_row(row) for row in JsonLines(folder / "results.jsonl")]
-    rows = tuple(decode(Row, row) for row in {(row["task_id"], row["repeat"]): row for row in lines}.values())
+    rows = tuple(decode(Result, row) for row in {(row["task_id"], row["repeat"]): row for row in lines}.values())
     config = _object(folder / "config.json")
     if "accuracy" not in numbers:
         numbers = {**_counted(rows, config), **numbers, **_object(folder / "summary.json")}
@@ -168,7 +160,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _counted(rows: Sequence[Row], config: Mapping[str, Any]) -> dict[str, Any]:
+def _counted(rows: Sequence[Result], config: Mapping[str, Any]) -> dict[str, Any]:
     """What summary.json would say, for a run that was stopped before it was written."""
     correct: dict[str, list[bool]] = {}
     for row in rows:
@@ -194,7 +186,7 @@ def _counted(rows: Sequence[Row], config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _scores(rows: Sequence[Row]) -> list[list[float]]:
+def _scores(rows: Sequence[Result]) -> list[list[float]]:
     """The scores of each task's repeats."""
     scores: dict[str, list[float]] = {}
     for row in rows:
