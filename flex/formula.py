@@ -138,11 +138,22 @@ def _translated(text: str, columns: Collection[str], used: dict[str, int]) -> It
             yield _number(said)
         elif kind == "operator":
             yield said
+        elif kind == "name" and (bare := _bare(text, token.start(kind), said, columns)):
+            place = token.start(kind) + len(bare)
+            yield f"_{used.setdefault(bare, len(used))}"
         elif kind == "name" and text[place:].lstrip().startswith("("):
             yield _function(said)
         else:
             name = _column(said if kind == "name" else said[1:-1], columns)
             yield f"_{used.setdefault(name, len(used))}"
+
+
+def _bare(text: str, start: int, said: str, columns: Collection[str]) -> str | None:
+    """The column that begins with a word that means nothing else: ESM-IF1 without quotes, where there is no ESM."""
+    if said in columns or said in FUNCTIONS:
+        return None
+    ends = {start + len(name): name for name in columns if text.startswith(name, start)}
+    return next((ends[end] for end in sorted(ends, reverse=True) if not re.match(r"\w", text[end : end + 1])), None)
 
 
 def _meaningless(rest: str) -> str:
