@@ -8,8 +8,10 @@ import csv
 import hashlib
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -112,64 +114,98 @@ def load_assays(path: Path) -> list[Assay]:
 
 
 def _assay(file: Path, reference: Mapping[str, Mapping[str, str]]) -> Assay:
-    header, rows = _table(file)
-    names = [name for name in header if name.strip().casefold() not in _NO_COLUMN and not name.startswith("Unnamed:")]
-    scores = _numbers(file, "DMS_score", rows)
-    rows = [row for row, score in zip(rows, scores, strict=True) if not math.isnan(score)]
-    columns = _descriptors(file, rows)
-    models = {name: _filled(_numbers(file, name, rows)) for name in names}
-    columns = {name: values for name, values in (models | columns | models).items() if values is not None}
-    learn, test = _split([row["mutated_sequence"] or row["mutant"] for _, row in rows])
-    first = rows[0][1] if rows else {"mutant": "", "mutated_sequence": ""}
+    table = _table(file)
+    models = {name: _filled(np.array(table.numbers[name])) for name in table.numbers if name != "DMS_score"}
+    descriptors = np.array(table.descriptors, dtype=np.float64).reshape(-1, len(DESCRIPTORS))
+    columns = models | dict(zip(DESCRIPTORS, descriptors.T, strict=True)) | models  # a table's own come first
+    learn, test = _split(table.keys)
     entry = reference.get(file.stem, {})
     return Assay(
         id=file.stem,
         uniprot=entry.get("uniprot") or "_".join(file.stem.split("_")[:2]),
         selection=entry.get("selection", ""),
-        sequence=wild_type(first["mutant"], first["mutated_sequence"]),
-        mutants=tuple(row["mutant"] for _, row in rows),
-        columns=columns,
-        scores=scores[~np.isnan(scores)],
+        sequence=table.sequence,
+        mutants=tuple(table.mutants),
+        columns={name: values for name, values in columns.items() if values is not None},
+        scores=np.array(table.numbers["DMS_score"]),
         learn=learn,
         test=test,
     )
 
 
-Row = tuple[int, Mapping[str, str]]
-"""A row of a table, with its line."""
+@dataclass(slots=True)
+class _Table:
+    """The labelled rows of a table as it is read: numbers by column, since some tables have half a million rows."""
+
+    numbers: "dict[str, array[float]]"
+    mutants: list[str] = field(default_factory=list)
+    descriptors: list[tuple[float, ...]] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    """What decides on which side a mutant is."""
+    sequence: str = ""
 
 
-def _table(file: Path) -> tuple[list[str], list[Row]]:
-    """Header and rows. Raises BenchmarkError when it is not an assay's."""
+def _table(file: Path) -> _Table:
+    """Raises BenchmarkError when it is not an assay's, naming column and line."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines, restkey="", restval="")
-            header = [name or "" for name in reader.fieldnames or ()]
-            rows = [(reader.line_num, row) for row in reader]
+            reader = csv.reader(lines)
+            header = next(reader, [])
+            table = _Table({name: array("d") for name in _numeric(file, header)})
+            for cells in reader:
+                if cells:
+                    padded = dict.fromkeys(header, "") | dict(zip(header, cells, strict=False))
+                    _add(table, f"{file}, line {reader.line_num}", padded)
+            return table
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BenchmarkError(f"cannot read {file}: {error}") from error
+
+
+def _numeric(file: Path, header: Sequence[str]) -> list[str]:
+    """DMS_score, then the names of the models. Raises BenchmarkError for a header that is not an assay's."""
     for needed in ("mutant", "DMS_score"):
         if needed not in header:
             shown = ", ".join(header[:8]) or "nothing"
             raise BenchmarkError(f"{file} has no column '{needed}', it has {shown}: it is no table of an assay")
     if twice := [name for name in header if name and header.count(name) > 1]:
         raise BenchmarkError(f"{file} has two columns '{twice[0]}'")
-    return header, [(line, {"mutated_sequence": "", **row}) for line, row in rows]
+    models = [name for name in header if name.strip().casefold() not in _NO_COLUMN and not name.startswith("Unnamed:")]
+    return ["DMS_score", *models]
 
 
-def _numbers(file: Path, name: str, rows: Sequence[Row]) -> Floats:
-    """A column; a missing number is NaN. Raises BenchmarkError for what is no number."""
-    found = []
-    for line, row in rows:
-        said = row[name].strip()
-        try:
-            number = math.nan if said.casefold() in _MISSING else float(said)
-        except ValueError:
-            number = math.inf
-        if math.isinf(number):
-            raise BenchmarkError(f"{file}, line {line}: '{said[:40]}' in column '{name}' is no number")
-        found.append(number)
-    return np.array(found, dtype=np.float64)
+def _add(table: _Table, where: str, row: Mapping[str, str]) -> None:
+    """A row, unless it has no score."""
+    if math.isnan(_number(where, "DMS_score", row["DMS_score"])):
+        return
+    mutant, sequence = row["mutant"], row.get("mutated_sequence", "")
+    if (descriptors := described(mutant)) is None:
+        raise BenchmarkError(f"{where}: the mutant '{mutant[:40]}' is not like A1C or A1C:D2E")
+    for numbers, value in zip(table.numbers.values(), _values(where, row, table.numbers), strict=True):
+        numbers.append(value)
+    table.sequence = table.sequence or wild_type(mutant, sequence)
+    table.mutants.append(mutant)
+    table.descriptors.append(descriptors)
+    table.keys.append(hashlib.sha256(f"{SEED}\n{sequence or mutant}".encode()).digest())
+
+
+def _values(where: str, row: Mapping[str, str], names: Iterable[str]) -> list[float]:
+    """The numbers of a row, one by one only where something is missing or wrong."""
+    with suppress(ValueError):
+        values = [float(row[name]) for name in names]
+        if all(map(math.isfinite, values)):
+            return values
+    return [_number(where, name, row[name]) for name in names]
+
+
+def _number(where: str, name: str, said: str) -> float:
+    """A missing one is NaN. Raises BenchmarkError for what is no number."""
+    try:
+        number = math.nan if said.strip().casefold() in _MISSING else float(said)
+    except ValueError:
+        number = math.inf
+    if math.isinf(number):
+        raise BenchmarkError(f"{where}: '{said.strip()[:40]}' in column '{name}' is no number")
+    return number
 
 
 def _filled(values: Floats) -> Floats | None:
@@ -178,28 +214,16 @@ def _filled(values: Floats) -> Floats | None:
     return np.where(np.isnan(values), np.median(there), values) if len(there) else None
 
 
-def _descriptors(file: Path, rows: Sequence[Row]) -> dict[str, Floats]:
-    found = []
-    for line, row in rows:
-        if (descriptors := described(row["mutant"])) is None:
-            raise BenchmarkError(f"{file}, line {line}: the mutant '{row['mutant'][:40]}' is not like A1C or A1C:D2E")
-        found.append(descriptors)
-    values = np.array(found, dtype=np.float64).reshape(-1, len(DESCRIPTORS))
-    return {name: values[:, place] for place, name in enumerate(DESCRIPTORS)}
-
-
-def _split(keys: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _split(keys: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows to learn from and rows to test on: by the hash of a mutant, whatever the order of rows or the file's name.
 
     So another assay of the same protein shows about the same mutants, and a mutant that stands twice is not on both
     sides.
     """
-    order = sorted(range(len(keys)), key=lambda row: hashlib.sha256(f"{SEED}\n{keys[row]}".encode()).digest())
-    learn = sorted(order[:LABELLED])
+    learn = sorted(sorted(range(len(keys)), key=keys.__getitem__)[:LABELLED])
     shown = {keys[row] for row in learn}
-    return np.array(learn, dtype=np.int64), np.array(
-        [r for r, key in enumerate(keys) if key not in shown], dtype=np.int64
-    )
+    test = [row for row, key in enumerate(keys) if key not in shown]
+    return np.array(learn, dtype=np.int64), np.array(test, dtype=np.int64)
 
 
 def _reference(folder: Path) -> dict[str, dict[str, str]]:
