@@ -1,5 +1,9 @@
 """ProteinGym's averages: over the assays of a protein, its proteins, and the selection types."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from flex.errors import BenchmarkError
@@ -54,3 +58,13 @@ def test_a_table_of_something_else_is_refused(tmp_path):
     (tmp_path / "t.csv").write_text("name,score\na,1\n")
     with pytest.raises(BenchmarkError, match="no columns for the DMS id, the UniProt id and the selection type"):
         published_scores(tmp_path / "t.csv", "score")
+
+
+def test_the_script_prints_every_model_that_has_numbers(tmp_path):
+    (tmp_path / "t.csv").write_text(TABLE)
+    script = Path(__file__).parents[1] / "scripts" / "proteingym_average.py"
+    done = subprocess.run([sys.executable, script, tmp_path / "t.csv"], capture_output=True, text=True)
+    assert done.stdout == "Model A: 0.550 (Fitness 0.300, Stability 0.800); plain mean of assays 0.467\n"
+    wrong = subprocess.run([sys.executable, script, tmp_path / "nowhere.csv"], capture_output=True, text=True)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "cannot read" in wrong.stderr
