@@ -1,12 +1,15 @@
 """Data files: every line that cannot be a task is named, whatever is wrong with it."""
 
 import json
+import sys
 
 import pytest
 
-from flex.benchmarks import get_benchmark
+import flex.benchmarks
+from flex.benchmarks import benchmark_names, get_benchmark
 from flex.benchmarks.base import LONGEST
 from flex.errors import BenchmarkError
+from flex.prompt import Prompts
 
 GOOD = '{"question": "CCO", "answer": "1"}'
 
@@ -40,3 +43,22 @@ def test_a_question_of_retro_has_to_be_a_molecule(tmp_path):
     path.write_text('{"question": "How is aspirin made?", "answer": "CC(=O)Cl.OC"}')
     with pytest.raises(BenchmarkError, match=r"line 1: the question 'How is aspirin made\?' is not the SMILES"):
         get_benchmark("retro").load(path)
+
+
+@pytest.mark.parametrize("name", benchmark_names())
+def test_a_benchmark_finds_no_answer_in_nothing_and_has_prompts_of_its_own_or_the_default_ones(name):
+    benchmark = get_benchmark(name)
+    assert benchmark.extract("") is None
+    assert benchmark.retrieval in ("flat", "hierarchical")
+    ours = Prompts(benchmark.prompts).path("llm_system_prompt").stem, Prompts(benchmark.prompts).path("actor").stem
+    assert benchmark.prompts == "default" or any(stem.endswith(f"_{benchmark.prompts}") for stem in ours)
+
+
+@pytest.mark.parametrize("content", ["", "benchmark = 1", "from flex.benchmarks.math import benchmark"])
+def test_a_file_that_defines_no_benchmark_of_its_name_is_named(tmp_path, monkeypatch, content):
+    (tmp_path / "chess.py").write_text(content)
+    monkeypatch.setattr(flex.benchmarks, "__path__", [*flex.benchmarks.__path__, str(tmp_path)])
+    assert "chess" in benchmark_names()
+    with pytest.raises(BenchmarkError, match=r"flex/benchmarks/chess\.py has to define `benchmark`"):
+        get_benchmark("chess")
+    sys.modules.pop("flex.benchmarks.chess")

@@ -15,6 +15,7 @@ from smolagents import tool
 from smolagents.agents import populate_template
 from smolagents.default_tools import FinalAnswerTool
 
+from flex.benchmarks import benchmark_names, get_benchmark
 from flex.critic import parse_experience
 from flex.errors import PromptError
 from flex.memory_retriever import Entry, parse_selection
@@ -333,6 +334,6 @@ def test_an_overriding_prompt_is_checked_before_a_run(tmp_path, text, message):
 
 
 def test_our_prompts_pass_the_check():
-    for family in ("default", "aime", "retro", "protein"):
+    for family in {"default", *(get_benchmark(name).prompts for name in benchmark_names())}:
         hashes = Prompts(family).checked([*(set(VARIABLES_ALLOWED) - {"executor"}), "agent_system", "executor_monty"])
         assert all(len(found) == 64 for found in hashes.values())

@@ -15,8 +15,10 @@ def benchmark_names() -> tuple[str, ...]:
 
 
 def get_benchmark(name: str) -> Benchmark:
-    """The benchmark in `flex/benchmarks/<name>.py`, which defines `benchmark`. Raises BenchmarkError."""
+    """What `flex/benchmarks/<name>.py` defines as `benchmark`. Raises BenchmarkError."""
     if name not in benchmark_names():
         raise BenchmarkError(f"unknown benchmark '{name}'; choose from {', '.join(benchmark_names())}")
-    benchmark: Benchmark = importlib.import_module(f"flex.benchmarks.{name}").benchmark
+    benchmark = getattr(importlib.import_module(f"flex.benchmarks.{name}"), "benchmark", None)
+    if not isinstance(benchmark, Benchmark) or benchmark.name != name:
+        raise BenchmarkError(f"flex/benchmarks/{name}.py has to define `benchmark`, a Benchmark of the name '{name}'")
     return benchmark
