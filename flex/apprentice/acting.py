@@ -7,7 +7,7 @@ from flex.apprentice.molecules import canonical
 from flex.apprentice.ranking import Candidate, Lesson, propose
 from flex.apprentice.reading import lessons_in, section, smiles_in
 from flex.apprentice.specialists import prior
-from flex.apprentice.text import Messages, prompted, text_of, texts
+from flex.apprentice.text import Messages, opening, prompted, texts
 from flex.apprentice.wording import named, product_sites
 
 WHO = "I am a mechanical apprentice, not an LLM."
@@ -51,16 +51,16 @@ def act_as_agent(messages: Messages, model: str) -> str:
     system = "\n".join(texts(messages, "system", "developer"))
     product = _product(messages)
     if product is None:
-        return _step(system, NO_MATHEMATICS, f"final_answer({json.dumps('nothing: ' + NO_MATHEMATICS)})")
-    offered = "memory_retrieval" in system or "memory_retrieval(" in _task(messages)
+        return step(system, NO_MATHEMATICS, f"final_answer({json.dumps('nothing: ' + NO_MATHEMATICS)})")
+    offered = "memory_retrieval" in system or "memory_retrieval(" in opening(messages)
     if offered and not texts(messages, "assistant"):
-        return _step(system, f"{WHO} I ask the library for templates.", _RETRIEVE.format(queries=_queries(product)))
+        return step(system, f"{WHO} I ask the library for templates.", _RETRIEVE.format(queries=_queries(product)))
     candidate = _next_best(messages, model, product)
     if candidate is None:
         loss = f"nothing: {_at_a_loss(messages, model)}"
-        return _step(system, f"{WHO} I have to give up.", f"final_answer({json.dumps(loss)})")
+        return step(system, f"{WHO} I have to give up.", f"final_answer({json.dumps(loss)})")
     # repr, because a SMILES may hold backslashes
-    return _step(
+    return step(
         system, f"{WHO} {_explained(candidate)}", f"final_answer({f'<answer>{candidate.reactants}</answer>'!r})"
     )
 
@@ -71,19 +71,15 @@ def _queries(product: str) -> str:
     return json.dumps([f"Product {product}", *sites][: MAX_QUERIES + 1], indent=4)
 
 
-def _step(system: str, thought: str, code: str) -> str:
-    opening, closing = ("<code>", "</code>") if "<code>" in system else ("```python", "```")
-    return f"Thought: {thought}\n{opening}\n{code}\n{closing}"
-
-
-def _task(messages: Messages) -> str:
-    """The first thing said by the user: the task, maybe after retrieved experience."""
-    return next((text_of(m.get("content")) for m in messages if m.get("role") == "user"), "")
+def step(system: str, thought: str, code: str) -> str:
+    """An agent's reply: a thought, and code between the marks that the system prompt wants."""
+    start, end = ("<code>", "</code>") if "<code>" in system else ("```python", "```")
+    return f"Thought: {thought}\n{start}\n{code}\n{end}"
 
 
 def _product(messages: Messages) -> str | None:
     """The product in the task; in a long conversation the last message that names one without being feedback."""
-    task = _task(messages)
+    task = opening(messages)
     product = smiles_in(section(task, "question", "product", "task", "target molecule"))
     return canonical(product or smiles_in(task) or "")
 

@@ -38,13 +38,13 @@ def update(messages: Messages, model: str) -> str:
         if (name := _ID.search(attributes))
     ]
     if not wanted and (empty := next((entry[0] for entry in shown if not entry[2]), None)):
-        return _decision("discard", empty, reason="neither teaches a template")
+        return decision("discard", empty, reason="neither teaches a template")
     target = max(shown, key=lambda entry: len(wanted & entry[2]), default=None)
     if target is None or not wanted & target[2]:
-        return _decision("insert", reason="no entry shown has this template")
+        return decision("insert", reason="no entry shown has this template")
     elsewhere = frozenset().union(*(templates for _, _, templates in shown)) - target[2]
     solved = fresh is not None and "golden" in fresh[0].split(">")[0] and "warning" in target[1]
-    return _decision(
+    return decision(
         "merge",
         target[0],
         [number for number, templates in enumerate(rules, 1) if not templates & elsewhere],
@@ -68,22 +68,24 @@ def _start_of_new(prompt: str) -> int:
     return max(ends, default=0)
 
 
-def _decision(
+def decision(
     action: str,
     target: str | None = None,
     novel_rules: Sequence[int] = (),
     trajectory: str = "existing",
     reason: str = "",
+    how: str = "templates letter by letter",
 ) -> str:
-    decision = {
+    """An updater's reply."""
+    decided = {
         "action": action,
         "target": target,
         "novel_rules": list(novel_rules),
         "trajectory": trajectory,
-        "contradicts": [],  # templates compete, they do not exclude one another
+        "contradicts": [],  # templates, and formulas, compete; they do not exclude one another
         "reason": reason,
     }
-    return f"{WHO} I compare templates letter by letter.\n```json\n{json.dumps(decision)}\n```"
+    return f"{WHO} I compare {how}.\n```json\n{json.dumps(decided)}\n```"
 
 
 def select(messages: Messages, model: str) -> str:

@@ -1,10 +1,10 @@
 """One apprentice for all roles: it recognises from the prompt which reply is asked for."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from flex.apprentice import acting, consolidating, judging, keeping
-from flex.apprentice.text import Messages, text_of, texts
+from flex.apprentice import acting, consolidating, judging, keeping, lessons, protein
+from flex.apprentice.text import Messages, opening, texts
 
 _MATERIAL = re.compile(
     r"<(entry|experience|similar_experience|new_experience|candidate|question|query|target|attempt|answer|feedback|round|rollout"
@@ -12,11 +12,19 @@ _MATERIAL = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 Role = Callable[[Messages, str], str]
+_OF_ASSAYS: Mapping[Role, Role] = {
+    acting.act_in_chat: protein.act_in_chat,
+    acting.act_as_agent: protein.act_as_agent,
+    judging.judge: protein.judge,
+    judging.distill: lessons.distill,
+    keeping.update: protein.update,
+}
 
 
 def reply(messages: Messages, model: str = "apprentice") -> str:
     """What the apprentice says to these chat messages; the same messages always get the same reply."""
-    return _role(messages)(messages, model)
+    role = _role(messages)
+    return (_OF_ASSAYS.get(role, role) if protein.concerns(messages) else role)(messages, model)
 
 
 def _role(messages: Messages) -> Role:
@@ -24,7 +32,7 @@ def _role(messages: Messages) -> Role:
     system = "\n".join(texts(messages, "system", "developer"))
     if "final_answer" in system and ("<code>" in system or "```" in system):
         return acting.act_as_agent
-    first = next((text_of(m.get("content")) for m in messages if m.get("role") == "user"), "")
+    first = opening(messages)
     asked = [system] if _is_actor(system) else [system, _MATERIAL.sub("", first), first]
     for text in asked:
         contracts = [(place, role) for place, role in _contracts(text) if place >= 0]

@@ -21,3 +21,8 @@ def texts(messages: Messages, *roles: str) -> list[str]:
 def prompted(messages: Messages) -> list[str]:
     """Everything said to the apprentice after the system prompt: tasks, feedback, observations."""
     return [text_of(m.get("content")) for m in messages if m.get("role") not in ("assistant", "system", "developer")]
+
+
+def opening(messages: Messages) -> str:
+    """The first thing said by the user: the task, maybe after retrieved experience."""
+    return next(iter(texts(messages, "user")), "")
