@@ -144,9 +144,8 @@ async def path(latency: float = 0.5, concurrency: int = 20, direct_add: bool = T
             progress = await train(work, team(client), ExpLib(), config, run, Path(folder) / "x.json")
             took, cpu = time.monotonic() - started, time.process_time() - cpu
             calls = client.total.calls - 1
-    print(
-        f"{progress.inserted} inserted, {progress.merged} merged, updater calls {client.usage['updater'].calls if not direct_add else 0}"
-    )
+    asked = client.usage["updater"].calls if "updater" in client.usage else 0
+    print(f"{progress.inserted} inserted, {progress.merged} merged, {asked} calls of the updater")
     print(
         f"{progress.explored} tasks, {calls} calls: {took:.2f} s, critical path {best:.2f} s, ratio {took / best:.3f}"
     )

@@ -15,7 +15,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 K1, B = 1.2, 0.75
 """Saturation of repeated terms and correction for length, at their usual values."""
-_BATCH = 4_000_000
+_BATCH = 2_000_000
 """Terms sorted at a time, which bounds memory."""
 _MERGED = 8_000_000
 """Postings in a segment at most, which bounds the longest pause."""

