@@ -84,6 +84,7 @@ class DiskIndex:
         with ExitStack() as held:
             if not held.enter_context(_alone(self._folder)) or self.upto < known:
                 return
+            self._opened = (None, None)  # tantivy forgets files of merges that ended after the index was opened
             index = self._index() or self._begin()
             writer, searcher = index.writer(HEAP, 1), index.searcher()
             added = sum(_add(writer, searcher, batch) for batch in _batches(changed))
