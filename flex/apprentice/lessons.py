@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flex.apprentice.acting import WHO
 from flex.apprentice.assays import Assay, assay_in, score_in
@@ -17,11 +18,15 @@ ALTERNATIVES = 4
 """Formulas beside the best one that its rule gives as examples."""
 MOST_HELPED, MOST_USELESS = 5, 3
 """Columns that an experience has a rule on."""
+ROOM = 2000
+"""Characters of one list of formulas."""
+CHARACTERS = 14_000
+"""Of a whole experience; an entry may have 16,000 of the library, merged rules included."""
 MATTERS = 0.005
 """A change of the score that is worth a rule."""
 
 _ROUND = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE)
-Rules = list[dict[str, object]]
+Rules = list[dict[str, Any]]
 
 
 def distill(messages: Messages, model: str) -> str:
@@ -31,6 +36,9 @@ def distill(messages: Messages, model: str) -> str:
     assert assay is not None, "the role is chosen by it"
     scores = _scores(_ROUND.findall(prompt))
     experience = _experience(assay, scores) if scores else _nothing_measured(assay)
+    rules = experience["rules"]
+    while len(rules) > 1 and len(json.dumps(experience)) > CHARACTERS:  # long names of columns
+        rules.pop()
     return f"{WHO} This is what I can write down.\n```json\n{json.dumps(experience, indent=1)}\n```"
 
 
@@ -40,20 +48,20 @@ def _scores(rounds: Sequence[str]) -> dict[str, float]:
     return {written(terms_of(formula)): score for formula, score in found if score is not None and columns_of(formula)}
 
 
-def _experience(assay: Assay, scores: Mapping[str, float]) -> dict[str, object]:
+def _experience(assay: Assay, scores: Mapping[str, float]) -> dict[str, Any]:
     turned = both_ways(scores)
     best = max(turned, key=lambda formula: (turned[formula], formula))
     names = " and ".join(f'"{column}"' for column in columns_of(best) or ())
     ranked = sorted(scores, key=lambda formula: -scores[formula])
     return {
         "problem_category": f"protein fitness: {assay.selection or 'selection not told'}, assay {assay.id}",
-        "method": f"Best: {best} with {turned[best]:.4f} ({assay.id}). For this assay, and for others with {names} in "
-        "their tables, begin with this formula. Then change one weight or one column at a time, and keep what scores "
+        "method": f"Best: {best} with {turned[best]:.4f} ({assay.id}). For this assay, and for others with these "
+        "columns, begin with this formula. Then change one weight or one column at a time, and keep what scores "
         "higher.",
         "rules": [
             _rule(
-                f"When the table has {names}, begin with {best}, because of all formulas that were tried it ranked the "
-                "labelled mutants best.",
+                f"When the table has {names}, begin with the first formula below, because of all that "
+                "were tried it ranked the labelled mutants best.",
                 _told(assay, [best, *(f for f in ranked if f != best)][: 1 + ALTERNATIVES], turned),
             ),
             *_on_columns(assay, scores, best),
@@ -122,15 +130,17 @@ def _course(assay: Assay, scores: Mapping[str, float]) -> str:
 
 def _told(assay: Assay, formulas: Sequence[str], scores: Mapping[str, float]) -> list[str]:
     """As a list of one line, which `recalled` reads."""
-    said = "; ".join(f"{formula}, {scores[formula]:.4f}" for formula in formulas)
-    return [f"{assay.id}: {said}"] if said else []
+    said = [f"{formula}, {scores[formula]:.4f}" for formula in formulas]
+    while len(said) > 1 and sum(map(len, said)) > ROOM:
+        said.pop()
+    return [f"{assay.id}: {'; '.join(said)}"] if said else []
 
 
-def _rule(text: str, examples: Sequence[str]) -> dict[str, object]:
+def _rule(text: str, examples: Sequence[str]) -> dict[str, Any]:
     return {"rule": text, "examples": list(examples)}
 
 
-def _nothing_measured(assay: Assay) -> dict[str, object]:
+def _nothing_measured(assay: Assay) -> dict[str, Any]:
     why = "no formula was measured"
     return {
         "problem_category": "no lesson",
