@@ -10,6 +10,7 @@ from flex.cli.compare import comparisons, results_table
 from flex.cli.measure import add_measuring, leakage_lines, run_settings
 from flex.cli.options import Parser, add_budget, add_endpoint, positive, run_command, stopped
 from flex.errors import SettingsError
+from flex.shipped import here_or_shipped
 
 RESUME = "The same command goes on from here."
 
@@ -41,7 +42,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     from flex.benchmarks import get_benchmark
 
     options = build_parser().parse(argv)
-    options.data_path = options.data_path or Path(get_benchmark(options.task_type).folder)
+    options.data_path = options.data_path or here_or_shipped(get_benchmark(options.task_type).folder)
     name = re.sub(r"[^\w.-]+", "-", f"{options.task_type}_{options.model}")
     options.out = options.out or Path("results") / name
     return options

@@ -29,7 +29,7 @@ from flex.cli.options import (
     stopped,
 )
 from flex.errors import SettingsError
-from flex.shipped import shipped
+from flex.shipped import here_or_shipped, shipped
 
 if TYPE_CHECKING:
     from flex.explib import ExpLib
@@ -123,7 +123,7 @@ class Steps:
             for name, value in DEMO_LIMITS.items():
                 setattr(options, name, getattr(options, name) or value)
         demo = shipped("data/retro_demo") if self.of_apprentices and options.task_type == "retro" else None
-        self.data = existing(options.data_path or demo or Path(self.benchmark.folder), "the data folder")
+        self.data = existing(options.data_path or demo or here_or_shipped(self.benchmark.folder), "the data folder")
         self.train_path, self.test_path = self._split("train"), self._split("test")
         self.train_tasks = self.benchmark.load(self.train_path)[: options.max_samples]
         self.test_tasks = self.benchmark.load(self.test_path)[: options.samples]
