@@ -1,0 +1,42 @@
+"""Conversion of units, old and new, within a tolerance; rows made by us (scripts/make_units.py).
+
+{"question": "Convert 3.2 kilometres per hour to metres per second. ...", "answer": "8/9"}
+"""
+
+import re
+from fractions import Fraction
+from typing import ClassVar
+
+from flex.benchmarks.math import LONGEST, Math, value
+from flex.types import Task
+
+WITHIN = Fraction(1, 1000)
+"""Of the target; the questions say so."""
+_ABOUT = re.compile(r"\A\s*(?:≈|~|\\approx\b|about\b|approximately\b)\s*")
+
+
+class Units(Math):
+    name: ClassVar[str] = "units"
+    folder: ClassVar[str] = "data/units"
+    scorer: ClassVar[str] = "1"
+    prompts: ClassVar[str] = "units"
+    retrieval: ClassVar[str] = "flat"
+
+    def score(self, answer: str | None, target: str) -> float:
+        """1 when the answer is a number within 0.1 % of the target, whatever unit is written behind it."""
+        if answer is None or len(answer) > LONGEST:
+            return 0.0
+        said, exact = value(_ABOUT.sub("", answer)), Fraction(target)
+        return float(isinstance(said, Fraction) and abs(said - exact) <= WITHIN * abs(exact))
+
+    def example(self, task: Task) -> str | None:
+        """The target in decimals, as an answer is given."""
+        return None if task.target is None else f"{float(Fraction(task.target)):.6g}"
+
+    def check_target(self, target: str) -> str | None:
+        if len(target) <= LONGEST and re.fullmatch(r"-?\d+(?:/0*[1-9]\d*|\.\d+)?", target):
+            return None
+        return f"the answer '{target[:60]}' is no integer, decimal or fraction"
+
+
+benchmark = Units()
