@@ -16,7 +16,7 @@ from flex.apprentice import running_apprentice
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## A fifth benchmark\n")[1].split("\n## ")[0]
 FILES = dict(re.findall(r"^`([\w/.]+)`\n\n```\w+\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
-CHECK, BY_HAND = (block.splitlines() for block in re.findall(r"```bash\n(.*?)```", GUIDE, re.DOTALL))
+CHECK, BY_HAND = (b.replace("\\\n", " ").splitlines() for b in re.findall(r"```bash\n(.*?)```", GUIDE, re.DOTALL))
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +39,11 @@ def follow(line: str, folder: Path, **environment: str) -> str:
     words = shlex.split(line)
     while "=" in words[0]:
         environment |= dict([words.pop(0).split("=", 1)])
-    words[:1] = {"python": [sys.executable], "flex": [sys.executable, "-m", "flex"]}[words[0]]
+    assert words.pop(0) == "python"
     environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(words, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
