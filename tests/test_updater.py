@@ -179,7 +179,7 @@ def test_a_consolidation_is_an_experience_with_rules():
 
 
 HUGE = Experience(
-    "m" * 10**5, tuple(Rule(f"{n} " + "r" * (n * 40), ("e" * 900,) * 50) for n in range(400)), "t" * 10**6
+    "m" * 10**5, tuple(Rule(f"{n} " + "r" * (n * 20), ("e" * 900,) * 5) for n in range(400)), "t" * 10**6
 )
 
 
