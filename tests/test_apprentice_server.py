@@ -100,7 +100,7 @@ def test_parts_and_the_developer_role_are_understood(client, role):
 
 
 def test_models_are_listed_and_shown(client):
-    assert [model.id for model in client.models.list()] [:2] == ["apprentice", "apprentice-textbook"]
+    assert [model.id for model in client.models.list()][:2] == ["apprentice", "apprentice-textbook"]
     assert client.models.retrieve("apprentice").owned_by == "flex"
 
 

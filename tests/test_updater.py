@@ -178,9 +178,7 @@ def test_a_consolidation_is_an_experience_with_rules():
         decide(entry("count the complement", "c"), lib, merging, "no json", fenced({"method": "m"}))
 
 
-HUGE = Experience(
-    "m" * 10**5, tuple(Rule(f"{n} " + "r" * (n * 20), ("e" * 900,) * 5) for n in range(400)), "t" * 10**6
-)
+HUGE = Experience("m" * 10**5, tuple(Rule(f"{n} " + "r" * (n * 20), ("e" * 900,) * 5) for n in range(400)), "t" * 10**6)
 
 
 def test_the_prompt_of_a_consolidation_is_bounded():
