@@ -6,10 +6,12 @@ postings bounds the time of a query: beyond it the commonest terms, which tell t
 
 import bisect
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from flex.terms import batches
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -54,7 +56,7 @@ class Ranking:
     def put(self, texts: Sequence[Array]) -> None:
         """Index the terms of each text, under the next numbers."""
         first = len(self._alive)
-        for batch in _batches(texts):
+        for batch in batches(texts, _BATCH):
             self._segments.append(_index(batch, first))
             first += len(batch)
         self._lengths = np.append(self._lengths, np.array([len(text) for text in texts], np.int64))
@@ -122,21 +124,6 @@ class Ranking:
             self._segments[first:] = [_merged(self._segments[first:], self._alive)]
 
 
-def terms(numbers: Iterable[int]) -> Array:
-    """Terms from their numbers (32 bits each)."""
-    return np.fromiter(numbers, np.uint32)
-
-
-def gram_terms(text: str, length: int) -> Array:
-    """A term for every `length` neighbouring characters."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    terms = codes[: max(len(codes) - length + 1, 0)].copy()
-    for offset in range(1, length):
-        terms *= np.uint32(0x9E3779B1)
-        terms += codes[offset : offset + len(terms)]
-    return terms
-
-
 def best(scores: Array, top_k: int, names: Sequence[str]) -> list[int]:
     """The places of the `top_k` highest scores above 0, highest first; equal ones in the order of their names."""
     places = np.flatnonzero(scores > 0)
@@ -155,29 +142,20 @@ def _rarest(appearances: Array, postings: int) -> Array:
     return np.sort(order[: max(within, 1)])
 
 
-def _batches(texts: Sequence[Array]) -> Iterator[Sequence[Array]]:
-    first, size = 0, 0
-    for number, terms in enumerate(texts):
-        if size and size + len(terms) > _BATCH:
-            yield texts[first:number]
-            first, size = number, 0
-        size += len(terms)
-    if first < len(texts):
-        yield texts[first:]
-
-
 def _index(texts: Sequence[Array], first: int) -> _Segment:
     """The segment of these texts, whose numbers count from `first`."""
-    docs = np.repeat(np.arange(first, first + len(texts), dtype=np.uint64), [len(terms) for terms in texts])
-    pairs = np.concatenate(texts).astype(np.uint64)
-    pairs <<= np.uint64(32)
-    pairs |= docs
+    pairs = np.concatenate([_counted(terms, place) for place, terms in enumerate(texts)])
     pairs.sort()
-    edges = _edges(pairs)
-    counts = np.minimum(np.diff(edges, append=len(pairs)), 255).astype(np.uint8)
-    pairs = pairs[edges]
-    terms, docs = (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32).astype(np.int32)
-    return _segment(terms, docs, counts, first + len(texts))
+    docs = ((pairs >> np.uint64(8)) & np.uint64(2**24 - 1)).astype(np.int32) + np.int32(first)
+    return _segment((pairs >> np.uint64(32)).astype(np.uint32), docs, pairs.astype(np.uint8), first + len(texts))
+
+
+def _counted(terms: Array, place: int) -> Array:
+    """The different terms of a text: 32 bits of the term, 24 of the text's place, 8 of how often it has the term."""
+    terms = np.sort(terms)
+    edges = _edges(terms)
+    counts = np.minimum(np.diff(edges, append=len(terms)), 255).astype(np.uint64)
+    return (terms[edges].astype(np.uint64) << np.uint64(32)) | np.uint64(place << 8) | counts
 
 
 def _segment(terms: Array, docs: Array, counts: Array, end: int) -> _Segment:

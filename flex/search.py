@@ -17,7 +17,6 @@ that a training problem led to:
 
 import re
 import unicodedata
-import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,37 +71,36 @@ class SearchIndex:
     """An index of experiences in memory; `put` adds and replaces, `search` ranks."""
 
     def __init__(self) -> None:
-        from flex import bm25  # here, because numpy takes 0.1 s to import and few programs search
+        from flex import bm25, terms  # here, because numpy takes 0.1 s to import and few programs search
 
-        self._bm25 = bm25
+        self._bm25, self._terms = bm25, terms
         self._words, self._grams = bm25.Ranking(), bm25.Ranking()
-        self._terms = _Terms()
         self._table = _Table()
 
     def put(self, experiences: Iterable[Experience]) -> None:
         """Add these experiences, in place of those with the same ids."""
         latest = {experience.id: experience for experience in experiences}
         self.remove(latest)
-        plain = [normalised(searchable(experience)) for experience in latest.values()]
-        self._words.put([self._word_terms(text) for text in plain])
-        self._grams.put([self._gram_terms(text) for text in plain])
+        texts = [self._terms.letters(searchable(experience)) for experience in latest.values()]
+        self._words.put(self._terms.word_terms(texts))
+        self._grams.put([self._terms.gram_terms(text, GRAM) for text in texts])
         self._table.put(list(latest.values()))
 
     def remove(self, ids: Iterable[str]) -> None:
         """Forget the experiences with these ids; unknown ones are passed over."""
         removed = self._table.remove(ids)
-        plain = [normalised(searchable(experience)) for experience in removed.values()]
-        self._words.remove(list(removed), [self._word_terms(text) for text in plain])
-        self._grams.remove(list(removed), [self._gram_terms(text) for text in plain])
+        texts = [self._terms.letters(searchable(experience)) for experience in removed.values()]
+        self._words.remove(list(removed), self._terms.word_terms(texts))
+        self._grams.remove(list(removed), [self._terms.gram_terms(text, GRAM) for text in texts])
 
     def search(self, query: str, top_k: int, wanted: Wanted = EVERYTHING) -> list[Found]:
         """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
 
         Best first, equal scores by id.
         """
-        plain = normalised(query)
-        by_words = self._words.scores(self._word_terms(plain), POSTINGS)
-        by_grams = self._grams.scores(self._gram_terms(plain), POSTINGS)
+        asked = self._terms.letters(query)
+        by_words = self._words.scores(self._terms.word_terms([asked])[0], POSTINGS)
+        by_grams = self._grams.scores(self._terms.gram_terms(asked, GRAM), POSTINGS)
         admitted = self._table.admitted(wanted)
         shares = [scores / (scores.max(initial=0) or 1) for scores in (by_words * admitted, by_grams * admitted)]
         # rounded so that the last bits of a machine's arithmetic decide nothing
@@ -113,15 +111,9 @@ class SearchIndex:
     def copy(self) -> "SearchIndex":
         """An index of the same experiences that later changes of this one do not reach; shares what it can."""
         copy = SearchIndex()
-        copy._words, copy._grams, copy._terms = self._words.copy(), self._grams.copy(), self._terms
+        copy._words, copy._grams = self._words.copy(), self._grams.copy()
         copy._table = self._table.copy()
         return copy
-
-    def _word_terms(self, plain: str) -> "Array":
-        return self._bm25.terms(map(self._terms.__getitem__, words(plain)))
-
-    def _gram_terms(self, plain: str) -> "Array":
-        return self._bm25.gram_terms(unmarked(plain), GRAM)
 
 
 def rank_texts(query: str, texts: Sequence[str], top_k: int) -> list[int]:
@@ -170,14 +162,6 @@ def stem(word: str) -> str:
 def why(shares: Sequence[float]) -> str:
     """What found an entry, from its share in each ranking's best score: what counts at least half as much as any."""
     return ", ".join(name for name, share in zip(RANKINGS, shares, strict=True) if 2 * share >= max(shares))
-
-
-class _Terms(dict[str, int]):
-    """Word -> number of its stem, the same on every machine; remembers the words it has seen."""
-
-    def __missing__(self, word: str) -> int:
-        number = self[word] = zlib.crc32(stem(word).encode("utf-8", "replace"))
-        return number
 
 
 class _Table:
