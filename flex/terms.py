@@ -56,9 +56,14 @@ def letters(text: str) -> Array:
     """The code points of the normalised text; shape (characters,)."""
     codes = _codes(text)
     if not len(codes) or codes.max() < _KNOWN:
-        codes = _letters().becomes[codes]
-        if not (codes == _WHOLE).any():
-            return codes
+        found = _letters().becomes[codes]
+        if not (several := set(codes[found == _WHOLE].tolist())):
+            return found
+        for character in map(chr, sorted(several)):  # such as … and ½, which become several characters
+            text = text.replace(character, unicodedata.normalize("NFKC", character))
+        found = _letters().becomes[np.minimum(_codes(text), _KNOWN - 1)]
+        if not (found == _WHOLE).any() and _codes(text).max() < _KNOWN:
+            return found
     return _codes(unicodedata.normalize("NFKC", text).lower())
 
 

@@ -8,7 +8,7 @@ from flex.search import normalised, stem, unmarked, words
 from flex.terms import gram_terms, letters, word_terms
 
 FACTOR = 0x9E3779B1
-TEXTS = st.text() | st.text("aeingds EINGDS²½ﬁée\u0301ΣσѮ中ᄀ\u1161_^${}\\ \u3000\u2028-.,≤", max_size=60)
+TEXTS = st.text() | st.text("aeingds EINGDS²½…ﬁ΅ŉée\u0301ΣσѮ中ᄀ\u1161_^${}\\ \u3000\u2028-.,≤", max_size=60)
 
 
 def hashed(letters: str) -> int:

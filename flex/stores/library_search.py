@@ -19,8 +19,9 @@ from flex.stores.numbered import NumberedEntries
 from flex.stores.text_index import TextIndex
 from flex.structure import StructureIndex
 
-SMALL = 5_000
-"""A library of at most so many entries is searched like a JSON library; that costs a few seconds when it is opened."""
+SMALL = 10_000
+"""A library of at most so many entries is searched like a JSON library, which costs seconds at the first search. (An
+index on disk of fewer is rewritten by every eighth insert that is searched; see bench/README.md.)"""
 IN_MEMORY = 20_000
 """In a library of more entries structure only re-ranks what text has found."""
 
