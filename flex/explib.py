@@ -16,7 +16,7 @@ from flex.merging import merge
 from flex.recording import NOBODY, Author, Recorder
 from flex.revisions import Blamed, Version, blame, versions
 from flex.search import Wanted
-from flex.stores import Store, open_store, save_store
+from flex.stores import Store, open_store, same_file, save_store
 from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, UpdateDecision, Zone
 
 
@@ -186,9 +186,10 @@ class ExpLib:
             held_back = next((q for q in self.quarantined if q.experience.id == experience_id), None)
             if held_back is None:
                 raise LibraryError(f"no experience '{experience_id}' is quarantined in {self}")
-            check_decision(held_back.experience, decision, self.get)
-            self._store.unquarantine(experience_id)
-            return self.apply(held_back.experience, decision, author)
+            free = replace(held_back.experience, id="" if experience_id in self else experience_id)
+            kept = self.apply(free, decision, author)
+            self._recorder.release(held_back, author)
+            return kept
 
     def save(self, path: str | Path | None = None) -> Path:
         """Write the library to `path`, or to where it came from, all of it or nothing; returns the path.
@@ -202,7 +203,7 @@ class ExpLib:
             raise LibraryError("this library came from no file; say where to save it: save(path)")
         if target.is_dir():
             raise LibraryError(f"{target} is a folder; say which file to save to: save(path)")
-        saved = save_store(self._store, target, is_held=target == self._held)
+        saved = save_store(self._store, target, is_held=self._held is not None and same_file(target, self._held))
         if self.path is None and not self._frozen:
             self.path, self._store = target, saved
         return target
@@ -269,7 +270,7 @@ class ExpLib:
                 created_at=kept.created_at or self._clock(),
             )
             self._recorder.change(action, kept.id, kept, reason, author, kept)
-            for other in [self.get(one) for one in kept.contradicts if one in self]:
+            for other in [self.get(one) for one in kept.contradicts if one != kept.id and one in self]:
                 linked = replace(other, contradicts=tuple(dict.fromkeys((*other.contradicts, kept.id))))
                 self._recorder.change("link", other.id, linked, f"contradicted by {kept.id}", author, kept)
             return kept
@@ -280,8 +281,7 @@ class ExpLib:
     def _quarantine(self, experience: Experience, reason: str, author: Author) -> None:
         kept = as_kept(experience)
         kept = replace(kept, id=kept.id or self._free_id(kept))
-        self._store.quarantine(Quarantined(kept, reason))
-        self._recorder.change("quarantine", kept.id, self._store.get(kept.id), reason, author, kept)
+        self._recorder.quarantine(Quarantined(kept, reason), author)
 
     @property
     def _recorder(self) -> Recorder:

@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from flex.errors import LibraryError
-from flex.types import Change
+from flex.types import ZONES, Change
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "number": (int,),
@@ -41,6 +41,8 @@ def parse_change(value: object) -> Change:
     for key in ("number", "action", "entry", *known):
         if not isinstance(known.get(key), _KINDS[key]) or isinstance(known[key], bool):
             raise LibraryError(f"a change's '{key}' cannot be {known.get(key)!r}")
+    if known.get("before") and known["before"].get("memory_type") not in ZONES:
+        raise LibraryError(f"what a change replaced is in no zone: {known['before'].get('memory_type')!r}")
     return Change(**known)
 
 

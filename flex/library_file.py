@@ -85,6 +85,8 @@ def parse_library(data: object, source: Path | str) -> LibraryFile:
     try:
         history = parse_history(data.get("history"))
         quarantine = tuple(_quarantine(data.get("quarantine")))
+        named = with_ids(tuple(held.experience for held in quarantine), source)
+        quarantine = tuple(replace(held, experience=one) for held, one in zip(quarantine, named, strict=True))
     except LibraryError as error:
         raise _not_a_library(source, str(error)) from error
     return LibraryFile(with_ids(entries, source), as_text(data.get("created_at")), config, extra, history, quarantine)

@@ -7,8 +7,10 @@ from typing import Any
 from flex.entry import dump_entry, entry_hash, parse_entry
 from flex.history import changed_content
 from flex.stores import Store
-from flex.types import Change, Experience
+from flex.types import Change, Experience, Quarantined
 
+_REASON = "quarantined_because"
+"""Where a change that releases an experience keeps why it was quarantined."""
 _SOURCE = ("tasks", "rollout", "rollouts")
 """What a change says of where an experience came from; the rest stands in its provenance."""
 
@@ -66,8 +68,41 @@ class Recorder:
             self.store.put(after, place)
         self.store.append(change)
 
+    def quarantine(self, held: Quarantined, author: Author = NOBODY) -> None:
+        """Keep an experience apart from the library, and write down why."""
+        self.store.quarantine(held)
+        self._held("quarantine", held, None, author)
+
+    def release(self, held: Quarantined, author: Author = NOBODY) -> None:
+        """Keep an experience apart no longer; the change holds it, so that it is not lost whatever becomes of it."""
+        self.store.unquarantine(held.experience.id)
+        self._held("release", held, {**dump_entry(held.experience), _REASON: held.reason}, author)
+
     def undo(self, change: Change, reason: str, author: Author = NOBODY) -> None:
         """Bring back what a change replaced; one that replaced nothing leaves nothing to undo."""
-        if changed_content(change):
+        if change.action == "quarantine":
+            for held in self.store.quarantined():
+                if held.experience.id == change.entry:
+                    self.release(held, author)
+        elif change.action == "release" and change.before:
+            entry = dict(change.before)
+            why = str(entry.pop(_REASON, ""))
+            self.quarantine(Quarantined(parse_entry(entry, entry["memory_type"]), why), author)
+        elif changed_content(change):
             before = parse_entry(change.before, change.before["memory_type"]) if change.before else None
             self.change("rollback", change.entry, before, reason, author, place=change.place)
+
+    def _held(self, action: str, held: Quarantined, before: Mapping[str, Any] | None, author: Author) -> None:
+        made = held.experience.provenance
+        self.store.append(
+            Change(
+                number=self.store.latest() + 1,
+                action=action,
+                entry=held.experience.id,
+                time=held.experience.created_at or self.clock(),
+                reason=held.reason,
+                by=author.by,
+                source={**{key: made[key] for key in _SOURCE if key in made}, **author.source},
+                before=before,
+            )
+        )

@@ -18,7 +18,7 @@ from flex.atomic import json_bytes
 from flex.clock import now
 from flex.concurrency import in_order
 from flex.critic import Critic
-from flex.errors import EndpointError, ParseError
+from flex.errors import EndpointError, LibraryError, ParseError
 from flex.evolution import Evolution, Outcome, Turn, turns_of
 from flex.explib import ExpLib
 from flex.exploring import Limits, distill, explore, process_task
@@ -49,6 +49,8 @@ class TrainConfig:
     use_library: bool = False
     """Let the actor consult the library as it was when the batch began."""
     run_name: str = ""
+    run_id: str = ""
+    """Tells this run from others in the history of a database, so that a resumed run repeats nothing."""
     clock: Callable[[], str] = now
 
 
@@ -137,9 +139,9 @@ def _waves(tasks: Sequence[Task], config: TrainConfig) -> list[Sequence[Task]]:
     return [tasks[start : start + size] for start in range(0, len(tasks), size)]
 
 
-def learned(library: ExpLib, run: str) -> set[tuple[int, str, int]]:
+def learned(library: ExpLib, run_id: str) -> set[tuple[int, str, int]]:
     """(epoch, task, number) of the experiences that a run has brought into a library, as its history tells."""
-    changes = (change for change in library.history() if change.by.get("run") == run and "epoch" in change.source)
+    changes = (change for change in library.history() if change.by.get("id") == run_id and "epoch" in change.source)
     return {(c.source["epoch"], c.source["tasks"][0], c.source["number"]) for c in changes}
 
 
@@ -177,7 +179,7 @@ class _Session:
             if e["event"] == "decided"
         }
         self.answered = {e["key"]: decode(UpdateDecision, e["decision"]) for e in events if e["event"] == "answered"}
-        self.learned = learned(library, config.run_name) if self.decided else set()
+        self.learned = learned(library, config.run_id) if self.decided and config.run_id else set()
 
     async def learn(self, epoch: int, wave: Sequence[Task]) -> None:
         """One wave: explorations run ahead, up to `batch_size` at once; updates follow in order."""
@@ -231,7 +233,9 @@ class _Session:
     def question(self, epoch: int, turn: Turn, library: ExpLib) -> UpdateDecision | Question:
         """What the updater is asked about an experience; a decision that was made before stands."""
         assert turn.experience is not None
-        if (decided := self.decided.get((epoch, turn.exploration.task.id, turn.number))) is not None:
+        key = (epoch, turn.exploration.task.id, turn.number)
+        decided = self.decided.get(key)
+        if decided is not None and (key in self.learned or decided.target is None or decided.target in library):
             return decided
         if self.config.direct_add:
             return UpdateDecision("insert", reason="direct_add")
@@ -255,19 +259,24 @@ class _Session:
             self.run.write("set_aside", epoch=epoch, task=task, number=number, error=str(outcome))
             self.progress.set_aside += 1
             return
-        if (epoch, task, number) not in self.decided:
+        key = (epoch, task, number)
+        if self.decided.get(key) != outcome:
             self.run.write("decided", epoch=epoch, task=task, number=number, decision=outcome)
             self.changed = True
-        elif (epoch, task, number) in self.learned:
+        elif key in self.learned:
             return
-        updater = self.team.updater
-        by = {
-            "run": self.config.run_name,
-            "model": updater.model.name,
-            "prompt": updater.prompts.sha256("updater")[:12],
-        }
-        self.library.apply(turn.experience, outcome, Author(by, {"epoch": epoch, "number": number}))
+        try:
+            self.library.apply(turn.experience, outcome, self.author(epoch, number))
+        except LibraryError as error:  # another trainer has just taken away what this was about
+            outcome = UpdateDecision("quarantine", reason=str(error))
+            self.library.apply(turn.experience, outcome, self.author(epoch, number))
         self.progress.carried_out(outcome)
+
+    def author(self, epoch: int, number: int) -> Author:
+        """Who changes the library, as its history says it."""
+        updater, config = self.team.updater, self.config
+        by = {"run": config.run_name, "model": updater.model.name, "prompt": updater.prompts.sha256("updater")[:12]}
+        return Author(by | ({"id": config.run_id} if config.run_id else {}), {"epoch": epoch, "number": number})
 
     def close(self) -> None:
         """Save at the end, what was only replayed too: the run before may have been killed before it saved."""

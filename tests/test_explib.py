@@ -310,3 +310,41 @@ def test_stats_count():
     assert (stats["rules"], stats["examples"]) == (3, 1)
     assert stats["largest"]["characters"] < stats["characters"]
     assert ExpLib().stats()["largest"] is None
+
+
+def test_what_is_released_or_dropped_can_be_brought_back():
+    lib = library()
+    lib.apply(replace(FISH, id="fish"), UpdateDecision("quarantine", reason="eh"))
+    before = len(lib.history())
+    for decision in (UpdateDecision("discard"), UpdateDecision("insert")):
+        lib.release("fish", decision)
+        assert lib.quarantined == ()
+        lib.rollback(before)
+        assert [(held.experience.method, held.reason) for held in lib.quarantined] == [("Catch fish", "eh")]
+        assert list(lib) == []
+    lib.rollback(0)
+    assert lib.quarantined == ()
+
+
+def test_what_is_released_beside_an_entry_of_its_id_gets_another_one():
+    lib = library()
+    lib.apply(replace(FISH, id="a"), UpdateDecision("quarantine"))
+    lib.add(replace(BIRD, id="a"))
+    assert lib.release("a", UpdateDecision("insert")).id != "a"
+    assert (len(lib), lib.quarantined) == (2, ())
+
+
+def test_a_file_is_the_same_however_its_path_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    library(FISH).save(tmp_path / "a.json")
+    monkeypatch.chdir(tmp_path)
+    lib, other = ExpLib("a.json"), ExpLib(tmp_path / "a.json")
+    other.add(BIRD)
+    other.save()
+    with pytest.raises(LibraryError, match="changed by somebody else"):
+        lib.save(tmp_path / "a.json")
+    assert len(ExpLib("a.json")) == 2
+
+
+def test_an_entry_does_not_contradict_itself():
+    lib = library(replace(FISH, id="self", contradicts=("self", "gone")))
+    assert [change.action for change in lib.history()] == ["insert"]

@@ -223,3 +223,14 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path: Path, monk
         write(tmp_path / "a.json", LibraryFile((Experience("new"),)))
     assert (tmp_path / "a.json").read_bytes() == before
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_quarantined_entries_without_ids_are_two():
+    file = parse_library({"library": {}, "quarantine": [{"method": "one"}, {"method": "two"}]}, "x.json")
+    assert len({held.experience.id for held in file.quarantine}) == 2
+
+
+def test_a_change_that_replaced_what_is_no_entry_is_named():
+    history = [{"number": 1, "action": "merge", "entry": "a", "before": {"x": 1}}]
+    with pytest.raises(LibraryError, match="change 1: what a change replaced is in no zone"):
+        parse_library({"library": {}, "history": history}, "x.json")

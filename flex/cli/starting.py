@@ -1,6 +1,7 @@
 """What a training run begins with: a library, and the store that it will be kept in."""
 
 import argparse
+import hashlib
 import json
 from contextlib import AbstractContextManager, nullcontext
 
@@ -62,3 +63,8 @@ def library_at_start(options: argparse.Namespace, run: RunLog, library: ExpLib) 
 def holding(options: argparse.Namespace, library: ExpLib) -> AbstractContextManager[None]:
     """A JSON file is this run's alone as long as it trains; a database takes the changes of many."""
     return nullcontext() if is_database(options.store_path) else library.hold(options.store_path)
+
+
+def run_id(run: RunLog) -> str:
+    """What tells this run from others of the same name: a hash of its configuration, which says when it began."""
+    return hashlib.sha256((run.folder / "config.json").read_bytes()).hexdigest()[:16]

@@ -227,7 +227,9 @@ async def report(
     """Train behind a progress bar, then say in a few lines what came of it."""
     from tqdm import tqdm
 
+    from flex.cli.starting import run_id
     from flex.reject_sampling import Limits, Progress, TrainConfig, train
+    from flex.stores import is_database
 
     config = TrainConfig(
         limits=Limits(options.max_rollouts, options.max_rounds),
@@ -237,6 +239,7 @@ async def report(
         contrast=options.contrast,
         use_library=options.use_library,
         run_name=run.folder.name,
+        run_id=run_id(run) if is_database(options.store_path) else "",
     )
     with tqdm(total=len(tasks) * options.epochs, unit="task", disable=None) as bar:
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
     if is_database(path):
         from flex.stores.sqlite import SqliteStore
 
-        if isinstance(store, SqliteStore) and store.path == path:
+        if isinstance(store, SqliteStore) and same_file(store.path, path):
             store.keep_settings()
             return store
         return SqliteStore.create(path, as_file(store))
@@ -78,6 +79,11 @@ def as_file(store: Store) -> LibraryFile:
     )
 
 
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths name the same file, however they are spelled."""
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
 def stamp(path: Path) -> tuple[int, ...]:
     """What changes when somebody else writes the file."""
     status = path.stat()
@@ -93,10 +99,11 @@ def _check_target(store: Store, path: Path) -> None:
     if not path.exists() or not path.stat().st_size:
         return
     read_from = store.read_from if isinstance(store, MemoryStore) else None
-    if read_from == (path, stamp(path)):
+    known = read_from is not None and same_file(read_from[0], path)
+    if known and read_from and read_from[1] == stamp(path):
         return
     read_library(path)
-    if read_from and read_from[0] == path:
+    if known:
         raise LibraryError(
             f"{path} was changed by somebody else since it was read; save to another path and join them: flex lib merge"
         )
