@@ -8,6 +8,7 @@ import csv
 import hashlib
 import logging
 import math
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +29,7 @@ LEAST_TESTED = 3
 """A rank correlation of fewer mutants says nothing."""
 SEED = "flex-protein-1"
 
+_ODD = re.compile(r"[\"'`<>\n\r]")
 _NO_COLUMN = ("mutant", "mutated_sequence", "target_seq", "dms_id", "dms_score", "dms_score_bin", "")
 """Names, labels and numbers of rows: whatever else a table holds is the score of a model."""
 _REFERENCES = ("reference.csv", "DMS_substitutions.csv")
@@ -169,6 +171,10 @@ def _numeric(file: Path, header: Sequence[str]) -> list[str]:
             raise BenchmarkError(f"{file} has no column '{needed}', it has {shown}: it is no table of an assay")
     if twice := [name for name in header if name and header.count(name) > 1]:
         raise BenchmarkError(f"{file} has two columns '{twice[0]}'")
+    if odd := [name for name in header if _ODD.search(name)]:
+        raise BenchmarkError(
+            f"{file} has a column {odd[0][:40]!r}: a name cannot have quotes, brackets < > or line breaks"
+        )
     models = [name for name in header if name.strip().casefold() not in _NO_COLUMN and not name.startswith("Unnamed:")]
     return ["DMS_score", *models]
 

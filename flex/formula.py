@@ -22,6 +22,8 @@ LONGEST = 4000
 DEEPEST = 30
 """Brackets within brackets."""
 MOST_NODES, MOST_CALLS = 800, 120
+MOST_WORK = 50_000_000
+"""Parts of a formula times rows: some seconds at most, on a table of half a million rows, too."""
 LARGEST_EXPONENT = 8
 TRIMMED = 0.1
 """The share that `trimmed_mean` of one column leaves out at either end."""
@@ -31,7 +33,7 @@ _TOKEN = re.compile(
     |(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?!["'`\w])
     |(?P<quoted>"[^"]*"|'[^']*'|`[^`]*`)(?!["'`\w])
     |(?P<operator>\*\*|[-+*/(),]))""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _TYPOGRAPHY = str.maketrans("−–×·÷“”‘’", "--**/\"\"''")
 _COLUMN = re.compile(r"_(\d+)\b")
@@ -48,6 +50,11 @@ class Formula:
     def values(self, table: Mapping[str, Floats]) -> Floats:
         """One finite number per row. Raises ParseError, to be shown to whoever wrote the formula."""
         rows = len(next(iter(table.values())))
+        if (parts := self.parts()) * rows > MOST_WORK:
+            raise ParseError(
+                f"the formula is too large for {rows} rows: it has {parts} parts (a call of a function counts as ten), "
+                f"at most {MOST_WORK // rows} are calculated"
+            )
         with np.errstate(all="ignore"):  # what is not finite is refused below, in words
             found = np.broadcast_to(np.asarray(self._value(self.tree, table), dtype=np.float64), rows)
         if bad := int((~np.isfinite(found)).sum()):
@@ -56,6 +63,10 @@ class Formula:
                 "negative number is not real; use rank() or z() to keep values small"
             )
         return found
+
+    def parts(self) -> int:
+        """How much there is to calculate for a row; a call of a function counts as ten, it may have to sort."""
+        return sum(10 if isinstance(node, ast.Call) else 1 for node in ast.walk(self.tree))
 
     def _value(self, node: ast.expr, table: Mapping[str, Floats]) -> Floats:
         rest: list[ast.BinOp] = []  # a sum of many terms leans to the left, and may be longer than the stack is deep

@@ -289,3 +289,12 @@ def test_every_official_row_there_is_parses_and_its_solution_scores(shared: Path
 def test_its_library_is_flat_and_its_files_are_those_that_are_fetched():
     assert (gsm8k.name, gsm8k.folder, gsm8k.retrieval) == ("gsm8k", "data/gsm8k", "flat")
     assert get_benchmark("math").retrieval == "hierarchical"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["#### 72", "The answer is 72", "Answer: 72", "final answer: $72", "€72", "£72", "72,", "72"],
+)
+def test_what_stands_around_the_number_in_an_answer_is_left_out(said: str):
+    benchmark = get_benchmark("gsm8k")
+    assert benchmark.score(benchmark.extract(f"So. <answer>{said}</answer>"), "#### 72") == 1

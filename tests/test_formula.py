@@ -196,3 +196,16 @@ def test_the_largest_formula_that_is_let_through_takes_no_time():
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_can_be_called_with_one_column(name):
     assert len(value(f"{name}(a) + 0 * a")) == 4
+
+
+def test_digits_of_other_scripts_are_no_numbers():
+    for text in ("１+２", "٣*a"):
+        with pytest.raises(ParseError):
+            parse_formula(text, ["a"])
+
+
+def test_a_formula_that_would_take_minutes_on_a_large_table_is_refused():
+    table = {"a": np.zeros(500_000)}
+    formula = parse_formula("+".join(["rank(a)"] * 50), table)
+    with pytest.raises(ParseError, match="too large for 500000 rows"):
+        formula.values(table)

@@ -13,6 +13,9 @@ from typing import ClassVar
 from flex.benchmarks.math import Math, value
 
 _MARK = "####"
+_AROUND = re.compile(
+    r"^(?:#{4}\s*|(?:the\s+)?(?:final\s+)?answer(?:\s+is)?\s*[:=]?\s+)*[€£]?\s*(?=[-+.\d$])", re.IGNORECASE
+)
 
 
 class Gsm8k(Math):
@@ -20,6 +23,11 @@ class Gsm8k(Math):
     folder: ClassVar[str] = "data/gsm8k"
     prompts: ClassVar[str] = "default"
     retrieval: ClassVar[str] = "flat"
+
+    def extract(self, text: str) -> str | None:
+        """As for mathematics; what models copy around the number, `#### 72` or `The answer is 72`, is left out."""
+        answer = super().extract(text)
+        return answer and (_AROUND.sub("", answer.strip()).rstrip(",").strip() or answer)
 
     def score(self, answer: str | None, target: str) -> float:
         """1 when both are the same number; a target may be the whole solution."""

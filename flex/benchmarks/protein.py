@@ -76,8 +76,8 @@ class Protein(Benchmark):
             return 0.0
 
     def correct(self, score: float, answer: str | None, target: str) -> bool:
-        """Whether a formula ranks better than the single column that ranks the labelled mutants best."""
-        return score > _best_column(self._assay(target))
+        """Whether a formula ranks better than chance, and than the column that ranks the labelled mutants best."""
+        return score > max(0.0, _best_column(self._assay(target)))
 
     def metrics(self, answer: str | None, target: str) -> Mapping[str, float]:
         """`valid`; `labelled`: the same on the labelled mutants; `best_column`: what a single column reaches."""

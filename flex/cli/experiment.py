@@ -174,7 +174,7 @@ class Steps:
         if not (store.exists() and _finished(folder)):
             said = io.StringIO()
             parsed = train.parse([*argv, *self._spending(), *self.base_url()])
-            parsed.extra_body = options.extra_body
+            parsed.extra_body, parsed.resume = options.extra_body, RESUME
             with redirect_stdout(said):
                 code = await train.train_command(parsed)
             if code:

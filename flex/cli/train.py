@@ -97,16 +97,13 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     options.store_path = options.store_path or Path("exps") / f"{options.task_type}.json"
     started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     options.run_dir = options.run_dir or Path("runs") / f"{options.store_path.stem}-{started}"
+    options.resume = f"The same command with --run_dir {options.run_dir} goes on from here."
     return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = parse(argv)
-    return run_command(lambda: train_command(options), verbose=options.verbose, resume=resume_line(options))
-
-
-def resume_line(options: argparse.Namespace) -> str:
-    return f"The same command with --run_dir {options.run_dir} goes on from here."
+    return run_command(lambda: train_command(options), verbose=options.verbose, resume=options.resume)
 
 
 async def train_command(options: argparse.Namespace) -> int:
@@ -249,7 +246,7 @@ async def report(
 
         progress = await train(tasks, team, library, config, run, options.store_path, show, stop)
     if progress.unfinished:
-        return stopped(stop.reason or "", resume_line(options))
+        return stopped(stop.reason or "", options.resume)
     run.write("finished", usage=dict(client.usage), library=library.stats(), **asdict(progress))
     for line in closing_lines(progress, library, client.total, options.store_path):
         print(line)
