@@ -46,6 +46,7 @@ def render(run: Run) -> str:
     return _ENVIRONMENT.get_template("report.html").render(
         title=visible(f"{run.benchmark or run.folder.name} · {run.model}")[:160],
         headline=tables.headline(run),
+        measure=tables.measure(run),
         written=now(),
         settings=[visible(setting.name)[: tables.NAME] for setting in run.settings],
         accuracies=tables.accuracies(run),

@@ -102,6 +102,12 @@ def headline(run: Run) -> str:
     return ("; ".join(parts[:4]) + ("; and so on" if len(parts) > 4 else "")) + "."
 
 
+def measure(run: Run) -> str:
+    """What the numbers of a run are: shares of right answers, or means of scores."""
+    graded = any(setting.summary.headline == "mean_score" for setting in run.settings)
+    return "Mean score, of 100" if graded else "Accuracy, %"
+
+
 def _number(s: Summary) -> str:
     return _percent(s.value) if s.headline == "mean_score" else f"{_percent(s.value)}\u00a0%"
 
