@@ -126,8 +126,9 @@ def _empty(library: ExpLib) -> LibraryFile:
 
 def _beginning(a: ExpLib, b: ExpLib) -> LibraryFile:
     """Library a as it is, with the settings and the quarantine of both."""
-    quarantine = {held.experience.id: held for held in a.quarantined}
-    for held in b.quarantined:
+    quarantine: dict[str, Quarantined] = {}
+    # By what they say, so that it does not matter which library comes first when two want one id.
+    for held in sorted([*a.quarantined, *b.quarantined], key=lambda held: content_hash(held.experience)):
         twin = quarantine.get(held.experience.id)
         if twin is None or content_hash(twin.experience) != content_hash(held.experience):
             free = free_id(held.experience.id, quarantine)

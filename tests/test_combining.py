@@ -244,3 +244,14 @@ def test_a_part_is_chosen_by_a_question_and_may_leave_its_history(two):
 def test_an_unknown_key_is_refused(two):
     with pytest.raises(LibraryError, match="cannot split by 'colour'; choose from category, zone"):
         split(two[0], "colour")
+
+
+def test_two_quarantined_experiences_of_one_id_are_named_alike_whoever_comes_first():
+    libraries = []
+    for method in ("one", "two"):
+        libraries.append(ExpLib())
+        libraries[-1].apply(Experience(method, id="a"), UpdateDecision("quarantine", reason=method))
+    both = [merge_libraries(*pair)[0] for pair in (libraries, libraries[::-1])]
+    named = [{(q.experience.id, q.experience.method) for q in merged.quarantined} for merged in both]
+    assert named[0] == named[1]
+    assert len(named[0]) == 2
