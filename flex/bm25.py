@@ -153,9 +153,14 @@ def _index(texts: Sequence[Array], first: int) -> _Segment:
 def _counted(terms: Array, place: int) -> Array:
     """The different terms of a text: 32 bits of the term, 24 of the text's place, 8 of how often it has the term."""
     terms = np.sort(terms)
-    edges = _edges(terms)
-    counts = np.minimum(np.diff(edges, append=len(terms)), 255).astype(np.uint64)
-    return (terms[edges].astype(np.uint64) << np.uint64(32)) | np.uint64(place << 8) | counts
+    begins = np.ones(len(terms) + 1, bool)
+    np.not_equal(terms[1:], terms[:-1], out=begins[1:-1])
+    edges = np.flatnonzero(begins)
+    pairs: Array = terms[edges[:-1]].astype(np.uint64)
+    pairs <<= np.uint64(32)
+    pairs |= np.minimum(edges[1:] - edges[:-1], 255).astype(np.uint64)
+    pairs |= np.uint64(place << 8)
+    return pairs
 
 
 def _segment(terms: Array, docs: Array, counts: Array, end: int) -> _Segment:
