@@ -8,7 +8,7 @@ takes, and no experience waits for an answer that does not concern it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ Outcome = UpdateDecision | EndpointError
 
 @dataclass(slots=True, eq=False)
 class Turn:
-    """An experience that waits for its decision; None for an exploration that brought none."""
+    """An experience that waits for its decision; None where there is nothing to decide."""
 
     exploration: Exploration
     number: int
@@ -56,11 +56,14 @@ class Turn:
         return outcome is not None and _effect(outcome) != self.foreseen
 
 
-def turns_of(exploration: Exploration) -> list[Turn]:
-    """One turn for every experience, or one without."""
+def turns_of(exploration: Exploration, done: Collection[int] = ()) -> list[Turn]:
+    """One turn for every experience, or one without; those whose numbers are `done` are in the library already."""
     experiences: Sequence[Experience | None] = exploration.experiences or (None,)
     last = len(experiences) - 1
-    return [Turn(exploration, number, one, number == last) for number, one in enumerate(experiences)]
+    return [
+        Turn(exploration, number, None if number in done else one, number == last)
+        for number, one in enumerate(experiences)
+    ]
 
 
 class Evolution:

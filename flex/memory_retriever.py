@@ -1,5 +1,6 @@
 """The retriever rho: from the library to what an actor reads, methods first, then rules, then trajectories."""
 
+import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -78,7 +79,7 @@ class MemoryRetriever:
         return (*methods, *(replace(h, revision=revisions[h.experience_id]) for h in (*rules, *trajectories)))
 
     async def _methods(self, query: str, library: ExpLib, hidden: Collection[str], patience: _Patience) -> list[Hit]:
-        proposed = library.search(query, POOL, hidden=hidden)
+        proposed = await searched(library, query, POOL, hidden)
         texts = [_method_text(library.get(hit.experience_id)) for hit in proposed]
         chosen, why = await self._select("methods", query, texts, patience)
         return [
@@ -131,6 +132,13 @@ class FlatRetriever(MemoryRetriever):
         self, level: str, query: str, candidates: Sequence[str], patience: _Patience
     ) -> tuple[list[int], str]:
         return list(range(min(self.top_k, len(candidates)))), ""
+
+
+async def searched(library: ExpLib, query: str, top_k: int, hidden: Collection[str]) -> list[Hit]:
+    """What the index finds; in a thread where vectors are asked for, so that an endpoint holds up nobody else."""
+    if library.config.get("embeddings"):
+        return await asyncio.to_thread(library.search, query, top_k, hidden=hidden)
+    return library.search(query, top_k, hidden=hidden)
 
 
 def hits_text(hits: Sequence[Hit], library: ExpLib, prompts: Prompts) -> str:

@@ -204,7 +204,8 @@ class _Session:
                 if exploration is None or self.progress.unfinished:
                     self.progress.unfinished += 1
                 else:
-                    yield turns_of(exploration)
+                    task = exploration.task.id
+                    yield turns_of(exploration, {number for e, t, number in self.learned if (e, t) == (epoch, task)})
 
     async def exploration(self, epoch: int, task: Task, frozen: ExpLib | None) -> Exploration | None:
         """Explore and distil one task, or take it from the log; a refused call costs this task only."""
@@ -233,9 +234,8 @@ class _Session:
     def question(self, epoch: int, turn: Turn, library: ExpLib) -> UpdateDecision | Question:
         """What the updater is asked about an experience; a decision that was made before stands."""
         assert turn.experience is not None
-        key = (epoch, turn.exploration.task.id, turn.number)
-        decided = self.decided.get(key)
-        if decided is not None and (key in self.learned or decided.target is None or decided.target in library):
+        decided = self.decided.get((epoch, turn.exploration.task.id, turn.number))
+        if decided is not None and all(one in library for one in (decided.target, *decided.contradicts) if one):
             return decided
         if self.config.direct_add:
             return UpdateDecision("insert", reason="direct_add")
@@ -263,11 +263,12 @@ class _Session:
         if self.decided.get(key) != outcome:
             self.run.write("decided", epoch=epoch, task=task, number=number, decision=outcome)
             self.changed = True
-        elif key in self.learned:
-            return
         try:
             self.library.apply(turn.experience, outcome, self.author(epoch, number))
-        except LibraryError as error:  # another trainer has just taken away what this was about
+        except LibraryError as error:
+            if not self.config.run_id:
+                raise
+            # Another trainer of the database has just taken away what this was about.
             outcome = UpdateDecision("quarantine", reason=str(error))
             self.library.apply(turn.experience, outcome, self.author(epoch, number))
         self.progress.carried_out(outcome)

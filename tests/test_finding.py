@@ -1,7 +1,9 @@
 """Text, structure and vectors together."""
 
+import asyncio
 import base64
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from werkzeug import Request, Response
 
 from flex.errors import LibraryError
 from flex.explib import ExpLib
+from flex.memory_retriever import searched
 from flex.types import Experience, Rule
 
 ASPIRIN, TOLUENE = "CC(=O)Oc1ccccc1C(=O)O", "Cc1ccccc1"
@@ -79,3 +82,26 @@ def test_a_wrong_wish_for_vectors_is_an_error():
     lib.config["embeddings"] = {"model": "m"}
     with pytest.raises(LibraryError, match="dimensions"):
         lib.search("x")
+
+
+def test_a_slow_embeddings_endpoint_holds_up_nobody_else(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch):
+    def slow(request: Request) -> Response:
+        time.sleep(0.5)
+        return embeddings(request)
+
+    httpserver.expect_request("/v1/embeddings").respond_with_handler(slow)
+    monkeypatch.setenv("BASE_URL", httpserver.url_for("/v1"))
+    lib = library()
+    lib.config["embeddings"] = {"model": "m", "dimensions": 2}
+    ticks = 0
+
+    async def run() -> None:
+        nonlocal ticks
+        retrieving = asyncio.ensure_future(searched(lib, "ester", 2, ()))
+        while not retrieving.done():
+            await asyncio.sleep(0.02)
+            ticks += 1
+        assert retrieving.result()
+
+    asyncio.run(run())
+    assert ticks > 5

@@ -324,3 +324,33 @@ def test_two_trainers_do_not_share_a_run(tmp_path):
         first.start({"test": True})
         with pytest.raises(RunError, match="is being written by another process"):
             RunLog(tmp_path / "run").start({"test": True})
+
+
+def test_a_database_learns_nothing_twice_and_a_resumed_run_asks_nothing_twice(tmp_path):
+    config = replace(CONFIG, run_id="one", batch_size=3)
+
+    def session(times: int):
+        ExpLib().save(tmp_path / "x.db") if not (tmp_path / "x.db").exists() else None
+        team = simple_team()
+        with ExpLib(tmp_path / "x.db", clock=CONFIG.clock) as library, RunLog(tmp_path / "run") as run:
+            run.start({"test": True})
+            asyncio.run(train(make_tasks(6)[:times], team, library, config, run, tmp_path / "x.db"))
+            return [change.entry for change in library.history()], len(team.updater.model.asked)
+
+    first, second = session(4), session(6)
+    assert first[1] > 0
+    assert second[0][: len(first[0])] == first[0]
+    assert len(second[0]) > len(first[0])
+    assert session(6) == (second[0], 0)
+
+
+def test_a_logged_decision_on_an_entry_that_is_gone_is_asked_about_again(tmp_path):
+    config = replace(CONFIG, run_id="one")
+    ExpLib().save(tmp_path / "x.db")
+    with ExpLib(tmp_path / "x.db", clock=CONFIG.clock) as library, RunLog(tmp_path / "run") as run:
+        run.start({"test": True})
+        work = make_tasks(1)
+        asyncio.run(train(work, simple_team(), library, config, run, tmp_path / "x.db"))
+        run.write("decided", epoch=1, task=work[0].id, number=0, decision={"action": "merge", "target": "gone"})
+        asyncio.run(train(work, simple_team(), library, replace(config, epochs=2), run, tmp_path / "x.db"))
+        assert [change.action for change in library.history()] == ["insert", "discard"]
