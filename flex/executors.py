@@ -111,7 +111,7 @@ class LocalExecutor(LocalPythonExecutor):  # type: ignore[misc]
         try:
             made = super().__call__(code_action)
         except Exception:
-            raise
+            raise  # the agent reads what its code raised; only what is no Exception is put in words below
         except BaseException as error:  # SystemExit, KeyboardInterrupt: the agent's, this is no main thread
             raise RuntimeError(f"the code raised {type(error).__name__}: {error}") from None
         return CodeOutput(_bounded(made.output), _shown(made.logs), made.is_final_answer)
