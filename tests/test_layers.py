@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parents[1] / "flex"
 
 LAYERS = (
     "errors types shipped atomic clock",
-    "parsing words prompt stopping bm25 terms chemistry concurrency ledger pacing dialects connection rate_limiter "
-    "smiles vector_cache ranks formula residues",
+    "parsing words prompt stopping bm25 terms templates chemistry concurrency ledger pacing dialects connection "
+    "rate_limiter smiles vector_cache ranks formula residues",
     "history entry admission locks benchmarks contract bridge memory_tool library_file merging search "
     "disk_index disk_search statistics runlog telemetry otlp testing download leakage cost stores recording finding "
     "revisions channel fusion structure embeddings assays assay_text proteingym",

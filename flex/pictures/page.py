@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from flex.pictures.drawing import Canvas, css
+from flex.templates import templates
 
 _HERE = Path(__file__).parent
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_HERE),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = templates(_HERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,7 @@ class Page:
         """One file without requests: the wide picture, and on a phone the narrow one."""
         style = (_HERE / "page.css").read_text(encoding="utf-8") + css()
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        return _ENVIRONMENT.get_template("page.html").render(
+        return _TEMPLATES.get_template("page.html").render(
             page=self,
             style=Markup(style),
             wide=Markup(wide.svg(kind="wide")),

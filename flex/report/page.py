@@ -4,7 +4,6 @@ import base64
 import hashlib
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from flex.atomic import write_atomically
@@ -13,15 +12,10 @@ from flex.report import problems, tables
 from flex.report.drawings import Drawings
 from flex.report.run import Run, read_run
 from flex.report.shown import json_island, visible
+from flex.templates import templates
 
 _HERE = Path(__file__).parent
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_HERE),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = templates(_HERE)
 
 
 def write_report(folder: str | Path) -> Path:
@@ -43,7 +37,7 @@ def render(run: Run) -> str:
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     shared, different = tables.configuration(run)
     comparisons, reach = tables.effects(run)
-    return _ENVIRONMENT.get_template("report.html").render(
+    return _TEMPLATES.get_template("report.html").render(
         title=visible(f"{run.benchmark or run.folder.name} · {run.model}")[:160],
         headline=tables.headline(run),
         measure=tables.measure(run),
