@@ -124,7 +124,7 @@ some_filter = st.sampled_from(
 def test_it_answers_like_the_index_in_memory(experiences: list[Experience], queries: list[str], wanted: dict):
     memory = SearchIndex()
     memory.put(experiences)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         shelf = Shelf(Path(folder))
         shelf.put(*experiences)
         for query in queries:
