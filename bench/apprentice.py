@@ -13,9 +13,9 @@ from pathlib import Path
 
 from rdkit import rdBase
 
-from flex.apprentice.molecules import canonical
-from flex.apprentice.ranking import Lesson, Precedent, propose
-from flex.apprentice.templates import extract
+from flex.apprentice.chemistry.molecules import canonical
+from flex.apprentice.chemistry.ranking import Lesson, Precedent, propose
+from flex.apprentice.chemistry.templates import extract
 
 Row = tuple[str, str]
 

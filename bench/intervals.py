@@ -1,4 +1,5 @@
-"""Measure what the intervals and words of flex/statistics.py promise, on simulated experiments whose truth is known.
+"""Measure what the intervals and words of flex/evaluation/statistics.py promise,
+on simulated experiments whose truth is known.
 
     python bench/intervals.py [--experiments 2000] [--resamples 2000] [--accuracy] [--power] [--largest]
 
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from flex.statistics import accuracy_interval, paired_difference
+from flex.evaluation.statistics import accuracy_interval, paired_difference
 
 SCENARIOS = (
     # how difficulties meet, accuracy of b, true difference, icc

@@ -29,15 +29,15 @@ from targets import Column, Numbers, table, verdicts
 from tqdm import tqdm
 from writing import kill_round, problems, start_writers, told
 
-from flex.combining import merge_libraries
 from flex.explib import ExpLib
+from flex.library.joining import merge_libraries
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
 from flex.types import Experience, Hit
 from flex.updater import Question, Updater
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["flex.combining", "flex.updater"])
+PROCESSES.set_forkserver_preload(["flex.library.joining", "flex.updater"])
 WATCHED = 10
 """Inserts that another process waits for."""
 

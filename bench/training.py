@@ -23,14 +23,14 @@ from pathlib import Path
 from flex.actor import Actor
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
-from flex.evaluation import EvalConfig, evaluate
+from flex.evaluation.loop import EvalConfig, evaluate
+from flex.evaluation.settings import SETTINGS, Kit, solver
 from flex.explib import ExpLib
+from flex.files.runlog import RunLog
 from flex.memory_retriever import MemoryRetriever
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 from flex.reject_sampling import Limits, Team, TrainConfig, train
-from flex.runlog import RunLog
-from flex.settings import SETTINGS, Kit, solver
 from flex.testing import RuleModel
 from flex.types import Experience, Rule, Task, Trajectory
 from flex.updater import Updater
@@ -77,7 +77,7 @@ def reply(call) -> str:
 
 
 def serve(latency: float, pipe) -> None:
-    from tests.endpoint import Endpoint
+    from tests.fake_endpoint import Endpoint
 
     with Endpoint(default=reply, latency=latency) as endpoint:
         pipe.send(endpoint.url)

@@ -17,10 +17,10 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from flex.entry import entry_hash
 from flex.errors import LibraryError
 from flex.explib import ExpLib
-from flex.history import count_revision
+from flex.library.entry import entry_hash
+from flex.library.history import count_revision
 from flex.types import Experience, Rule, UpdateDecision
 
 

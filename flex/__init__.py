@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flex.actor import Actor as Actor
-    from flex.agent_actor import AgentActor as AgentActor
+    from flex.agents.agent_actor import AgentActor as AgentActor
     from flex.benchmarks import get_benchmark as get_benchmark
     from flex.critic import Critic as Critic
-    from flex.evaluation import evaluate as evaluate
-    from flex.evaluation import evaluate_retro_results_fuzzy as evaluate_retro_results_fuzzy
+    from flex.evaluation.loop import evaluate as evaluate
+    from flex.evaluation.loop import evaluate_retro_results_fuzzy as evaluate_retro_results_fuzzy
     from flex.explib import ExpLib as ExpLib
     from flex.memory_retriever import MemoryRetriever as MemoryRetriever
     from flex.memory_retriever import create_memory_retrieval_tool as create_memory_retrieval_tool
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Actor": "actor",
-    "AgentActor": "agent_actor",
+    "AgentActor": "agents.agent_actor",
     "ChatModel": "rate_limiter",
     "Critic": "critic",
     "ExpLib": "explib",

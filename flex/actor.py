@@ -1,8 +1,8 @@
 """The actor pi as a chat: it attempts a task, and attempts it again under feedback."""
 
 from flex.benchmarks.base import Benchmark
-from flex.contract import assistant, user
 from flex.prompt import Prompts
+from flex.replies import assistant, user
 from flex.telemetry import span
 from flex.types import Attempt, Message, Model, Retrieval, Trajectory
 

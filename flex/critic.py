@@ -6,12 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
 
-from flex.contract import ask, fitted, user
 from flex.errors import ParseError, SettingsError
-from flex.merging import distinct, over_caps
-from flex.parsing import quoted
+from flex.library.merging import distinct, over_caps
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
+from flex.replies import ask, fitted, quoted, user
 from flex.telemetry import span
 from flex.types import Experience, Model, Round, Rule, Task, Trajectory, Zone
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flex.admission import as_kept, check_decision, check_zone
-from flex.clock import now
-from flex.entry import characters, content_hash, derived_id, free_id
 from flex.errors import LibraryError
-from flex.locks import held
-from flex.merging import merge
-from flex.recording import NOBODY, Author, Recorder
-from flex.revisions import Blamed, Version, blame, versions
-from flex.search import Wanted
-from flex.stores import Store, open_store, same_file, save_store
+from flex.files.clock import now
+from flex.files.locks import held
+from flex.library.admission import as_kept, check_decision, check_zone
+from flex.library.changes import NOBODY, Author, Recorder
+from flex.library.entry import characters, content_hash, derived_id, free_id
+from flex.library.merging import merge
+from flex.library.revisions import Blamed, Version, blame, versions
+from flex.library.stores import Store, open_store, same_file, save_store
+from flex.search.text import Wanted
 from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, UpdateDecision, Zone
 
 
@@ -135,7 +135,7 @@ class ExpLib:
 
         Only those of these zones and categories and of at least this priority; those with an id in `hidden` are passed
         over (what would give a task away). A query is text, never syntax. Where it names a molecule, entries about
-        similar products count too, unless `text_only`. See flex/finding.py.
+        similar products count too, unless `text_only`. See flex/search/finder.py.
         """
         for zone in zones or ():
             check_zone(zone)

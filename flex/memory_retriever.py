@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from flex.benchmarks import get_benchmark
-from flex.contract import ask, user
 from flex.errors import ParseError
 from flex.explib import ExpLib
-from flex.parsing import last_json
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
-from flex.search import rank_texts
+from flex.replies import ask, last_json, user
+from flex.search.text import rank_texts
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Hit, Model, Retrieval, Rule
 
@@ -203,7 +202,7 @@ def create_memory_retriever(
 
 def create_memory_retrieval_tool(library: ExpLib, retriever: MemoryRetriever) -> "Tool":
     """The smolagents tool `memory_retrieval` over a library, for an agent of your own."""
-    from flex.bridge import LoopThread
+    from flex.concurrency import LoopThread
     from flex.memory_tool import MemoryRetrievalTool
 
     loop = LoopThread()

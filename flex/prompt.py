@@ -9,7 +9,7 @@ import jinja2
 import jinja2.meta
 
 from flex.errors import PromptError
-from flex.shipped import shipped
+from flex.files.paths import shipped
 
 _ENVIRONMENT = jinja2.Environment(
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False

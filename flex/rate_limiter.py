@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from flex.connection import Connection, find_address, find_key, probe, shown, wrong_protocol
-from flex.dialects import (
+from flex.endpoint.connection import Connection, find_address, find_key, probe, shown, wrong_protocol
+from flex.endpoint.dialects import (
     DISPENSABLE,
     NOT_JSON,
     WRONG_PROTOCOL,
@@ -20,9 +20,9 @@ from flex.dialects import (
     parse_reply,
     shorten,
 )
+from flex.endpoint.pacing import Pacer, TokenLedger
+from flex.endpoint.usage import charge
 from flex.errors import EndpointError, FlexError, SettingsError
-from flex.ledger import charge
-from flex.pacing import Pacer, TokenLedger
 from flex.types import Message, Reply, Usage
 
 if TYPE_CHECKING:

@@ -14,19 +14,18 @@ from hashlib import sha256
 from pathlib import Path
 
 from flex.actor import Actor
-from flex.atomic import json_bytes
-from flex.clock import now
-from flex.concurrency import in_order
+from flex.concurrency import Stop, in_order
 from flex.critic import Critic
 from flex.errors import EndpointError, LibraryError, ParseError
-from flex.evolution import Evolution, Outcome, Turn, turns_of
 from flex.explib import ExpLib
 from flex.exploring import Limits, distill, explore, process_task
+from flex.files.atomic import json_bytes
+from flex.files.clock import now
+from flex.files.runlog import RunLog, decode, to_jsonable
+from flex.library.changes import Author
 from flex.memory_retriever import MemoryRetriever
-from flex.recording import Author
-from flex.runlog import RunLog, decode, to_jsonable
-from flex.stopping import Stop
 from flex.telemetry import span
+from flex.training.evolution import Evolution, Outcome, Turn, turns_of
 from flex.types import Experience, Exploration, Task, UpdateDecision
 from flex.updater import Question, Updater
 from flex.verifier import Verifier

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from flex.contract import ask, fitted, user
 from flex.critic import parse_experience
 from flex.errors import ParseError
 from flex.explib import ExpLib
-from flex.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
+from flex.library.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
 from flex.prompt import Prompts
+from flex.replies import ask, fitted, user
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Model, Rule, UpdateDecision
 

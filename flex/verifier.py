@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from flex.benchmarks.base import Benchmark
-from flex.contract import ask, user
 from flex.errors import ParseError
-from flex.parsing import quoted
 from flex.prompt import Prompts
+from flex.replies import ask, quoted, user
 from flex.telemetry import span
 from flex.types import Attempt, Model, Round, Task, Verdict
 

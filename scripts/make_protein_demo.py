@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-from flex.residues import DESCRIPTORS, described
+from flex.proteins.residues import DESCRIPTORS, described
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 LENGTH, MUTANTS, DOUBLES = 56, 220, 0.25

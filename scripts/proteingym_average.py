@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from flex.assays import reference_rows
 from flex.errors import BenchmarkError
-from flex.proteingym import by_selection, proteingym_average, published_scores
+from flex.proteins.assays import reference_rows
+from flex.proteins.proteingym import by_selection, proteingym_average, published_scores
 
 NO_MODEL = ("number of mutants", "number_mutants")
 

@@ -1,14 +1,33 @@
-"""Libraries that grow by random steps, for the properties that hold for all of them."""
+"""Random experiences, and libraries that grow by random steps, for the properties that hold for all of them."""
 
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
 from flex.explib import ExpLib
-from flex.recording import Author
+from flex.library.changes import Author
 from flex.types import ZONES, Experience, Rule, UpdateDecision
 
 MOMENT = "2026-01-01T00:00:00+00:00"
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | text, lambda v: st.lists(v) | st.dictionaries(text, v)
+)
+experiences = st.builds(
+    Experience,
+    method=text,
+    rules=st.lists(st.builds(Rule, text, st.lists(text, max_size=3).map(tuple)), max_size=3).map(tuple),
+    revised_trajectory=text,
+    zone=st.sampled_from(ZONES),
+    problem_category=text,
+    priority=st.integers(-5, 10**6),
+    created_at=text,
+    usage_count=st.integers(0, 10**6),
+    last_used=st.none() | text,
+    provenance=st.dictionaries(text, json_values, max_size=2),
+    extra=st.dictionaries(text.filter(lambda key: key.startswith(("x", "ä"))), json_values, max_size=2),
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flex.benchmarks import get_benchmark
 from flex.cli import main as flex
-from tests.endpoint import Call, Endpoint
+from tests.fake_endpoint import Call, Endpoint
 from tests.replies import accept, decision, experience, fenced
 
 ROOT = Path(__file__).parents[1]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flex.entry import characters
 from flex.explib import ExpLib
+from flex.library.entry import characters
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("recombined", "targets")

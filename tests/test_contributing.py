@@ -54,7 +54,7 @@ def test_the_guide_is_one_file_one_prompt_one_test_and_the_rows():
         "data/sequences/train.jsonl",
         "flex/benchmarks/sequences.py",
         "prompts/llm_system_prompt_sequences.txt",
-        "tests/test_benchmarks_sequences.py",
+        "tests/benchmarks/test_sequences.py",
     ]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from flex.critic import Critic, parse_experience
 from flex.errors import ParseError, SettingsError
-from flex.merging import MAX_CHARACTERS, MAX_RULES
+from flex.library.merging import MAX_CHARACTERS, MAX_RULES
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
 from flex.types import Attempt, Rule, Task, Trajectory, Verdict

@@ -9,13 +9,13 @@ from threading import Thread
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_library_file import experiences
 
 from flex.errors import LibraryError
 from flex.explib import ExpLib
-from flex.merging import merge
-from flex.stores.files import DEFAULT_CONFIG
+from flex.library.merging import merge
+from flex.library.stores.files import DEFAULT_CONFIG
 from flex.types import Experience, Rule, UpdateDecision
+from tests.growing import experiences
 
 FISH = Experience(
     "Catch fish", (Rule("Use a net", ("a trout",)), Rule("Wait")), "We caught a trout.", provenance={"tasks": ["t1"]}

@@ -11,14 +11,14 @@ import time
 
 import httpx2
 import pytest
-from endpoint import Answer, Call, Endpoint, completion, error
 
-from flex.connection import wrong_protocol
-from flex.dialects import asked_wait, parse_failure, parse_reply, parse_usage
+from flex.endpoint.connection import wrong_protocol
+from flex.endpoint.dialects import asked_wait, parse_failure, parse_reply, parse_usage
+from flex.endpoint.pacing import Pacer, TokenLedger, request_limiter
 from flex.errors import EndpointError, SettingsError
-from flex.pacing import Pacer, TokenLedger, request_limiter
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 from flex.types import Reply, Usage
+from tests.fake_endpoint import Answer, Call, Endpoint, completion, error
 
 HI = [{"role": "user", "content": "hi"}]
 

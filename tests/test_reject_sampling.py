@@ -9,9 +9,9 @@ import pytest
 
 from flex.errors import EndpointError, RunError, SettingsError
 from flex.explib import ExpLib
+from flex.files.runlog import RunLog
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.reject_sampling import Limits, Team, TrainConfig, explore, process_task, train
-from flex.runlog import RunLog
 from flex.testing import RuleModel, ScriptedModel
 from flex.types import Task
 from tests.replies import accept, experience, refuse

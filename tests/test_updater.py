@@ -5,7 +5,7 @@ import pytest
 
 from flex.errors import ParseError
 from flex.explib import ExpLib
-from flex.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
+from flex.library.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
 from flex.types import Experience, Rule, UpdateDecision

@@ -6,8 +6,8 @@ process (`ApprenticeModel`). Its only channel for improvement is the text in its
 `templates`, `ranking` (chemistry), `specialists` (models that know one family), `server`, and `demo_data`.
 """
 
+from flex.apprentice.endpoint.process import running_apprentice as running_apprentice
+from flex.apprentice.endpoint.server import serve as serve
 from flex.apprentice.model import ApprenticeModel as ApprenticeModel
-from flex.apprentice.process import running_apprentice as running_apprentice
-from flex.apprentice.server import serve as serve
 
 __all__ = ["ApprenticeModel", "running_apprentice", "serve"]

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from flex.apprentice.server import serve
+from flex.apprentice.endpoint.server import serve
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from flex.apprentice.acting import WHO
-from flex.apprentice.keeping import templates_in
-from flex.apprentice.reading import section
+from flex.apprentice.actor import WHO
+from flex.apprentice.chemistry.reading import section
 from flex.apprentice.text import Messages, prompted
+from flex.apprentice.updater import templates_in
 
 RULES, CHARACTERS = 12, 16_000
 """The limits where the prompt states none."""

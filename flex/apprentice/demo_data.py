@@ -16,9 +16,9 @@ from typing import TypeVar
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdChemReactions
 
+from flex.apprentice.chemistry.molecules import canonical, molecule
+from flex.apprentice.chemistry.templates import apply
 from flex.apprentice.demo_blocks import BLOCKS, REACTIONS, REAGENTS, Reaction
-from flex.apprentice.molecules import canonical, molecule
-from flex.apprentice.templates import apply
 
 TRAIN, TEST = 50, 100
 SEED = 2511

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 
-from flex.apprentice import acting, consolidating, judging, keeping, lessons, protein
+from flex.apprentice import actor, consolidating, critic, updater
+from flex.apprentice.protein import critic as protein_critic
+from flex.apprentice.protein import roles as protein
 from flex.apprentice.text import Messages, opening, texts
 
 _MATERIAL = re.compile(
@@ -13,11 +15,11 @@ _MATERIAL = re.compile(
 )
 Role = Callable[[Messages, str], str]
 _OF_ASSAYS: Mapping[Role, Role] = {
-    acting.act_in_chat: protein.act_in_chat,
-    acting.act_as_agent: protein.act_as_agent,
-    judging.judge: protein.judge,
-    judging.distill: lessons.distill,
-    keeping.update: protein.update,
+    actor.act_in_chat: protein.act_in_chat,
+    actor.act_as_agent: protein.act_as_agent,
+    critic.judge: protein.judge,
+    critic.distill: protein_critic.distill,
+    updater.update: protein.update,
 }
 
 
@@ -31,7 +33,7 @@ def _role(messages: Messages) -> Role:
     """By the system prompt where it says enough, else by the first message; material inside tags does not count."""
     system = "\n".join(texts(messages, "system", "developer"))
     if "final_answer" in system and ("<code>" in system or "```" in system):
-        return acting.act_as_agent
+        return actor.act_as_agent
     first = opening(messages)
     asked = [system] if _is_actor(system) else [system, _MATERIAL.sub("", first), first]
     for text in asked:
@@ -40,10 +42,10 @@ def _role(messages: Messages) -> Role:
             # Instructions come first and material last, so the first contract is the one that is asked for.
             role = min(contracts, key=lambda contract: contract[0])[1]
             # An experience is asked for in both cases: of a record, or of an entry that is over its limits.
-            return consolidating.consolidate if role is judging.distill and "<limits>" in first else role
+            return consolidating.consolidate if role is critic.distill and "<limits>" in first else role
         if _is_actor(text):
             break
-    return acting.act_in_chat
+    return actor.act_in_chat
 
 
 def _is_actor(text: str) -> bool:
@@ -57,8 +59,8 @@ def _contracts(text: str) -> list[tuple[int, Role]]:
     decision = [text.find(f'"{word}"') for word in ("action", "insert", "merge", "discard")]
     words = [text.find(word) for word in ("insert", "merge", "discard")]
     return [
-        (decision[0] if min(words) >= 0 else -1, keeping.update),
-        (text.find('"revised_trajectory"'), judging.distill),
-        (text.find('"selected"'), keeping.select),
-        (text.find("<next_step>"), judging.judge),
+        (decision[0] if min(words) >= 0 else -1, updater.update),
+        (text.find('"revised_trajectory"'), critic.distill),
+        (text.find('"selected"'), updater.select),
+        (text.find("<next_step>"), critic.judge),
     ]

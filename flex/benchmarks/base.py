@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from flex.errors import BenchmarkError
+from flex.text import words
 from flex.types import Task
-from flex.words import words
 
 LONGEST = 200_000
 """Characters of a question or an answer."""
@@ -92,7 +92,7 @@ class Benchmark(ABC):
         return " ".join(words(text)) or " ".join(text.split())
 
     def quoted(self, text: str) -> Collection[str] | None:
-        """The fingerprints of all that a text quotes; None where only its words can tell (see flex/leakage.py)."""
+        """The fingerprints of all that a text quotes; None where only words can tell (flex/evaluation/leakage.py)."""
         return None
 
     def split(self, folder: Path, name: str) -> Path:

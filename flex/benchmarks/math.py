@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from flex.benchmarks.base import Benchmark
-from flex.parsing import last_tag
+from flex.replies import last_tag
 
 LONGEST = 400
 """Characters of an answer that can be right; no target is nearly as long."""

@@ -2,8 +2,8 @@
 
     <answer>rank("ESM-IF1") + rank(TranceptEVE_L) - 0.5 * proline</answer>
 
-The data are a folder of zero-shot score tables (flex/assays.py). 100 labelled mutants of an assay may be learned from;
-the score is Spearman's correlation on all others.
+The data are a folder of zero-shot score tables (flex/proteins/assays.py). 100 labelled mutants of an assay may be
+learned from; the score is Spearman's correlation on all others.
 """
 
 import re
@@ -12,12 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from flex.assay_text import AssayTools, question
-from flex.assays import Assay, load_assays
 from flex.benchmarks.base import Benchmark
 from flex.errors import BenchmarkError, ParseError
-from flex.parsing import last_tag
-from flex.proteingym import AssayScore, by_selection, proteingym_average
+from flex.proteins.assays import Assay, load_assays
+from flex.proteins.proteingym import AssayScore, by_selection, proteingym_average
+from flex.proteins.question import AssayTools, question
+from flex.replies import last_tag
 from flex.types import Task
 
 NO_ANSWER = "there is no formula: it has to stand between <answer> and </answer>"

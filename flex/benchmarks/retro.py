@@ -11,8 +11,16 @@ from itertools import chain
 from typing import Any, ClassVar
 
 from flex.benchmarks.base import Benchmark
-from flex.chemistry import LONGEST, Molecules, atom_balance, canonical_smiles, functional_groups, largest, molecules
-from flex.parsing import last_tag
+from flex.chemistry.molecules import (
+    LONGEST,
+    Molecules,
+    atom_balance,
+    canonical_smiles,
+    functional_groups,
+    largest,
+    molecules,
+)
+from flex.replies import last_tag
 
 _LABEL = re.compile(r"\A(?:[A-Za-z ()]*\b(?:smiles|reactants?|precursors?|answer)\b[A-Za-z ()]*)[:=]\s*", re.IGNORECASE)
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)(?:```|$)", re.DOTALL)

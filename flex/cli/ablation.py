@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flex.cli.experiment import Steps, add_experiment, add_model, apprentice_remark, run_experiment
-from flex.cli.measured import Measured, difference_numbers, percent, points
+from flex.cli.experiments import Steps, add_experiment, add_model, apprentice_remark, run_experiment
 from flex.cli.options import Parser, positive
 from flex.errors import SettingsError
+from flex.experiments.measured import Measured, difference_numbers, percent, points
 
 if TYPE_CHECKING:
     from flex.explib import ExpLib
@@ -104,7 +104,7 @@ def as_distilled(library: "ExpLib", run: Path) -> "Iterable[Experience]":
 
 
 def as_recorded(library: "ExpLib", run: Path) -> "Iterable[Experience]":
-    from flex.undistilled import undistilled
+    from flex.experiments.undistilled import undistilled
 
     return [undistilled(trajectory) for exploration in explorations(run) for trajectory in exploration.trajectories]
 
@@ -119,7 +119,7 @@ DERIVED: "dict[str, Callable[[ExpLib, Path], Iterable[Experience]]]" = {
 
 def explorations(run: Path) -> "list[Exploration]":
     """What a training run has explored, in the order of epochs and tasks."""
-    from flex.runlog import RunLog, decode
+    from flex.files.runlog import RunLog, decode
     from flex.types import Exploration
 
     latest = {(e["epoch"], e["exploration"]["task"]["id"]): e for e in RunLog(run).events("explored")}
@@ -135,10 +135,10 @@ def entries(path: Path) -> int:
 
 def finish(options: argparse.Namespace, steps: Steps, measured: dict[str, Measured], sizes: dict[str, int]) -> int:
     """Compare with the whole, draw, write and print."""
-    from flex.pictures import Page, Table
-    from flex.pictures.ablation import ablation_picture
-    from flex.pictures.drawing import PHONE, WIDE
-    from flex.published import ABLATION, ABLATION_WHAT
+    from flex.experiments.pictures import Page, Table
+    from flex.experiments.pictures.ablation import ablation_picture
+    from flex.experiments.pictures.drawing import PHONE, WIDE
+    from flex.experiments.published import ABLATION, ABLATION_WHAT
 
     whole = measured[FULL]
     variants: list[dict[str, Any]] = [

@@ -12,7 +12,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--latency", type=from_zero, default=0.0, help="seconds to wait before each reply")
     options = parser.parse(argv)
 
-    from flex.apprentice.server import serve
+    from flex.apprentice.endpoint.server import serve
 
     try:
         serve(options.port, latency=options.latency, announce=announce)
@@ -29,6 +29,6 @@ def port(text: str) -> int:
 
 
 def announce(base_url: str) -> None:
-    from flex.apprentice.completions import MODELS
+    from flex.apprentice.endpoint.completions import MODELS
 
     print(f"{base_url}  (models: {', '.join(MODELS)}; Ctrl-C ends it)", flush=True)

@@ -26,8 +26,8 @@ async def audit(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from flex.benchmarks import get_benchmark
+    from flex.evaluation.leakage import counts, find_leaks, table
     from flex.explib import ExpLib
-    from flex.leakage import counts, find_leaks, table
 
     benchmark = get_benchmark(options.task_type)
     library = ExpLib(existing(options.library, "the library"))

@@ -52,7 +52,7 @@ def comparisons(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
 
     Raises RunError when two runs do not compare.
     """
-    from flex.statistics import paired_difference
+    from flex.evaluation.statistics import paired_difference
 
     configs = {name: read_json(folder / "config.json") for name, folder in folders.items()}
     scores = {name: scores_by_task(summarized_rows(folder)) for name, folder in folders.items()}
@@ -70,7 +70,7 @@ def comparisons(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
 
 def summarized_rows(folder: Path) -> list[Any]:
     """The rows that the folder's summary is about. Raises RunError when some of them are missing."""
-    from flex.evaluation import load_results
+    from flex.evaluation.loop import load_results
 
     summary = read_json(folder / "summary.json")
     rows = [row for row in load_results(folder) if row.repeat < summary.get("repeats", 1)]

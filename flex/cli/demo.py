@@ -8,7 +8,7 @@ from pathlib import Path
 from flex.cli import eval as evaluation
 from flex.cli import train
 from flex.cli.options import Parser, run_command
-from flex.shipped import shipped
+from flex.files.paths import shipped
 
 TRAINING = ["--max_rounds", "2", "--max_rollouts", "1", "--use_library", "--batch_size", "10"]
 

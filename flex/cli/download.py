@@ -1,3 +1,3 @@
 """`flex download` and `scripts/download_data.py`: fetch the paper's splits and published libraries."""
 
-from flex.download import main as main
+from flex.files.download import main as main

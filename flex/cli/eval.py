@@ -10,7 +10,7 @@ from flex.cli.compare import comparisons, results_table
 from flex.cli.measure import add_measuring, leakage_lines, run_settings
 from flex.cli.options import Parser, add_budget, add_endpoint, positive, run_command, stopped
 from flex.errors import SettingsError
-from flex.shipped import here_or_shipped
+from flex.files.paths import here_or_shipped
 
 RESUME = "The same command goes on from here."
 
@@ -55,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def eval_command(options: argparse.Namespace) -> int:
     """Run every setting, compare them, write summary.json and the report; 1 when a setting failed throughout."""
-    from flex.atomic import write_json
+    from flex.evaluation.settings import get_setting
+    from flex.files.atomic import write_json
     from flex.report import write_report
-    from flex.settings import get_setting
 
     names = dict.fromkeys(name.strip() for name in options.setting.split(",") if name.strip())
     settings = [get_setting(name) for name in names]

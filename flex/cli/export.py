@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse(argv)
 
     async def work() -> int:
-        from flex.export import export_inspect
+        from flex.report.export import export_inspect
 
         written = await asyncio.to_thread(export_inspect, options.folder, options.inspect)  # it runs a loop of its own
         print("\n".join(map(str, written)))

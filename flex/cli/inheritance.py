@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flex.cli.experiment import Steps, add_experiment, apprentice_remark, run_experiment
-from flex.cli.measured import Measured, difference_numbers, percent, points
+from flex.cli.experiments import Steps, add_experiment, apprentice_remark, run_experiment
 from flex.cli.options import Parser, existing
 from flex.errors import SettingsError
+from flex.experiments.measured import Measured, difference_numbers, percent, points
 
 if TYPE_CHECKING:
-    from flex.pictures import Table
+    from flex.experiments.pictures import Table
 
 MODELS = "apprentice,apprentice-acylation,apprentice-coupling,apprentice-unmasking"
 
@@ -96,10 +96,10 @@ def finish(
     measured: Measured,
 ) -> int:
     """Draw, write and print."""
+    from flex.experiments.pictures import Page, Table
+    from flex.experiments.pictures.drawing import PHONE, WIDE
+    from flex.experiments.pictures.inheritance import inheritance_picture
     from flex.explib import ExpLib
-    from flex.pictures import Page, Table
-    from flex.pictures.drawing import PHONE, WIDE
-    from flex.pictures.inheritance import inheritance_picture
 
     result = {
         "experiment": "inheritance",
@@ -147,8 +147,8 @@ def table_of(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def published_table(benchmark: str) -> "Table":
-    from flex.pictures import Table
-    from flex.published import INHERITANCE
+    from flex.experiments.pictures import Table
+    from flex.experiments.published import INHERITANCE
 
     rows = [
         [row.benchmark, row.model, f"{row.alone:.1f}", name, f"{value:.1f}", f"{value - row.alone:+.1f}"]

@@ -18,14 +18,14 @@ from flex.cli.options import (
     make_stop,
     positive,
 )
-from flex.cli.plan import Plan, configuration, examples_shown, make_plan, model_names
+from flex.runs.plan import Plan, configuration, examples_shown, make_plan, model_names
 
 if TYPE_CHECKING:
-    from flex.evaluation import Result
+    from flex.concurrency import Stop
+    from flex.evaluation.loop import Result
+    from flex.evaluation.reading import Retriever
+    from flex.evaluation.settings import Kit, Setting
     from flex.rate_limiter import RateLimitedLLMClient
-    from flex.reading import Retriever
-    from flex.settings import Kit, Setting
-    from flex.stopping import Stop
 
 EXECUTORS = ("monty", "local", "docker")
 RETRIEVALS = ("hierarchical", "flat", "agentic")
@@ -51,7 +51,7 @@ def add_measuring(parser: Parser) -> None:
 @contextmanager
 def make_kit(plan: Plan, client: "RateLimitedLLMClient") -> "Iterator[Kit]":
     """What the settings are made of, with the retriever that --retrieval names."""
-    from flex.settings import Kit
+    from flex.evaluation.settings import Kit
 
     options = plan.options
     with make_retriever(plan, client) as retriever:
@@ -82,8 +82,8 @@ def make_retriever(plan: Plan, client: "RateLimitedLLMClient") -> "Iterator[Retr
         yield kind(model, plan.prompts)
         return
 
-    from flex.agentic_retriever import AgenticRetriever
-    from flex.agents import AgentPool
+    from flex.agents.agentic_retriever import AgenticRetriever
+    from flex.agents.pool import AgentPool
 
     with AgentPool(model, plan.prompts, executor="monty", concurrency=options.max_concurrent) as agents:
         yield AgenticRetriever(agents, plan.prompts)
@@ -93,7 +93,7 @@ async def run_settings(
     options: argparse.Namespace, settings: "Sequence[Setting]", folder_of: "Callable[[Setting], Path]"
 ) -> tuple[Plan, dict[str, dict[str, Any]], str | None]:
     """One setting after the other: the plan, the summaries of those that were finished, and why it was stopped."""
-    from flex.runlog import FREE_KEYS, RunLog
+    from flex.files.runlog import FREE_KEYS, RunLog
     from flex.telemetry import start_telemetry
 
     plan = make_plan(options, settings)
@@ -114,8 +114,8 @@ async def run_settings(
 
 async def measure(plan: Plan, kit: "Kit", setting: "Setting", folder: Path, stop: "Stop") -> dict[str, Any] | None:
     """Answer the split in one setting and write its summary; None, and no summary, when it was stopped before."""
-    from flex.evaluation import EvalConfig, evaluate, summarize, write_summary
-    from flex.settings import solver
+    from flex.evaluation.loop import EvalConfig, evaluate, summarize, write_summary
+    from flex.evaluation.settings import solver
 
     options = plan.options
     config = EvalConfig(
@@ -140,7 +140,7 @@ async def measure(plan: Plan, kit: "Kit", setting: "Setting", folder: Path, stop
 
 def cost_of(plan: Plan, summary: Mapping[str, Any]) -> dict[str, Any]:
     """Money of a setting, by the models of its roles; None where a price is unknown."""
-    from flex.runlog import decode
+    from flex.files.runlog import decode
     from flex.types import Usage
 
     by_role = {role: decode(Usage, usage) for role, usage in summary["usage_by_role"].items()}

@@ -13,12 +13,12 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from flex.concurrency import INTERRUPTED
 from flex.errors import FlexError, SettingsError
-from flex.stopping import INTERRUPTED
 
 if TYPE_CHECKING:
+    from flex.concurrency import Stop
     from flex.rate_limiter import ChatModel, RateLimitedLLMClient
-    from flex.stopping import Stop
     from flex.types import Usage
 
 
@@ -78,7 +78,7 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("budget (a run that reaches it stops cleanly and can be resumed)")
     group.add_argument("--max_tokens_total", type=positive, default=None, help="tokens of all roles together")
     group.add_argument("--max_usd", type=above_zero, default=None, help="US dollars, all roles together")
-    group.add_argument("--prices", type=Path, default=None, help="a JSON file of prices, see flex/cost.py")
+    group.add_argument("--prices", type=Path, default=None, help="a JSON file of prices, see flex/endpoint/cost.py")
 
 
 def by_model(usage_by_role: "Mapping[str, Usage]", models: Mapping[str, str]) -> "dict[str, Usage]":
@@ -96,8 +96,8 @@ def make_stop(options: argparse.Namespace, client: "RateLimitedLLMClient", model
 
     Raises SettingsError for a budget in money where a price is unknown.
     """
-    from flex.cost import Budget, Prices
-    from flex.stopping import Stop
+    from flex.concurrency import Stop
+    from flex.endpoint.cost import Budget, Prices
 
     budget = Budget(options.max_tokens_total, options.max_usd, Prices.load(options.prices, client.base_url))
     budget.check(set(models.values()))
@@ -233,7 +233,9 @@ def existing(path: str | Path, what: str) -> Path:
 def run_command(work: Callable[[], Coroutine[Any, Any, int]], *, verbose: bool = False, resume: str = "") -> int:
     """Run a command to its exit code: one clear line for what a person can mend, a traceback only for a bug."""
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("flex.assays").setLevel(logging.WARNING)  # what of the data is left out concerns everybody
+    logging.getLogger("flex.proteins.assays").setLevel(
+        logging.WARNING
+    )  # what of the data is left out concerns everybody
     for noisy in ("httpx2", "openai", "opentelemetry"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:

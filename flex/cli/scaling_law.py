@@ -7,14 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flex.cli.experiment import Steps, add_experiment, add_model, apprentice_remark, run_experiment
-from flex.cli.measured import Measured, difference_numbers, first_attempts, percent, points
+from flex.cli.experiments import Steps, add_experiment, add_model, apprentice_remark, run_experiment
 from flex.cli.options import Parser, natural, positive
 from flex.errors import SettingsError
+from flex.experiments.measured import Measured, difference_numbers, first_attempts, percent, points
 
 if TYPE_CHECKING:
+    from flex.experiments.pictures import Table
     from flex.explib import ExpLib
-    from flex.pictures import Table
 
 
 def build_parser() -> Parser:
@@ -92,7 +92,7 @@ def row_of(
     trained: tuple[int, int, int] | None,
 ) -> dict[str, Any]:
     """One point of the curve; epoch 0 stands for within the first one."""
-    from flex.statistics import wilson
+    from flex.evaluation.statistics import wilson
 
     train = None
     if trained:
@@ -121,10 +121,10 @@ def finish(
     options: argparse.Namespace, steps: Steps, rows: list[dict[str, Any]], baseline: Measured, latest: Measured
 ) -> int:
     """Fit, draw, write and print."""
-    from flex.pictures import Page, Table
-    from flex.pictures.drawing import PHONE, WIDE
-    from flex.pictures.scaling import scaling_picture
-    from flex.power_law import fit_power_law
+    from flex.experiments.pictures import Page, Table
+    from flex.experiments.pictures.drawing import PHONE, WIDE
+    from flex.experiments.pictures.scaling import scaling_picture
+    from flex.experiments.power_law import fit_power_law
 
     if not rows:
         raise SettingsError("there is nothing to draw")
@@ -191,8 +191,8 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
 
 
 def published_table() -> "Table":
-    from flex.pictures import Table
-    from flex.published import SCALING, SCALING_BASELINE, SCALING_WHAT
+    from flex.experiments.pictures import Table
+    from flex.experiments.published import SCALING, SCALING_BASELINE, SCALING_WHAT
 
     rows = [[str(e.epoch), str(e.library), f"{e.train:.1f}", f"{e.test:.1f}"] for e in SCALING]
     heads = ["epoch", "library", "train, %", "test, %"]

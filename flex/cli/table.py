@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def table_command(options: argparse.Namespace) -> int:
     from flex.benchmarks import benchmark_names
-    from flex.published import TABLE_1
+    from flex.experiments.published import TABLE_1
 
     measured = [measured_row(run) for run in options.runs]
     wanted = options.benchmark

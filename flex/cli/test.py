@@ -89,7 +89,7 @@ def setting_name(options: argparse.Namespace) -> str:
 
 async def test_command(options: argparse.Namespace) -> int:
     """Run the setting and say what came of it; 1 when every answer failed."""
-    from flex.settings import get_setting
+    from flex.evaluation.settings import get_setting
 
     if options.default_library and options.memory_path and not options.retrieve:
         raise SettingsError(f"--memory_path {options.memory_path} is read only with --retrieve: add --retrieve")

@@ -28,12 +28,12 @@ from flex.cli.options import (
 
 if TYPE_CHECKING:
     from flex.benchmarks import Benchmark
+    from flex.concurrency import Stop
     from flex.explib import ExpLib
+    from flex.files.runlog import RunLog
     from flex.prompt import Prompts
     from flex.rate_limiter import ChatModel, RateLimitedLLMClient
     from flex.reject_sampling import Progress, Team
-    from flex.runlog import RunLog
-    from flex.stopping import Stop
     from flex.types import Model, Task, Usage
     from flex.verifier import Acceptance
 
@@ -109,9 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def train_command(options: argparse.Namespace) -> int:
     """Everything between the flags and the loop; nothing is paid for before all of it has been checked."""
     from flex.benchmarks import get_benchmark
-    from flex.cli.starting import holding, library_at_start, starting_library
+    from flex.files.runlog import RunLog
     from flex.prompt import Prompts
-    from flex.runlog import RunLog
+    from flex.runs.start import holding, library_at_start, starting_library
     from flex.telemetry import start_telemetry
 
     benchmark = get_benchmark(options.task_type)
@@ -184,8 +184,8 @@ def configuration(
     library: "ExpLib",
 ) -> dict[str, object]:
     """What makes this run this run."""
-    from flex.runlog import run_config
-    from flex.stores import is_database
+    from flex.files.runlog import run_config
+    from flex.library.stores import is_database
 
     settings = ["task_type", "max_rounds", "max_rollouts", "epochs", "direct_add", "contrast", "use_library", "with_gt"]
     settings += ["acceptance", "temperature", "max_tokens", "reasoning_effort"]
@@ -224,9 +224,9 @@ async def report(
     """Train behind a progress bar, then say in a few lines what came of it."""
     from tqdm import tqdm
 
-    from flex.cli.starting import run_id
+    from flex.library.stores import is_database
     from flex.reject_sampling import Limits, Progress, TrainConfig, train
-    from flex.stores import is_database
+    from flex.runs.start import run_id
 
     config = TrainConfig(
         limits=Limits(options.max_rollouts, options.max_rounds),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from flex.chemistry import molecules
+from flex.chemistry.molecules import molecules
 
 MOST_ATOMS = 150
 MOST_POINTS = 1500

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from flex.atomic import write_atomically
-from flex.clock import now
+from flex.files.atomic import write_atomically
+from flex.files.clock import now
 from flex.report import problems, tables
 from flex.report.drawings import Drawings
-from flex.report.run import Run, read_run
+from flex.report.html import templates
 from flex.report.shown import json_island, visible
-from flex.templates import templates
+from flex.runs.folder import Run, read_run
 
 _HERE = Path(__file__).parent
 _TEMPLATES = templates(_HERE)

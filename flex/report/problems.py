@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flex.evaluation import Result
+from flex.evaluation.loop import Result
 from flex.report.drawings import Drawings
-from flex.report.run import Run, SettingRun, Trace, log_name
 from flex.report.shown import shortened, visible
+from flex.runs.folder import Run, SettingRun, Trace, log_name
 
 BUDGET = 3_600_000
 """Characters of details and drawings in a page; a page is to stay below 5 MB."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flex.report.run import Comparison, Run, SettingRun, Summary
 from flex.report.shown import shortened, visible
+from flex.runs.folder import Comparison, Run, SettingRun, Summary
 
 NAME = 80
 """Characters of a setting's or model's name."""

@@ -1,0 +1,219 @@
+"""Agents in threads: a fresh smolagents CodeAgent per run, its calls bridged to the shared client."""
+
+import asyncio
+import importlib.util
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import pydantic_monty as monty
+import smolagents
+from smolagents.memory import ActionStep
+from smolagents.models import ChatMessage, MessageRole
+from smolagents.monitoring import AgentLogger, LogLevel, TokenUsage
+from smolagents.utils import AgentGenerationError
+
+from flex.agents.executors import make_executor
+from flex.concurrency import Bridge
+from flex.errors import ParseError, SettingsError
+from flex.prompt import Prompts
+from flex.telemetry import carried
+from flex.types import Message, Model, Reply
+
+T = TypeVar("T")
+MAX_STEPS = 12
+
+
+class Call(Protocol):
+    """What a tool uses to run a coroutine on the event loop from the agent's thread."""
+
+    def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T: ...
+
+
+MakeTools = Callable[[Call], Sequence[smolagents.Tool]]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRecord:
+    """What an agent handed in and how it got there."""
+
+    output: Any
+    replies: tuple[Reply, ...]
+    steps: tuple[dict[str, Any], ...]
+
+    @property
+    def text(self) -> str:
+        return plain(self.output)
+
+
+class AgentPool:
+    """Threads and sandboxes for `concurrency` agents at once; a context manager.
+
+    Raises SettingsError for an executor that is not installed.
+    """
+
+    def __init__(self, model: Model, prompts: Prompts, *, executor: str = "monty", concurrency: int = 1) -> None:
+        if executor == "docker" and importlib.util.find_spec("docker") is None:
+            raise SettingsError("executor 'docker' needs its extra: pip install 'flex-experience[docker]'")
+        self.model = model
+        self.executor = executor
+        self.instructions = prompts.text(f"executor_{executor}").strip()
+        self.templates = _templates(prompts)
+        self.system_prompts: dict[tuple[str, ...], str] = {}
+        self.sandboxes = monty.Monty(min_processes=1, max_processes=concurrency) if executor == "monty" else None
+        self.logger = AgentLogger(level=LogLevel.OFF)
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="flex-agent")
+
+    def __enter__(self) -> "AgentPool":
+        if self.sandboxes is not None:
+            self.sandboxes.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        if self.sandboxes is not None:
+            self.sandboxes.__exit__(kind, error, traceback)
+
+    async def run(self, task_text: str, make_tools: MakeTools, max_steps: int = MAX_STEPS) -> AgentRecord:
+        """Let a fresh agent work on a text; what a call of its raises on the loop is raised here.
+
+        Raises ParseError when the run breaks off for any other reason: it is the agent's own.
+        """
+        loop = asyncio.get_running_loop()
+        bridge = Bridge(loop)
+        run = _Run(self, bridge)
+        try:
+            # Spans nest, and calls are charged, as if there were no thread.
+            return await loop.run_in_executor(self._threads, carried(run.record), task_text, make_tools, max_steps)
+        finally:
+            bridge.close()
+
+
+class _Run:
+    """One agent on one text, in a thread of the pool's."""
+
+    def __init__(self, pool: AgentPool, bridge: Bridge) -> None:
+        self.pool = pool
+        self.bridge = bridge
+        self.failure: Exception | None = None
+
+    def record(self, task_text: str, make_tools: MakeTools, max_steps: int) -> AgentRecord:
+        model = _BridgedModel(self.pool.model, self.call)
+        agent = self._agent(model, make_tools(self.call), max_steps)
+        output = None
+        try:
+            output = agent.run(task_text)
+        except AgentGenerationError:  # how smolagents wraps what a call raised, see below
+            if self.failure is None:
+                raise
+        except Exception as error:  # what an agent may bring smolagents to is without end; it costs this attempt
+            if self.failure is None:
+                raise ParseError(f"the agent's run broke off: {type(error).__name__}: {str(error)[:300]}") from error
+        finally:
+            agent.cleanup()
+        if self.failure is not None:  # smolagents wraps it, shows it to the model or makes an answer of it
+            raise self.failure
+        steps = tuple(_step(step) for step in agent.memory.steps if isinstance(step, ActionStep))
+        return AgentRecord(output, tuple(model.replies), steps)
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop; what fails there fails the run, whatever smolagents makes of it."""
+        if self.failure is not None:
+            coroutine.close()
+            raise self.failure
+        try:
+            return self.bridge.call(coroutine)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _agent(self, model: "_BridgedModel", tools: Sequence[smolagents.Tool], max_steps: int) -> smolagents.CodeAgent:
+        executor = make_executor(self.pool.executor, self.pool.sandboxes)
+        return _Agent(
+            self.pool.system_prompts,
+            tools=list(tools),
+            model=model,
+            prompt_templates=self.pool.templates,
+            instructions=self.pool.instructions,
+            executor=executor,
+            executor_type="docker" if executor is None else "local",
+            max_steps=max_steps,
+            logger=self.pool.logger,
+        )
+
+
+class _Agent(smolagents.CodeAgent):  # type: ignore[misc]
+    """Renders its system prompt once for all agents with the same tools; smolagents would do it twice for each."""
+
+    def __init__(self, rendered: dict[tuple[str, ...], str], **options: Any) -> None:
+        self._rendered = rendered
+        super().__init__(**options)
+
+    def initialize_system_prompt(self) -> str:
+        tools = tuple(f"{name}: {tool.description}" for name, tool in self.tools.items())
+        if tools not in self._rendered:
+            self._rendered[tools] = super().initialize_system_prompt()
+        return self._rendered[tools]
+
+
+class _BridgedModel(smolagents.Model):  # type: ignore[misc]
+    """What smolagents calls; the call itself happens on the event loop, in the shared client."""
+
+    def __init__(self, model: Model, call: Call) -> None:
+        super().__init__(model_id=model.name)
+        self.replies: list[Reply] = []
+        self._model = model
+        self._call = call
+
+    def generate(
+        self, messages: list[ChatMessage], stop_sequences: Sequence[str] | None = None, **_: Any
+    ) -> ChatMessage:
+        reply = self._call(self._model.complete(_flat(messages), stop=stop_sequences))
+        self.replies.append(reply)
+        usage = TokenUsage(reply.usage.prompt_tokens, reply.usage.completion_tokens)
+        return ChatMessage(MessageRole.ASSISTANT, reply.text, token_usage=usage)
+
+
+def plain(content: Any) -> str:
+    """Any content of a message, or answer of an agent, as text."""
+    if isinstance(content, list) and all(isinstance(part, dict) and "text" in part for part in content):
+        return "\n".join(str(part["text"]) for part in content)
+    return "" if content is None else str(content)
+
+
+def _templates(prompts: Prompts) -> smolagents.agents.PromptTemplates:
+    ending = {"pre_messages": prompts.text("agent_out_of_steps"), "post_messages": "{{ task }}"}
+    return {
+        **smolagents.agents.EMPTY_PROMPT_TEMPLATES,
+        "system_prompt": prompts.text("agent_system"),
+        "final_answer": ending,
+    }
+
+
+_ROLES = {MessageRole.TOOL_CALL: "assistant", MessageRole.TOOL_RESPONSE: "user"}
+
+
+def _flat(messages: Sequence[ChatMessage]) -> list[Message]:
+    """smolagents' messages as plain text ones; neighbours of one role become one, as strict endpoints want."""
+    flat: list[Message] = []
+    for message in messages:
+        role = _ROLES.get(message.role) or str(getattr(message.role, "value", message.role))
+        if flat and flat[-1]["role"] == role:
+            flat[-1]["content"] += "\n" + plain(message.content)
+        else:
+            flat.append({"role": role, "content": plain(message.content)})
+    return flat
+
+
+def _step(step: ActionStep) -> dict[str, Any]:
+    return {
+        "step": step.step_number,
+        "output": plain(step.model_output),
+        "code": step.code_action or "",
+        "observation": step.observations or "",
+        "error": str(step.error) if step.error else "",
+    }

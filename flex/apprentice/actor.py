@@ -1,0 +1,108 @@
+"""The actor: applies every template it finds written in its prompt, and ranks what they propose."""
+
+import json
+import re
+
+from flex.apprentice.chemistry.molecules import canonical
+from flex.apprentice.chemistry.ranking import Candidate, Lesson, propose
+from flex.apprentice.chemistry.reading import lessons_in, section, smiles_in
+from flex.apprentice.chemistry.specialists import prior
+from flex.apprentice.chemistry.wording import named, product_sites
+from flex.apprentice.text import Messages, opening, prompted, texts
+
+WHO = "I am a mechanical apprentice, not an LLM."
+"""Stands in every reply."""
+NO_MATHEMATICS = f"{WHO} I cannot do mathematics, so this attempt gives no answer."
+MAX_QUERIES = 20
+
+_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+_RETRIEVE = """\
+queries = {queries}
+lessons = {{}}
+for query in queries:
+    rule = ""
+    for line in str(memory_retrieval(query=query)).splitlines():
+        if "RETRO_TEMPLATE:" in line:
+            rule = line[line.index("RETRO_TEMPLATE:"):].strip()
+            if rule not in lessons:
+                lessons[rule] = []
+        elif rule and "EXAMPLE:" in line and line.strip() not in lessons[rule]:
+            lessons[rule].append(line.strip())
+print(len(lessons), "templates found")
+for rule in lessons:
+    print(rule)
+    for example in lessons[rule]:
+        print(example)"""
+
+
+def act_in_chat(messages: Messages, model: str) -> str:
+    """An attempt in one reply; after feedback the next-ranked reactants that were not tried yet."""
+    product = _product(messages)
+    if product is None:
+        return NO_MATHEMATICS
+    candidate = _next_best(messages, model, product)
+    if candidate is None:
+        return f"{WHO} {_at_a_loss(messages, model)}"
+    return f"{WHO} {_explained(candidate)}\n<answer>{candidate.reactants}</answer>"
+
+
+def act_as_agent(messages: Messages, model: str) -> str:
+    """A step of a code agent: first ask the library, then hand in what its templates propose."""
+    system = "\n".join(texts(messages, "system", "developer"))
+    product = _product(messages)
+    if product is None:
+        return step(system, NO_MATHEMATICS, f"final_answer({json.dumps('nothing: ' + NO_MATHEMATICS)})")
+    offered = "memory_retrieval" in system or "memory_retrieval(" in opening(messages)
+    if offered and not texts(messages, "assistant"):
+        return step(system, f"{WHO} I ask the library for templates.", _RETRIEVE.format(queries=_queries(product)))
+    candidate = _next_best(messages, model, product)
+    if candidate is None:
+        loss = f"nothing: {_at_a_loss(messages, model)}"
+        return step(system, f"{WHO} I have to give up.", f"final_answer({json.dumps(loss)})")
+    # repr, because a SMILES may hold backslashes
+    return step(
+        system, f"{WHO} {_explained(candidate)}", f"final_answer({f'<answer>{candidate.reactants}</answer>'!r})"
+    )
+
+
+def _queries(product: str) -> str:
+    """The product, then every kind of bond in it: each retrieval shows a few entries only."""
+    sites = [f"How is {site} made? Product with {site}" for site in product_sites(product)]
+    return json.dumps([f"Product {product}", *sites][: MAX_QUERIES + 1], indent=4)
+
+
+def step(system: str, thought: str, code: str) -> str:
+    """An agent's reply: a thought, and code between the marks that the system prompt wants."""
+    start, end = ("<code>", "</code>") if "<code>" in system else ("```python", "```")
+    return f"Thought: {thought}\n{start}\n{code}\n{end}"
+
+
+def _product(messages: Messages) -> str | None:
+    """The product in the task; in a long conversation the last message that names one without being feedback."""
+    task = opening(messages)
+    product = smiles_in(section(task, "question", "product", "task", "target molecule"))
+    return canonical(product or smiles_in(task) or "")
+
+
+def _lessons(messages: Messages, model: str) -> list[Lesson]:
+    known = [Lesson(template, name=named(template)) for template in prior(model)]
+    return [*lessons_in([*texts(messages, "system", "developer"), *prompted(messages)]), *known]
+
+
+def _next_best(messages: Messages, model: str, product: str) -> Candidate | None:
+    tried = {canonical(answer.strip()) for said in texts(messages, "assistant") for answer in _ANSWER.findall(said)}
+    ranked = propose(product, _lessons(messages, model))
+    return next((candidate for candidate in ranked if candidate.reactants not in tried), None)
+
+
+def _explained(candidate: Candidate) -> str:
+    lesson = candidate.lesson
+    seen = len(lesson.precedents)
+    name = lesson.name or named(lesson.template)
+    return f"The template of {name}, seen in {seen} example{'' if seen == 1 else 's'}, leads to these reactants."
+
+
+def _at_a_loss(messages: Messages, model: str) -> str:
+    if not _lessons(messages, model):
+        return "I know no template, so I give no reactants."
+    return "The templates I know propose nothing for this product that I have not tried."

@@ -1,0 +1,213 @@
+"""Retro-templates: the smallest pattern that turns a product back into its reactants, and how to apply one."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rdkit import Chem
+from rdkit.Chem import rdChemReactions
+
+from flex.apprentice.chemistry.mapping import Mapping, map_reaction
+from flex.apprentice.chemistry.molecules import canonical, molecule
+from flex.apprentice.chemistry.smarts import Graph, bond_text, leaving_atom, pattern_atom, refined
+
+MAX_OUTCOMES = 200
+MAX_SHELLS = 3
+MAX_ATOMS = 60
+"""A template longer than this is a copy of a molecule, not a pattern."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Reactants a template proposes, and the product atoms it matched."""
+
+    reactants: str
+    centre: tuple[int, ...]
+
+
+def extract(product: str, reactants: str) -> str | None:
+    """The smallest retro-template that regenerates the reactants from the product, None when none does."""
+    made, wanted = molecule(product), canonical(reactants)
+    if made is None or wanted is None:
+        return None
+    mapping = map_reaction(made, Chem.MolFromSmiles(wanted))
+    if mapping is None:
+        return None
+    for shells in range(MAX_SHELLS + 1):
+        template = _written(mapping, shells)
+        if template is not None and any(outcome.reactants == wanted for outcome in apply(template, product)):
+            return template
+    return None
+
+
+@lru_cache(maxsize=32768)
+def apply(template: str, product: str) -> tuple[Outcome, ...]:
+    """What the template proposes for the product, in a fixed order, without repeats; empty where it does not fit."""
+    reaction, mol, whole = _reaction(template), molecule(product), canonical(product)
+    if reaction is None or mol is None or whole is None:
+        return ()
+    run, separate = reaction
+    found: dict[str, tuple[int, ...]] = {}
+    for (raw,) in run.RunReactants((_loosened(mol),), maxProducts=MAX_OUTCOMES):
+        reactants = _finished(raw)
+        if reactants is None or reactants == whole or reactants.count(".") + 1 < separate:
+            continue
+        atoms = sorted(a.GetIntProp("react_atom_idx") for a in raw.GetAtoms() if a.HasProp("old_mapno"))
+        if not atoms:
+            continue
+        found[reactants] = min(found.get(reactants, tuple(atoms)), tuple(atoms))
+    return tuple(Outcome(reactants, centre) for reactants, centre in sorted(found.items()))
+
+
+@lru_cache(maxsize=4096)
+def _reaction(template: str) -> tuple[rdChemReactions.ChemicalReaction, int] | None:
+    """The template as one pattern to one set of molecules, and how many molecules it has to leave; None if broken."""
+    left, arrow, right = template.partition(">>")
+    if not arrow:
+        return None
+    try:
+        reaction = rdChemReactions.ReactionFromSmarts(f"{_grouped(left)}>>{_grouped(right)}")
+    except ValueError:
+        return None
+    if reaction is None or reaction.GetNumReactantTemplates() != 1 or reaction.GetNumProductTemplates() != 1:
+        return None
+    reaction.Initialize()
+    if reaction.Validate(silent=True)[1]:
+        return None
+    return reaction, 1 if right.startswith("(") else right.count(".") + 1
+
+
+def _grouped(side: str) -> str:
+    return side if side.startswith("(") and side.endswith(")") else f"({side})"
+
+
+@lru_cache(maxsize=256)
+def _loosened(mol: Chem.Mol) -> Chem.Mol:
+    """The product with hydrogens that follow the valence, so that a broken bond is refilled."""
+    loose = Chem.Mol(mol)
+    for atom in loose.GetAtoms():
+        if not atom.GetIsAromatic() and not atom.GetNumRadicalElectrons():
+            hydrogens = atom.GetTotalNumHs()
+            atom.SetNoImplicit(False)
+            atom.SetNumExplicitHs(0)
+            atom.UpdatePropertyCache(strict=False)
+            if atom.GetTotalNumHs() != hydrogens:  # a charge or metal the valence model does not know
+                atom.SetNumExplicitHs(hydrogens)
+                atom.SetNoImplicit(True)
+    return loose
+
+
+def _finished(raw: Chem.Mol) -> str | None:
+    """The canonical reactants of one raw outcome; a matched aromatic nitrogen may have lost or won its hydrogen."""
+    nitrogens = [
+        a.GetIdx() for a in raw.GetAtoms() if a.GetIsAromatic() and a.GetSymbol() == "N" and a.HasProp("old_mapno")
+    ]
+    for hydrogens in (None, 0, 1) if nitrogens else (None,):
+        mol = Chem.Mol(raw)
+        for atom in nitrogens if hydrogens is not None else ():
+            mol.GetAtomWithIdx(atom).SetNumExplicitHs(hydrogens or 0)
+        if Chem.SanitizeMol(mol, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
+            Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+            return canonical(Chem.MolToSmiles(mol))
+    return None
+
+
+def _written(mapping: Mapping, shells: int) -> str | None:
+    """The template with so many shells of neighbours around the reaction centre and what is multiply bonded to it."""
+    product, reactants, image = mapping.product, mapping.reactants, mapping.image
+    core = _core(mapping, shells)
+    source = {image[atom]: atom for atom in core}
+    everywhere = set(image)
+    added = [a.GetIdx() for a in reactants.GetAtoms() if a.GetIdx() not in everywhere]
+    if len(core) + len(added) > MAX_ATOMS:
+        return None
+    names = {**{atom: atom for atom in source}, **{atom: atom for atom in added}}
+    before = {b.GetIdx(): b for b in reactants.GetBonds() if {b.GetBeginAtomIdx(), b.GetEndAtomIdx()} <= names.keys()}
+    pairs: dict[tuple[int, int], list[str]] = {}
+    for bond in product.GetBonds():
+        a, b = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if a in core and b in core:
+            pairs.setdefault(_pair(image[a], image[b]), ["", ""])[0] = bond_text(bond)
+    for bond in before.values():
+        pairs.setdefault(_pair(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()), ["", ""])[1] = bond_text(bond)
+    ranks = _ranks(mapping, source, added, pairs)
+    number = {atom: place for place, atom in enumerate(sorted(source, key=ranks.__getitem__), 1)}
+    left, right = Graph(), Graph()
+    for atom, at in source.items():
+        left.add_atom(atom, pattern_atom(product.GetAtomWithIdx(at), number[atom]), ranks[atom])
+        right.add_atom(atom, pattern_atom(reactants.GetAtomWithIdx(atom), number[atom]), ranks[atom])
+    for atom in added:
+        right.add_atom(atom, leaving_atom(reactants.GetAtomWithIdx(atom)), ranks[atom])
+    for (a, b), (after, then) in pairs.items():
+        if after:
+            left.add_bond(a, b, after)
+        if then:
+            known = a in source and b in source
+            right.add_bond(a, b, then if known or then not in "-:" else "")
+    return f"{_left(left)}>>{_right(right, reactants)}"
+
+
+def _left(graph: Graph) -> str:
+    text = ".".join(text for text, _ in graph.write())
+    return f"({text})" if "." in text else text
+
+
+def _right(graph: Graph, reactants: Chem.Mol) -> str:
+    """Molecules apart are written apart; pieces of one molecule are held together by brackets."""
+    pieces = graph.write()
+    home = {atom: place for place, frag in enumerate(Chem.GetMolFrags(reactants)) for atom in frag}
+    homes = [home[min(atoms)] for _, atoms in pieces]
+    text = ".".join(text for text, _ in pieces)
+    return f"({text})" if len(set(homes)) < len(homes) else text
+
+
+def _core(mapping: Mapping, shells: int) -> set[int]:
+    core = set(_changed(mapping))
+    for _ in range(shells):
+        core |= {n.GetIdx() for atom in core for n in mapping.product.GetAtomWithIdx(atom).GetNeighbors()}
+    multiple = (Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
+    for atom in sorted(core):
+        for bond in mapping.product.GetAtomWithIdx(atom).GetBonds():
+            if bond.GetBondType() in multiple:
+                core.add(bond.GetOtherAtomIdx(atom))
+    return core
+
+
+def _changed(mapping: Mapping) -> list[int]:
+    """The product atoms with a bond, a charge or an aromaticity that differs, or with a neighbour that left."""
+    product, reactants, image = mapping.product, mapping.reactants, mapping.image
+
+    def here(atom: int) -> dict[int, str]:
+        bonds = product.GetAtomWithIdx(atom).GetBonds()
+        return {image[b.GetOtherAtomIdx(atom)]: bond_text(b) for b in bonds}
+
+    def there(atom: int) -> dict[int, str]:
+        return {b.GetOtherAtomIdx(image[atom]): bond_text(b) for b in reactants.GetAtomWithIdx(image[atom]).GetBonds()}
+
+    def kind(atom: Chem.Atom) -> tuple[int, bool]:
+        return atom.GetFormalCharge(), atom.GetIsAromatic()
+
+    return [
+        atom
+        for atom in range(product.GetNumAtoms())
+        if here(atom) != there(atom)
+        or kind(product.GetAtomWithIdx(atom)) != kind(reactants.GetAtomWithIdx(image[atom]))
+    ]
+
+
+def _ranks(
+    mapping: Mapping, source: dict[int, int], added: list[int], pairs: dict[tuple[int, int], list[str]]
+) -> dict[int, int]:
+    colours = {
+        atom: pattern_atom(mapping.product.GetAtomWithIdx(at), 0)
+        + pattern_atom(mapping.reactants.GetAtomWithIdx(atom), 0)
+        for atom, at in source.items()
+    }
+    colours |= {atom: f"~{leaving_atom(mapping.reactants.GetAtomWithIdx(atom))}" for atom in added}
+    bonds: dict[int, dict[int, str]] = {}
+    for (a, b), (after, then) in pairs.items():
+        bonds.setdefault(a, {})[b] = bonds.setdefault(b, {})[a] = f"{after}>{then}"
+    return refined(colours, bonds)
+
+
+def _pair(a: int, b: int) -> tuple[int, int]:
+    return (a, b) if a < b else (b, a)

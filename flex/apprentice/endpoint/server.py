@@ -1,0 +1,192 @@
+"""The apprentice as an OpenAI-compatible endpoint on loopback; standard library only."""
+
+import importlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from flex.apprentice.endpoint.completions import BadRequest, completion, model_card, model_list, parse_request
+
+HOST = "127.0.0.1"
+LARGEST_BODY = 64 * 1024 * 1024
+log = logging.getLogger(__name__)
+
+
+def serve(port: int, *, latency: float = 0.0, announce: Callable[[str], None] | None = None) -> None:
+    """Serve `http://127.0.0.1:<port>/v1` until interrupted; port 0 takes a free one, `announce` hears its base URL.
+
+    `latency` is waited before every reply, in seconds.
+    """
+    with make_server(port, latency=latency) as server:
+        base_url = f"http://{HOST}:{server.server_address[1]}/v1"
+        log.info("the apprentice listens on %s", base_url)
+        if announce is not None:
+            announce(base_url)
+        _warm_up()
+        server.serve_forever()
+
+
+def _warm_up() -> None:
+    """Import the chemistry now, not in the first request, and keep RDKit from commenting on every guess."""
+    from rdkit import rdBase
+
+    importlib.import_module("flex.apprentice.roles")
+    rdBase.DisableLog("rdApp.*")
+
+
+def make_server(port: int = 0, *, latency: float = 0.0) -> "ApprenticeServer":
+    """The server, bound and listening but not serving yet."""
+    return ApprenticeServer((HOST, port), latency)
+
+
+class ApprenticeServer(ThreadingHTTPServer):
+    """One thread for each connection."""
+
+    daemon_threads = True
+    request_queue_size = 512
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], latency: float) -> None:
+        super().__init__(address, _Handler)
+        self.latency = latency
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        broke_off = isinstance(sys.exception(), OSError)
+        log.log(logging.DEBUG if broke_off else logging.ERROR, "a connection broke off", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ApprenticeServer
+    protocol_version = "HTTP/1.1"
+    server_version = "flex-apprentice"
+    disable_nagle_algorithm = True  # or every reply waits 40 ms for a delayed acknowledgement
+    wbufsize = 1 << 16  # one packet for head and body
+    timeout = 600
+    error_content_type = "application/json"
+    error_message_format = '{"error": {"message": "%(code)d: %(explain)s", "type": "invalid_request_error"}}'
+
+    def do_POST(self) -> None:
+        self.answered(lambda body: self.post(body))
+
+    def do_GET(self) -> None:
+        self.answered(lambda _: self.send_json(200, self.get()))
+
+    do_HEAD = do_GET
+
+    def do_other(self) -> None:
+        def refuse(_: bytes) -> None:
+            raise BadRequest(405, f"{self.command} is not allowed here")
+
+        self.answered(refuse)
+
+    do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_other
+
+    @property
+    def route(self) -> str:
+        """The path without query, trailing slash and `/v1`."""
+        return "/" + urlsplit(self.path).path.strip("/").removeprefix("v1").strip("/")
+
+    def post(self, body: bytes) -> None:
+        if self.route == "/models" or self.route.startswith("/models/"):
+            raise BadRequest(405, "POST is not allowed here; use GET")
+        if self.route != "/chat/completions":
+            raise BadRequest(404, f"nothing at {self.path}; there is POST /v1/chat/completions", code="not_found")
+        request = parse_request(body)
+        from flex.apprentice.roles import reply  # here, because RDKit takes a while to import
+
+        if self.server.latency:
+            time.sleep(self.server.latency)
+        made = completion(request, reply(request.messages, request.model))
+        if request.stream:
+            self.send_stream(made.events())
+        else:
+            self.send_json(200, made.body())
+
+    def get(self) -> dict[str, Any]:
+        if self.route == "/models":
+            return model_list()
+        if self.route.startswith("/models/"):
+            return model_card(unquote(self.route.removeprefix("/models/")))
+        if self.route == "/chat/completions":
+            raise BadRequest(405, "GET is not allowed here; use POST")
+        if self.route in ("/", "/health"):
+            return {"status": "ok"}
+        raise BadRequest(404, f"nothing at {self.path}; there is GET /v1/models", code="not_found")
+
+    def answered(self, handle: Callable[[bytes], None]) -> None:
+        """Read the whole body first, whatever becomes of it, so that the connection can be used again."""
+        try:
+            handle(self.read_body())
+        except BadRequest as refused:
+            self.send_json(refused.status, refused.body)
+
+    def read_body(self) -> bytes:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return self.read_chunks()
+        said = self.headers.get("Content-Length", "0").strip()
+        if not said.isdigit() or int(said) > LARGEST_BODY:
+            self.close_connection = True
+            raise BadRequest(400 if not said.isdigit() else 413, f"Content-Length {said[:20]} is not acceptable")
+        return self.rfile.read(int(said))
+
+    def read_chunks(self) -> bytes:
+        pieces, size = [], 0
+        while True:
+            head = self.rfile.readline(1024).split(b";")[0].strip()
+            try:
+                length = int(head, 16)
+            except ValueError as error:
+                self.close_connection = True
+                raise BadRequest(400, "the chunked body is broken") from error
+            size += length
+            if length < 0 or size > LARGEST_BODY:
+                self.close_connection = True
+                raise BadRequest(413, "the body is too large")
+            if length == 0:
+                break
+            pieces.append(self.rfile.read(length))
+            self.rfile.readline(1024)
+        while self.rfile.readline(1024).strip():  # trailers
+            pass
+        return b"".join(pieces)
+
+    def send_json(self, status: int, data: Mapping[str, Any]) -> None:
+        body = json.dumps(data).encode()
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        if status == 405:
+            headers["Allow"] = "POST" if "completions" in self.path else "GET, HEAD"
+        self.send_head(status, headers)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.wfile.flush()
+
+    def send_stream(self, events: Iterable[bytes]) -> None:
+        headers = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
+        if self.request_version == "HTTP/1.0":  # knows no chunks: the stream ends with the connection
+            self.close_connection = True
+            self.send_head(200, headers)
+            self.wfile.writelines(events)
+            return
+        self.send_head(200, {**headers, "Transfer-Encoding": "chunked"})
+        for event in events:
+            self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
+
+    def send_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """A gateway that is not told that the connection ends keeps it, and loses its next request on it."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        log.debug(format, *args)

@@ -1,0 +1,1 @@
+"""The apprentice on protein tables: formulas found by hill climbing, lessons from what raised the score."""

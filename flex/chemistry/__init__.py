@@ -1,0 +1,1 @@
+"""Molecules: comparing answers, finding SMILES in text, and the tools that agents get."""

@@ -1,0 +1,1 @@
+"""What stands between a role and an OpenAI-compatible endpoint: dialects, pacing, usage, cost, embeddings."""

@@ -1,0 +1,108 @@
+"""Changes of a library, each written into its history with who made it, why, and what it replaced."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flex.library.entry import dump_entry, entry_hash, parse_entry
+from flex.library.history import changed_content
+from flex.library.stores import Store
+from flex.types import Change, Experience, Quarantined
+
+_REASON = "quarantined_because"
+"""Where a change that releases an experience keeps why it was quarantined."""
+_SOURCE = ("tasks", "rollout", "rollouts")
+"""What a change says of where an experience came from; the rest stands in its provenance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changes a library, and from what: this is what its history says of a change."""
+
+    by: Mapping[str, Any] = field(default_factory=dict)
+    """`run`, `model`, `prompt`."""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """`epoch` and `number` of a training run; `tasks` and `rollout` come from the experience."""
+
+
+NOBODY = Author()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Changes a store and writes down every change; `clock` says when where the experience does not."""
+
+    store: Store
+    clock: Callable[[], str]
+
+    def change(
+        self,
+        action: str,
+        entry: str,
+        after: Experience | None,
+        reason: str,
+        author: Author = NOBODY,
+        new: Experience | None = None,
+        place: int | None = None,
+    ) -> None:
+        """Let an entry become `after` (None: gone) and record it; `new` is the experience that this came from."""
+        before = self.store.get(entry)
+        leaves = before is not None and (after is None or after.zone != before.zone)
+        came_from = {key: new.provenance[key] for key in _SOURCE if key in new.provenance} if new else {}
+        change = Change(
+            number=self.store.latest() + 1,
+            action=action,
+            entry=entry,
+            time=(new.created_at if new else "") or self.clock(),
+            reason=reason,
+            by=author.by,
+            source={**came_from, **author.source},
+            before=dump_entry(before) if before is not None and before != after else None,
+            place=self.store.place(entry) if leaves else None,
+            before_hash=None if before is None else entry_hash(before),
+            after_hash=None if after is None else entry_hash(after),
+        )
+        if after is None:
+            self.store.remove(entry)
+        elif after != before:
+            self.store.put(after, place)
+        self.store.append(change)
+
+    def quarantine(self, held: Quarantined, author: Author = NOBODY) -> None:
+        """Keep an experience apart from the library, and write down why."""
+        self.store.quarantine(held)
+        self._held("quarantine", held, None, author)
+
+    def release(self, held: Quarantined, author: Author = NOBODY) -> None:
+        """Keep an experience apart no longer; the change holds it, so that it is not lost whatever becomes of it."""
+        self.store.unquarantine(held.experience.id)
+        self._held("release", held, {**dump_entry(held.experience), _REASON: held.reason}, author)
+
+    def undo(self, change: Change, reason: str, author: Author = NOBODY) -> None:
+        """Bring back what a change replaced; one that replaced nothing leaves nothing to undo."""
+        if change.action == "quarantine":
+            for held in self.store.quarantined():
+                if held.experience.id == change.entry:
+                    self.release(held, author)
+        elif change.action == "release" and change.before:
+            entry = dict(change.before)
+            why = str(entry.pop(_REASON, ""))
+            self.quarantine(Quarantined(parse_entry(entry, entry["memory_type"]), why), author)
+        elif changed_content(change):
+            before = parse_entry(change.before, change.before["memory_type"]) if change.before else None
+            self.change("rollback", change.entry, before, reason, author, place=change.place)
+
+    def _held(self, action: str, held: Quarantined, before: Mapping[str, Any] | None, author: Author) -> None:
+        made = held.experience.provenance
+        self.store.append(
+            Change(
+                number=self.store.latest() + 1,
+                action=action,
+                entry=held.experience.id,
+                time=held.experience.created_at or self.clock(),
+                reason=held.reason,
+                by=author.by,
+                source={**{key: made[key] for key in _SOURCE if key in made}, **author.source},
+                before=before,
+            )
+        )

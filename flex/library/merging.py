@@ -1,0 +1,118 @@
+"""Two entries of a library made one, and how large an entry may grow."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from flex.library.entry import characters
+from flex.types import Experience, Rule, UpdateDecision
+
+MAX_RULES = 12
+"""Rules an entry keeps: as many as a reader takes in at once, and as many as the updater is shown of it."""
+MAX_CHARACTERS = 16_000
+"""All text of an entry, about 4,000 tokens: five of them, what a retrieval returns, stay below 25,000."""
+
+_ENDS = ' \t\n\r.,;:?…"“”'
+_BULLETS = ("-", "*", "•")
+_SMILES_LETTERS = frozenset("BCFHINOPS")
+
+
+def merge(target: Experience, new: Experience, decision: UpdateDecision) -> Experience:
+    """The target with the new one's novel rules and the more informative trajectory of the two (paper, 3.2).
+
+    A rule that exists already (`normal_rule`) gains the examples it lacks. Where the decision brings a consolidation,
+    method, rules and trajectory are its. The target keeps its id; its zone is that of the trajectory it has afterwards,
+    so that what was solved at last is no warning any more. Its provenance stays, `merged` holds that of all it took in.
+    """
+    told = new if decision.trajectory == "new" else target
+    novel = [new.rules[number] for number in sorted(set(decision.novel_rules))]
+    said = decision.consolidated or replace(
+        target, rules=distinct([*target.rules, *novel]), revised_trajectory=told.revised_trajectory
+    )
+    contradicts = dict.fromkeys((*target.contradicts, *new.contradicts))
+    return replace(
+        target,
+        method=said.method,
+        rules=said.rules,
+        revised_trajectory=said.revised_trajectory,
+        zone=told.zone,
+        problem_category=target.problem_category or new.problem_category,
+        priority=max(target.priority, new.priority),
+        provenance=_merged_provenance(target.provenance, new.provenance),
+        contradicts=tuple(other for other in contradicts if other != target.id),
+        extra=_merged_extra(target.extra, new.extra),
+    )
+
+
+def over_caps(experience: Experience) -> str | None:
+    """What is too large about an entry, in words; None when it is within the caps."""
+    if len(experience.rules) > MAX_RULES:
+        return f"{len(experience.rules)} rules, at most {MAX_RULES} are kept"
+    if (size := characters(experience)) > MAX_CHARACTERS:
+        return f"{size:,} characters, at most {MAX_CHARACTERS:,} are kept"
+    return None
+
+
+def distinct(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules in order, each once, with all the examples that were given to it, each once too."""
+    texts: dict[str, str] = {}
+    examples: dict[str, dict[str, str]] = {}
+    for rule in rules:
+        form = normal_rule(rule.rule)
+        texts.setdefault(form, rule.rule)
+        for example in rule.examples:
+            examples.setdefault(form, {}).setdefault(" ".join(example.split()), example)
+    return tuple(Rule(text, tuple(examples.get(form, {}).values())) for form, text in texts.items())
+
+
+def normal_rule(text: str) -> str:
+    """What two spellings of one rule have in common: no case of words, white space or punctuation at the ends."""
+    words = text.strip(_ENDS).split()
+    if words and words[0] in _BULLETS:
+        del words[0]
+    if words and words[-1].endswith("!") and words[-1].rstrip("!")[-3:].isalpha() and len(words[-1]) > 3:
+        words[-1] = words[-1].rstrip("!")
+    return " ".join(map(_folded, words)) or text.strip()
+
+
+def _folded(word: str) -> str:
+    """The word in lower case, unless its case says something: `N` is not `n`, `CCO` no word, `[c:1]` not `[C:1]`."""
+    letters = word.strip(_ENDS + "()!")
+    if len(letters) < 2 or not letters.isalpha() or not (letters.istitle() or letters.isupper()):
+        return word
+    return word if letters.isupper() and _SMILES_LETTERS.issuperset(letters) else word.lower()
+
+
+def _merged_provenance(target: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    own, *taken = ({k: v for k, v in p.items() if k != "merged"} for p in (target, new))
+    taken = [p for p in (*taken, *_list(new, "merged")) if p and p != own]
+    provenance: dict[str, Any] = dict(target)
+    for key, values in (
+        ("tasks", [*_list(target, "tasks"), *_list(new, "tasks")]),
+        ("merged", [*_list(target, "merged"), *taken]),
+    ):
+        if values:
+            provenance[key] = _each_once(values)
+    return provenance
+
+
+def _merged_extra(target: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of both; where both have an object, as for what else their rules say, its keys too."""
+    extra = {**new, **target}
+    for key in target.keys() & new.keys():
+        if isinstance(target[key], Mapping) and isinstance(new[key], Mapping):
+            extra[key] = {**new[key], **target[key]}
+    return extra
+
+
+def _list(provenance: Mapping[str, Any], key: str) -> list[Any]:
+    value = provenance.get(key) or []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _each_once(values: Iterable[Any]) -> list[Any]:
+    seen: dict[str, Any] = {}
+    for value in values:
+        seen.setdefault(json.dumps(value, sort_keys=True, default=str), value)
+    return list(seen.values())

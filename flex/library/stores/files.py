@@ -1,0 +1,109 @@
+"""Which store a path stands for, and how a library gets from one to the other."""
+
+import json
+import logging
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from flex.errors import LibraryError
+from flex.files.locks import held
+from flex.library.file import LibraryFile, read_folder, read_library, write_library
+from flex.library.stores.base import Store
+from flex.library.stores.memory import MemoryStore
+from flex.types import ZONES
+
+DEFAULT_CONFIG: dict[str, Any] = {"retrieval_weights": {"golden": 1.0, "warning": 0.8, "mixed": 0.9}}
+JSON_ENTRIES = 10_000
+"""A JSON library beyond this is slow to load and to save; SQLite is not."""
+_DATABASE = (".db", ".sqlite", ".sqlite3")
+log = logging.getLogger(__name__)
+
+
+def is_database(path: Path) -> bool:
+    """Whether the path names a SQLite library, by its suffix."""
+    return path.suffix.lower() in _DATABASE
+
+
+def open_store(path: Path | None, created_at: str) -> Store:
+    """The library at `path`: a JSON file, a SQLite database, a folder of JSON files; an empty one for None.
+
+    Raises LibraryError for what is none of these.
+    """
+    if path is None:
+        return MemoryStore(LibraryFile((), created_at, json.loads(json.dumps(DEFAULT_CONFIG))))
+    if path.is_dir():
+        return MemoryStore(read_folder(path))
+    if is_database(path):
+        from flex.library.stores.sqlite import SqliteStore
+
+        return SqliteStore(path)
+    store = MemoryStore(read_library(path))
+    _stands_at(store, path)
+    return store
+
+
+def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
+    """Write all of a library to `path`; returns the store at that path. Raises LibraryError, the path as it was."""
+    if is_database(path):
+        from flex.library.stores.sqlite import SqliteStore
+
+        if isinstance(store, SqliteStore) and same_file(store.path, path):
+            store.keep_settings()
+            return store
+        return SqliteStore.create(path, as_file(store))
+    file = as_file(store)
+    with nullcontext() if is_held else held(path):
+        _check_target(store, path)
+        write_library(path, file)
+    if len(file.experiences) > JSON_ENTRIES:
+        log.warning(
+            "%s holds %d entries; a SQLite library is quicker from here on: flex lib export %s %s",
+            path,
+            len(file.experiences),
+            path,
+            path.with_suffix(".db"),
+        )
+    if isinstance(store, MemoryStore):
+        _stands_at(store, path)
+    return store
+
+
+def as_file(store: Store) -> LibraryFile:
+    """Everything a store holds, as a file would hold it."""
+    store = store.view()
+    entries = tuple(experience for zone in ZONES for experience in store.zone(zone))
+    return LibraryFile(
+        entries, store.created_at, store.config, store.extra, tuple(store.changes()), store.quarantined()
+    )
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths name the same file, however they are spelled."""
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes when somebody else writes the file."""
+    status = path.stat()
+    return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _stands_at(store: MemoryStore, path: Path) -> None:
+    store.read_from, store.vectors = (path, stamp(path)), path.with_name(f".{path.name}.vectors")
+
+
+def _check_target(store: Store, path: Path) -> None:
+    """Refuse to write over what is no library, and over changes that somebody else has made meanwhile."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    read_from = store.read_from if isinstance(store, MemoryStore) else None
+    known = read_from is not None and same_file(read_from[0], path)
+    if known and read_from and read_from[1] == stamp(path):
+        return
+    read_library(path)
+    if known:
+        raise LibraryError(
+            f"{path} was changed by somebody else since it was read; save to another path and join them: flex lib merge"
+        )

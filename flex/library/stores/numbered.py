@@ -1,0 +1,65 @@
+"""The entries of a SQLite library as an index follows them: by the number of the change that made each what it is.
+
+Here a number is one more than in the tables: 0 is for an index that is empty, and 1 for what came before any change.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from flex.library.stores.database import Database
+from flex.library.stores.tables import key_of
+from flex.types import Experience
+
+PAGE = 256
+
+
+class NumberedEntries:
+    """The entries of a database; `parse` makes an experience of what stands in its table."""
+
+    def __init__(self, database: Database, parse: Callable[[str], Experience]) -> None:
+        self.database = database
+        self._parse = parse
+
+    def view(self) -> "NumberedEntries":
+        """The entries as they are now, whatever happens to the database."""
+        return NumberedEntries(self.database.view(), self._parse)
+
+    def latest(self) -> int:
+        """The highest number that an entry can have."""
+        return 1 + int(self.database.rows("SELECT coalesce(max(number), 0) FROM changes")[0][0])
+
+    def count(self) -> int:
+        """How many there are."""
+        return int(self.database.rows("SELECT sum(entries) FROM zones")[0][0])
+
+    def changed(self, since: int) -> Iterator[tuple[int, Experience]]:
+        """The entries with higher numbers, in the order in which they were changed."""
+        page = "SELECT number, rowid, entry FROM entries WHERE (number, rowid) > (?, ?) ORDER BY number, rowid LIMIT ?"
+        last = (since - 1, 2**62)
+        while rows := self.database.rows(page, (*last, PAGE)):
+            for number, row, entry in rows:
+                yield number + 1, self._parse(entry)
+                last = (number, row)
+
+    def touched(self, since: int) -> list[str]:
+        """The ids of entries that a change behind this one is about, also of those that are gone."""
+        return [row[0] for row in self.database.rows("SELECT DISTINCT entry FROM changes WHERE number >= ?", (since,))]
+
+    def numbers(self, ids: Sequence[str]) -> dict[str, int]:
+        """The number of each of these entries that is there."""
+        these = f"SELECT id, number + 1 FROM entries WHERE id IN ({_GIVEN})"
+        found: dict[str, int] = dict(self.database.rows(these, (_given(ids),)))
+        keys = {one: key_of(one) for one in ids}
+        return {one: found[key] for one, key in keys.items() if key in found}
+
+    def get(self, ids: Collection[str]) -> list[Experience]:
+        """Those of these entries that are there."""
+        these = f"SELECT entry FROM entries WHERE id IN ({_GIVEN}) ORDER BY id"
+        return [self._parse(entry) for (entry,) in self.database.rows(these, (_given(ids),))]
+
+
+_GIVEN = "SELECT value FROM json_each(?)"
+
+
+def _given(ids: Collection[str]) -> str:
+    return json.dumps([key_of(one) for one in ids])

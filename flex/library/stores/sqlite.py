@@ -1,0 +1,226 @@
+"""The store of a SQLite library: a million entries, many processes writing, every change on disk when it is made.
+
+Entries and changes stand in its tables (tables.py) as they do in a JSON file. Beside `x.db` are the files of
+database.py, and the folder `x.db.index` that it is searched by: that may be deleted, and is made again when it does not
+match.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flex.errors import LibraryError
+from flex.library.entry import dump_entry, parse_entry
+from flex.library.file import VERSION, LibraryFile
+from flex.library.history import changed_content, parse_change
+from flex.library.stores.database import TIMEOUT, Database
+from flex.library.stores.library_search import LibrarySearch
+from flex.library.stores.memory import MemoryStore
+from flex.library.stores.numbered import NumberedEntries
+from flex.library.stores.tables import as_json, change_row, entry_row, key_of, make_database
+from flex.search.text import Found, Wanted
+from flex.types import ZONES, Change, Experience, Quarantined, Zone
+
+Parsed = TypeVar("Parsed")
+PAGE = 256
+"""Rows read at a time: between pages others may write."""
+
+
+class SqliteStore:
+    """A library in a SQLite database; LibraryError for what is none, or is held by another program for `timeout` s."""
+
+    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
+        self.path = path
+        self._database = Database(path, timeout)
+        about = self._about()
+        self.created_at: str = about["created_at"]
+        self.config: dict[str, Any] = about["config"]
+        self.extra: dict[str, Any] = about["extra"]
+        self._kept = self._settings()
+        entries = NumberedEntries(self._database, partial(_experience, path))
+        self._search = LibrarySearch(entries, about["uid"], self.config)
+
+    @classmethod
+    def create(cls, path: Path, file: LibraryFile) -> "SqliteStore":
+        """Make a new database that holds what `file` holds; LibraryError when something is there already."""
+        make_database(path, file)
+        return cls(path)
+
+    def keep_settings(self) -> None:
+        """Write `created_at`, `config` and `extra` where they were changed."""
+        changed = [(key, value) for key, value in self._settings().items() if value != self._kept[key]]
+        if changed:
+            with self.transaction():
+                for row in changed:
+                    self._database.rows("REPLACE INTO meta VALUES (?, ?)", row)
+        self._kept.update(changed)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return self._database.transaction()
+
+    def get(self, experience_id: str) -> Experience | None:
+        found = self._database.rows("SELECT entry FROM entries WHERE id = ?", (key_of(experience_id),))
+        return _experience(self.path, found[0][0]) if found else None
+
+    def zone(self, zone: Zone) -> Iterator[Experience]:
+        page = "SELECT position, entry FROM entries WHERE zone = ? AND position > ? ORDER BY position LIMIT ?"
+        return (_experience(self.path, entry) for _, entry in self._pages(page, (zone,), after=-(2**62)))
+
+    def counts(self) -> dict[Zone, int]:
+        found: dict[str, int] = dict(self._database.rows("SELECT zone, entries FROM zones"))
+        return {zone: found[zone] for zone in ZONES}
+
+    def twin(self, content: str) -> str | None:
+        oldest = "SELECT entry FROM entries WHERE content = ? ORDER BY number, rowid LIMIT 1"
+        found = self._database.rows(oldest, (content,))
+        return _experience(self.path, found[0][0]).id if found else None
+
+    def put(self, experience: Experience, place: int | None = None) -> None:
+        with self.transaction():
+            old = self._database.rows("SELECT zone, position FROM entries WHERE id = ?", (key_of(experience.id),))
+            if old and old[0][0] == experience.zone:
+                position = old[0][1]
+            else:
+                position = self._free_position(experience.zone, place)
+            self._database.rows(
+                "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET zone = excluded.zone, "
+                "position = excluded.position, content = excluded.content, number = excluded.number, "
+                "entry = excluded.entry",
+                entry_row(experience, position, self.latest() + 1),
+            )
+
+    def remove(self, experience_id: str) -> None:
+        with self.transaction():
+            self._database.rows("DELETE FROM entries WHERE id = ?", (key_of(experience_id),))
+
+    def place(self, experience_id: str) -> int:
+        [(zone, position)] = self._database.rows(
+            "SELECT zone, position FROM entries WHERE id = ?", (key_of(experience_id),)
+        )
+        # Counted from the end, because what is undone is new.
+        behind = "SELECT count(*) FROM entries WHERE zone = ? AND position > ?"
+        return self.counts()[zone] - 1 - int(self._database.rows(behind, (zone, position))[0][0])
+
+    def append(self, change: Change) -> None:
+        with self.transaction():
+            revision = self._last_revision(change.entry)
+            if changed_content(change):
+                revision = (revision or int(change.before_hash is not None)) + 1
+            self._database.rows("INSERT INTO changes VALUES (?, ?, ?, ?)", change_row(change, revision))
+
+    def changes(self, after: int = 0, entry: str | None = None) -> Iterator[Change]:
+        of_entry, values = ("", ()) if entry is None else ("entry = ? AND", (key_of(entry),))
+        page = f"SELECT number, change FROM changes WHERE {of_entry} number > ? ORDER BY number LIMIT ?"
+        return (_parsed(self.path, parse_change, change) for _, change in self._pages(page, values, after))
+
+    def latest(self) -> int:
+        return int(self._database.rows("SELECT coalesce(max(number), 0) FROM changes")[0][0])
+
+    def revision(self, experience_id: str) -> int:
+        return self._last_revision(experience_id) or 1
+
+    def quarantined(self) -> tuple[Quarantined, ...]:
+        rows = self._database.rows("SELECT entry, reason FROM quarantine ORDER BY position")
+        return tuple(Quarantined(_experience(self.path, entry), json.loads(reason)) for entry, reason in rows)
+
+    def quarantine(self, held: Quarantined) -> None:
+        entry = as_json(dump_entry(held.experience))
+        with self.transaction():
+            self._database.rows(
+                "INSERT INTO quarantine (id, reason, entry) VALUES (?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, entry = excluded.entry",
+                (key_of(held.experience.id), as_json(held.reason), entry),
+            )
+
+    def unquarantine(self, experience_id: str) -> None:
+        with self.transaction():
+            self._database.rows("DELETE FROM quarantine WHERE id = ?", (key_of(experience_id),))
+
+    def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool = False) -> list[Found]:
+        return self._search.search(query, top_k, wanted, text_only)
+
+    def view(self) -> "SqliteStore":
+        """Everything as it is now, to read all of it while others write; its search is that of this store."""
+        if self._database.frozen:
+            return self
+        copy = object.__new__(SqliteStore)
+        copy.__dict__.update(self.__dict__)
+        copy._database = self._database.view()
+        return copy
+
+    def snapshot(self) -> "SqliteStore":
+        if self._database.frozen:
+            return self
+        copy = object.__new__(SqliteStore)
+        copy.__dict__.update(self.__dict__)
+        copy._search = self._search.view()
+        copy._database = copy._search.entries.database
+        return copy
+
+    def draft(self) -> MemoryStore | None:
+        return self._search.draft()
+
+    def close(self) -> None:
+        self._search.close()
+        self._database.close()
+
+    def _about(self) -> dict[str, Any]:
+        """What `meta` says."""
+        try:
+            about = {key: json.loads(value) for key, value in self._database.rows("SELECT key, value FROM meta")}
+            newer = int(str(about["version"]).split(".")[0]) > int(VERSION[0])
+            complete = {"uid", "created_at", "config", "extra"} <= set(about)
+        except (LibraryError, KeyError, ValueError) as error:
+            self._database.close()
+            if isinstance(error, LibraryError) and "no such" not in str(error):
+                raise
+            raise LibraryError(f"{self.path} is a SQLite database, but no experience library") from error
+        if newer:
+            raise LibraryError(
+                f"{self.path} is of format {about['version']}; this program reads up to {VERSION}. Nothing was changed"
+            )
+        if not complete:
+            raise LibraryError(f"{self.path} is a SQLite database, but no experience library")
+        return about
+
+    def _settings(self) -> dict[str, str]:
+        return {"created_at": as_json(self.created_at), "config": as_json(self.config), "extra": as_json(self.extra)}
+
+    def _last_revision(self, experience_id: str) -> int:
+        last = "SELECT revision FROM changes WHERE entry = ? ORDER BY number DESC LIMIT 1"
+        found = self._database.rows(last, (key_of(experience_id),))
+        return int(found[0][0]) if found else 0
+
+    def _free_position(self, zone: Zone, place: int | None) -> int:
+        """A position at the end of a zone, or before its entry at `place`; the ones behind move up if they have to."""
+        if place is not None and place < self.counts()[zone]:
+            at = "SELECT position FROM entries WHERE zone = ? ORDER BY position LIMIT 1 OFFSET ?"
+            position = int(self._database.rows(at, (zone, place))[0][0])
+            taken = "SELECT 1 FROM entries WHERE zone = ? AND position = ?"
+            if not self._database.rows(taken, (zone, position - 1)):
+                return position - 1
+            move = "UPDATE entries SET position = position + 1 WHERE zone = ? AND position >= ?"
+            self._database.rows(move, (zone, position))
+            return position
+        end = "SELECT coalesce(max(position) + 1, 0) FROM entries WHERE zone = ?"
+        return int(self._database.rows(end, (zone,))[0][0])
+
+    def _pages(self, page: str, values: tuple[Any, ...], after: int) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, a page at a time; the first column orders them."""
+        while rows := self._database.rows(page, (*values, after, PAGE)):
+            yield from rows
+            after = rows[-1][0]
+
+
+def _experience(path: Path, entry: str) -> Experience:
+    return _parsed(path, lambda value: parse_entry(value, value["memory_type"]), entry)
+
+
+def _parsed(path: Path, parse: Callable[[Any], Parsed], text: str) -> Parsed:
+    try:
+        return parse(json.loads(text))
+    except (LibraryError, ValueError, KeyError, TypeError) as error:
+        raise LibraryError(f"{path} is damaged: {text[:60]!r} is no entry and no change: {error}") from None

@@ -1,0 +1,1 @@
+"""Assay tables: reading them, what is said of them in a prompt, formulas over their columns, and averages."""

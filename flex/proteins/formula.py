@@ -1,0 +1,285 @@
+"""Formulas over the columns of a table: read, checked and calculated with numpy; nothing is ever run as Python.
+
+    rank("ESM-IF1") + 0.5 * z(TranceptEVE_L) - abs(hydropathy) / 10
+
+The text is cut into tokens first, and every name is looked up there: what reaches `ast` holds only numbers, operators,
+our own functions and numbered columns.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+
+from flex.errors import ParseError
+from flex.proteins.ranks import Floats, average_ranks
+
+LONGEST = 4000
+"""Characters of a formula."""
+DEEPEST = 30
+"""Brackets within brackets."""
+MOST_NODES, MOST_CALLS = 800, 120
+MOST_WORK = 50_000_000
+"""Parts of a formula times rows: some seconds at most, on a table of half a million rows, too."""
+LARGEST_EXPONENT = 8
+TRIMMED = 0.1
+"""The share that `trimmed_mean` of one column leaves out at either end."""
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?!["'`\w])
+    |(?P<quoted>"[^"]*"|'[^']*'|`[^`]*`)(?!["'`\w])
+    |(?P<operator>\*\*|[-+*/(),]))""",
+    re.VERBOSE | re.ASCII,
+)
+_TYPOGRAPHY = str.maketrans("−–×·÷“”‘’", "--**/\"\"''")
+_COLUMN = re.compile(r"_(\d+)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A formula that was checked: it can be calculated on any table that has its columns."""
+
+    tree: ast.expr
+    columns: tuple[str, ...]
+    """By number, as they stand in the tree."""
+
+    def values(self, table: Mapping[str, Floats]) -> Floats:
+        """One finite number per row. Raises ParseError, to be shown to whoever wrote the formula."""
+        rows = len(next(iter(table.values())))
+        if (parts := self.parts()) * rows > MOST_WORK:
+            raise ParseError(
+                f"the formula is too large for {rows} rows: it has {parts} parts (a call of a function counts as ten), "
+                f"at most {MOST_WORK // rows} are calculated"
+            )
+        with np.errstate(all="ignore"):  # what is not finite is refused below, in words
+            found = np.broadcast_to(np.asarray(self._value(self.tree, table), dtype=np.float64), rows)
+        if bad := int((~np.isfinite(found)).sum()):
+            raise ParseError(
+                f"the formula gives no finite number for {bad} of {rows} rows: a number is too large, or a power of a "
+                "negative number is not real; use rank() or z() to keep values small"
+            )
+        return found
+
+    def parts(self) -> int:
+        """How much there is to calculate for a row; a call of a function counts as ten, it may have to sort."""
+        return sum(10 if isinstance(node, ast.Call) else 1 for node in ast.walk(self.tree))
+
+    def _value(self, node: ast.expr, table: Mapping[str, Floats]) -> Floats:
+        rest: list[ast.BinOp] = []  # a sum of many terms leans to the left, and may be longer than the stack is deep
+        while isinstance(node, ast.BinOp):
+            rest.append(node)
+            node = node.left
+        value = self._single(node, table)
+        for operation in reversed(rest):
+            value = self._combined(operation, value, self._value(operation.right, table))
+        return value
+
+    def _single(self, node: ast.expr, table: Mapping[str, Floats]) -> Floats:
+        match node:
+            case ast.Constant(value=float(number)):
+                return np.float64(number)  # type: ignore[return-value]
+            case ast.Name(id=name):
+                return table[self.columns[int(name[1:])]]
+            case ast.UnaryOp(op=sign, operand=operand):
+                value = self._value(operand, table)
+                return -value if isinstance(sign, ast.USub) else value
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                given = [self._value(argument, table) for argument in arguments]
+                return self._called(name, given, len(next(iter(table.values()))))
+        raise ParseError(f"'{self._shown(node)}' has no meaning in a formula")
+
+    def _called(self, name: str, given: list[Floats], rows: int) -> Floats:
+        return FUNCTIONS[name]([np.broadcast_to(value, rows) for value in given])
+
+    def _combined(self, operation: ast.BinOp, left: Floats, right: Floats) -> Floats:
+        match operation.op:
+            case ast.Add():
+                return left + right
+            case ast.Sub():
+                return left - right
+            case ast.Mult():
+                return left * right
+            case ast.Pow():
+                return left**right
+        if zeros := int((np.asarray(right) == 0).sum()):
+            where = f"for {zeros} of {np.size(right)} rows" if np.size(right) > 1 else "everywhere"
+            raise ParseError(f"division by zero: the divisor {self._shown(operation.right)} is 0 {where}")
+        return left / right
+
+    def _shown(self, node: ast.expr) -> str:
+        return _COLUMN.sub(lambda number: f'"{self.columns[int(number[1])]}"', ast.unparse(node))[:80]
+
+
+def parse_formula(text: str, columns: Collection[str]) -> Formula:
+    """The formula in a text. Raises ParseError saying what to change."""
+    if len(text) > LONGEST:
+        raise ParseError(f"the formula has {len(text):,} characters; {LONGEST:,} is the most")
+    used: dict[str, int] = {}
+    source = " ".join(_translated(text.translate(_TYPOGRAPHY), columns, used))
+    if not source:
+        raise ParseError("the formula is empty")
+    try:
+        tree = ast.parse(source, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ParseError("this is no formula: an operator, a bracket or a comma is missing or too many") from error
+    _check(tree)
+    return Formula(tree, tuple(used))
+
+
+def _translated(text: str, columns: Collection[str], used: dict[str, int]) -> Iterator[str]:
+    """The tokens, columns numbered in order of first use, numbers as they are written in Python."""
+    place, depth, signs = 0, 0, 0
+    text = text.rstrip()
+    while place < len(text):
+        if (token := _TOKEN.match(text, place)) is None:
+            raise ParseError(_meaningless(text[place:].lstrip()))
+        place = token.end()
+        kind, said = str(token.lastgroup), str(token[token.lastgroup or 0])
+        depth += {"(": 1, ")": -1}.get(said, 0)
+        signs = signs + 1 if said in "+-" else 0
+        if depth > DEEPEST or signs > DEEPEST:
+            raise ParseError(
+                f"the formula is nested too deeply; {DEEPEST} brackets or signs within one another is most"
+            )
+        if kind == "number":
+            yield _number(said)
+        elif kind == "operator":
+            yield said
+        elif kind == "name" and (bare := _bare(text, token.start(kind), said, columns)):
+            place = token.start(kind) + len(bare)
+            yield f"_{used.setdefault(bare, len(used))}"
+        elif kind == "name" and text[place:].lstrip().startswith("("):
+            yield _function(said)
+        else:
+            name = _column(said if kind == "name" else said[1:-1], columns)
+            yield f"_{used.setdefault(name, len(used))}"
+
+
+def _bare(text: str, start: int, said: str, columns: Collection[str]) -> str | None:
+    """The column that begins with a word that means nothing else: ESM-IF1 without quotes, where there is no ESM."""
+    if said in columns or said in FUNCTIONS:
+        return None
+    ends = {start + len(name): name for name in columns if text.startswith(name, start)}
+    return next((ends[end] for end in sorted(ends, reverse=True) if not re.match(r"\w", text[end : end + 1])), None)
+
+
+def _meaningless(rest: str) -> str:
+    said = rest[:12] if rest[0].isprintable() else repr(rest[0])
+    return (
+        f"'{said}' has no meaning in a formula, which consists of numbers, column names (in double quotes unless they "
+        f"are plain words), + - * / **, brackets, commas and the functions {', '.join(FUNCTIONS)}"
+    )
+
+
+def _number(said: str) -> str:
+    if not np.isfinite(value := float(said)):
+        raise ParseError(f"the number {said[:20]} is too large")
+    return repr(value)
+
+
+def _function(said: str) -> str:
+    if said not in FUNCTIONS:
+        raise ParseError(f"unknown function '{said[:40]}'; there are {', '.join(FUNCTIONS)}")
+    return said
+
+
+def _column(said: str, columns: Collection[str]) -> str:
+    if said in columns:
+        return said
+    near = [name for name in columns if said and said.casefold() in name.casefold()]
+    near = (near or get_close_matches(said[:80], columns, 3, 0.5) or list(columns))[:8]
+    names = ", ".join(f'"{name}"' for name in near)
+    raise ParseError(f"unknown column '{said[:80]}'; there is {names}{' and so on' if len(near) == 8 else ''}")
+
+
+def _check(tree: ast.expr) -> None:
+    """Raises ParseError for anything but arithmetic and calls of our functions, and for too much of it."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    if len(nodes) > MOST_NODES or len(calls) > MOST_CALLS:
+        raise ParseError(
+            f"the formula is too large: {MOST_CALLS} calls of functions and {MOST_NODES} parts is the most"
+        )
+    for node in nodes:
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+            _check_exponent(node.right)
+        if not isinstance(node, ast.BinOp | ast.UnaryOp | ast.Call | ast.Name | ast.Constant):
+            raise ParseError("a comma has a meaning only between the arguments of a function")
+    for call in calls:
+        if call.keywords or not call.args or not isinstance(call.func, ast.Name):
+            raise ParseError("a function takes one or more columns or terms in brackets, with commas between them")
+
+
+def _check_exponent(node: ast.expr) -> None:
+    while isinstance(node, ast.UnaryOp):
+        node = node.operand
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, float) and node.value <= LARGEST_EXPONENT):
+        raise ParseError(f"an exponent has to be a plain number from -{LARGEST_EXPONENT} to {LARGEST_EXPONENT}")
+
+
+def _rank(given: list[Floats]) -> Floats:
+    values = _only("rank", given)
+    _all_finite("rank", values)
+    return (average_ranks(values) - 1) / max(1, len(values) - 1)
+
+
+def _z(given: list[Floats]) -> Floats:
+    values = _only("z", given)
+    _all_finite("z", values)
+    if (spread := float(values.std())) < 1e-12 * max(1.0, float(np.abs(values).max())):
+        raise ParseError("z() of something that is the same for all rows: it has no spread")
+    return np.asarray((values - values.mean()) / spread)
+
+
+def _log(given: list[Floats]) -> Floats:
+    values = _only("log", given)
+    if (low := float(values.min())) <= 0:
+        raise ParseError(f"log() needs numbers above 0, but the smallest is {low:.4g}; shift it, or use rank()")
+    return np.log(values)
+
+
+def _only(name: str, given: list[Floats]) -> Floats:
+    if len(given) != 1:
+        raise ParseError(f"{name}() takes one column or term, not {len(given)}")
+    return given[0]
+
+
+def _all_finite(name: str, values: Floats) -> None:
+    if not np.isfinite(values).all():
+        raise ParseError(f"{name}() is given numbers that are too large, or a root of a negative number")
+
+
+def _across(name: str, statistic: Callable[..., Floats]) -> Callable[[list[Floats]], Floats]:
+    """Of one column: a single number; of several: row by row."""
+
+    def called(given: list[Floats]) -> Floats:
+        for values in given:
+            _all_finite(name, values)
+        return statistic(given[0]) if len(given) == 1 else statistic(np.stack(given), axis=0)
+
+    return called
+
+
+def _trimmed_mean(given: list[Floats]) -> Floats:
+    if len(given) == 2:
+        raise ParseError("trimmed_mean() takes one column, or three and more terms to compare row by row")
+    values = np.sort(given[0] if len(given) == 1 else np.stack(given), axis=0)
+    cut = int(TRIMMED * len(values)) if len(given) == 1 else 1
+    return np.asarray(values[cut : len(values) - cut].mean(axis=0))
+
+
+FUNCTIONS: Mapping[str, Callable[[list[Floats]], Floats]] = {
+    "rank": _rank,
+    "z": _z,
+    "log": _log,
+    "abs": lambda given: np.abs(_only("abs", given)),
+    "min": _across("min", np.min),
+    "max": _across("max", np.max),
+    "mean": _across("mean", np.mean),
+    "median": _across("median", np.median),
+    "trimmed_mean": _trimmed_mean,
+}

@@ -1,0 +1,1 @@
+"""From a typed configuration to a finished folder: train, evaluate, compare."""

@@ -1,0 +1,207 @@
+"""BM25 over numbered terms with numpy: deterministic, updated in place.
+
+What a text scores depends on the texts alone: not on the order of updates, on threads or on the machine. A budget of
+postings bounds the time of a query: beyond it the commonest terms, which tell the least, are passed over.
+"""
+
+import bisect
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flex.search.terms import batches
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+K1, B = 1.2, 0.75
+"""Saturation of repeated terms and correction for length, at their usual values."""
+_BATCH = 2_000_000
+"""Terms sorted at a time, which bounds memory."""
+_MERGED = 8_000_000
+"""Postings in a segment at most, which bounds the longest pause."""
+
+
+class _Segment(NamedTuple):
+    """Postings sorted by term: `docs[starts[i]:starts[i + 1]]` contain `terms[i]`, that often (`counts`, up to 255)."""
+
+    terms: Array
+    starts: Array
+    docs: Array
+    counts: Array
+    end: int
+    """The number after that of its last text."""
+    gone: Array
+    """The terms of its texts that are removed, sorted, once for every such text."""
+
+
+class Ranking:
+    """BM25 over one kind of terms (uint32 arrays). Texts are numbered from 0 as they come; a removed one stays gone."""
+
+    def __init__(self) -> None:
+        self._segments: list[_Segment] = []
+        self._lengths = np.zeros(0, np.int64)
+        self._alive = np.zeros(0, bool)
+        self._count = 0
+        self._norms: Array = np.zeros(0)
+
+    def copy(self) -> "Ranking":
+        """A ranking of the same texts that later changes of this one do not reach; segments are shared."""
+        copy = Ranking()
+        copy.__dict__.update(self.__dict__)
+        copy._segments = list(self._segments)
+        return copy
+
+    def put(self, texts: Sequence[Array]) -> None:
+        """Index the terms of each text, under the next numbers."""
+        first = len(self._alive)
+        for batch in batches(texts, _BATCH):
+            self._segments.append(_index(batch, first))
+            first += len(batch)
+        self._lengths = np.append(self._lengths, np.array([len(text) for text in texts], np.int64))
+        self._alive = np.append(self._alive, np.ones(len(texts), bool))
+        self._merge_segments()
+        self._weigh()
+
+    def remove(self, docs: Sequence[int], texts: Sequence[Array]) -> None:
+        """Forget the texts with these numbers, which had these terms."""
+        self._alive = self._alive.copy()
+        self._alive[list(docs)] = False
+        gone: dict[int, list[Array]] = {}
+        for doc, terms in zip(docs, texts, strict=True):
+            place = bisect.bisect_right(self._segments, doc, key=lambda segment: segment.end)
+            gone.setdefault(place, []).append(np.unique(terms))
+        for place, those in gone.items():
+            self._segments[place] = self._bury(self._segments[place], those)
+        self._weigh()
+
+    def scores(self, terms: Array, postings: int) -> Array:
+        """The BM25 score of every text for a query of these terms, in the order of the numbers; 0 if removed.
+
+        Of the terms the rarest are looked up, which have at most so many `postings` together; 20 ns each.
+        """
+        wanted, repeats = np.unique(terms, return_counts=True)
+        found = [_find(segment, wanted) for segment in self._segments]
+        appearances = sum((sizes for _, sizes in found), np.zeros(len(wanted), np.int64))
+        for gone in (segment.gone for segment in self._segments if len(segment.gone)):
+            appearances = appearances - _frequencies(gone, wanted)
+        used = _rarest(appearances, postings)
+        rows = [_rows(starts[used], sizes[used]) for starts, sizes in found]
+        if not sum(map(len, rows)):
+            return np.zeros(len(self._alive))
+        docs = np.concatenate([segment.docs[those] for segment, those in zip(self._segments, rows, strict=True)])
+        counts = np.concatenate([segment.counts[those] for segment, those in zip(self._segments, rows, strict=True)])
+        idf = self._idf(appearances[used]) * repeats[used] * (K1 + 1)
+        weights = np.concatenate([np.repeat(idf, sizes[used]) for _, sizes in found])
+        weights *= counts / (counts + self._norms[docs])
+        return np.bincount(docs, weights, minlength=len(self._alive)) * self._alive
+
+    def _idf(self, appearances: Array) -> Array:
+        """Inverse document frequency; from `math`, because numpy's logarithm is not the same on every machine."""
+        return np.array([math.log(1 + (self._count - n + 0.5) / (n + 0.5)) for n in appearances.tolist()])
+
+    def _bury(self, segment: _Segment, texts: Sequence[Array]) -> _Segment:
+        """The segment without texts of these terms: they are noted as gone, or left out when they have become many."""
+        gone = np.sort(np.concatenate([segment.gone, *texts]), kind="stable")
+        if 8 * len(gone) > len(segment.docs):
+            return _merged([segment], self._alive)
+        return segment._replace(gone=gone)
+
+    def _weigh(self) -> None:
+        """Note what every score depends on: the number of texts, and the length of each against the average."""
+        self._count = int(np.count_nonzero(self._alive))
+        average = int(self._lengths[self._alive].sum()) / max(self._count, 1)
+        self._norms = K1 * (1 - B + B / (average or 1) * self._lengths)
+
+    def _merge_segments(self) -> None:
+        """Merge the newest segments that are of like size: few segments, little work for each new text."""
+        sizes = [len(segment.docs) for segment in self._segments]
+        first = len(sizes) - 1
+        while first > 0 and sizes[first - 1] <= 2 * sum(sizes[first:]) and sum(sizes[first - 1 :]) <= _MERGED:
+            first -= 1
+        if len(sizes[first:]) > 1:
+            self._segments[first:] = [_merged(self._segments[first:], self._alive)]
+
+
+def best(scores: Array, top_k: int, names: Sequence[str]) -> list[int]:
+    """The places of the `top_k` highest scores above 0, highest first; equal ones in the order of their names."""
+    places = np.flatnonzero(scores > 0)
+    if 0 < top_k < len(places):
+        least = np.partition(scores[places], -top_k)[-top_k]
+        places = places[scores[places] >= least]
+    ordered: list[int] = sorted(places.tolist(), key=lambda place: (-scores[place], names[place]))
+    return ordered[: max(top_k, 0)]
+
+
+def _rarest(appearances: Array, postings: int) -> Array:
+    """Which terms are looked up, in their order: the rarest that are there at all, up to so many postings together."""
+    order = np.argsort(appearances, kind="stable")
+    order = order[appearances[order] > 0]
+    within = int(np.searchsorted(np.cumsum(appearances[order]), postings, side="right"))
+    return np.sort(order[: max(within, 1)])
+
+
+def _index(texts: Sequence[Array], first: int) -> _Segment:
+    """The segment of these texts, whose numbers count from `first`."""
+    pairs = np.concatenate([_counted(terms, place) for place, terms in enumerate(texts)])
+    pairs.sort()
+    docs = ((pairs >> np.uint64(8)) & np.uint64(2**24 - 1)).astype(np.int32) + np.int32(first)
+    return _segment((pairs >> np.uint64(32)).astype(np.uint32), docs, pairs.astype(np.uint8), first + len(texts))
+
+
+def _counted(terms: Array, place: int) -> Array:
+    """The different terms of a text: 32 bits of the term, 24 of the text's place, 8 of how often it has the term."""
+    terms = np.sort(terms)
+    begins = np.ones(len(terms) + 1, bool)
+    np.not_equal(terms[1:], terms[:-1], out=begins[1:-1])
+    edges = np.flatnonzero(begins)
+    pairs: Array = terms[edges[:-1]].astype(np.uint64)
+    pairs <<= np.uint64(32)
+    pairs |= np.minimum(edges[1:] - edges[:-1], 255).astype(np.uint64)
+    pairs |= np.uint64(place << 8)
+    return pairs
+
+
+def _segment(terms: Array, docs: Array, counts: Array, end: int) -> _Segment:
+    """A segment of postings whose terms are sorted; the greatest term there can be stands behind them, with none."""
+    starts = _edges(terms)
+    ends = np.append(starts, [len(terms), len(terms)])
+    return _Segment(np.append(terms[starts], np.uint32(2**32 - 1)), ends, docs, counts, end, terms[:0])
+
+
+def _merged(segments: Sequence[_Segment], alive: Array) -> _Segment:
+    """The segments as one, without the texts that are removed."""
+    terms = np.concatenate([np.repeat(segment.terms, np.diff(segment.starts)) for segment in segments])
+    docs = np.concatenate([segment.docs for segment in segments])
+    counts = np.concatenate([segment.counts for segment in segments])
+    order = np.argsort(terms, kind="stable")
+    order = order[alive[docs[order]]]
+    return _segment(terms[order], docs[order], counts[order], segments[-1].end)
+
+
+def _edges(values: Array) -> Array:
+    """Where in a sorted array another value begins."""
+    begins = np.ones(len(values), bool)
+    np.not_equal(values[1:], values[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
+
+
+def _find(segment: _Segment, wanted: Array) -> tuple[Array, Array]:
+    """Where the postings of each wanted term begin, and how many there are."""
+    places = np.searchsorted(segment.terms, wanted)
+    starts = segment.starts[places]
+    return starts, (segment.starts[places + 1] - starts) * (segment.terms[places] == wanted)
+
+
+def _frequencies(values: Array, wanted: Array) -> Array:
+    """How often each wanted value stands in a sorted array."""
+    first, end = np.searchsorted(values, wanted), np.searchsorted(values, wanted, side="right")
+    return np.subtract(end, first)
+
+
+def _rows(starts: Array, sizes: Array) -> Array:
+    """The numbers of `sizes[i]` rows from `starts[i]`, for all i one after the other."""
+    offsets = starts - np.cumsum(sizes) + sizes
+    rows: Array = np.arange(sizes.sum()) + np.repeat(offsets, sizes)
+    return rows

@@ -1,0 +1,206 @@
+"""The full-text index of a SQLite library: the rankings of `flex.search.text`, by tantivy, in a folder on disk.
+
+Nothing is ever deleted from it: a replaced entry stays, with the number of the change that made it, and search passes
+over it. So scores depend on the sequence of changes alone, not on when tantivy's threads merge segments.
+`index.json` says which library's index this is and how far it goes; when it does not fit, the index begins anew.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from threading import Thread, current_thread
+from typing import Any
+
+import tantivy
+
+from flex.errors import LibraryError
+from flex.files.atomic import write_json
+from flex.search.disk_search import Current, Search, fields, schema, with_tokenizers
+from flex.search.text import Found, Wanted
+from flex.types import Experience
+
+if sys.platform != "win32":
+    import fcntl
+
+FORMAT = 1
+BATCH = 10_000
+"""Entries that become durable together."""
+FEW = 1_000
+"""Entries up to which an update does not wait for tantivy's merges."""
+HEAP = 128_000_000
+"""Bytes the writer fills before it writes a segment."""
+PATIENCE = 1.0
+"""Seconds to wait for another process that is indexing; it will be done soon, or its index is large."""
+
+
+class DiskIndex:
+    """An index in `folder` of the library with this id; `update` adds, `search` ranks."""
+
+    def __init__(self, folder: Path, library: str) -> None:
+        self._folder = folder
+        self._library = library
+        self._opened: tuple[object, Any] = (None, None)
+        """What `index.json` looked like, and the index as it was then."""
+        self._upto = 0
+
+    @property
+    def upto(self) -> int:
+        """The number of the last change of the library's history that is in the index; 0 when it is empty."""
+        self._index()
+        return self._upto
+
+    def update(self, upto: int, changed: Iterable[tuple[int, Experience]]) -> None:
+        """Index the entries that have changed, each with the number of its change; then the index goes up to `upto`.
+
+        What is in the index already is passed over. When another process is indexing, nothing happens. Raises
+        LibraryError when the folder cannot be written.
+        """
+        try:
+            self._update(upto, changed)
+        except (OSError, ValueError) as error:
+            raise LibraryError(f"cannot index the library in {self._folder}: {error}; it stays as it was") from error
+
+    def search(self, query: str, top_k: int, wanted: Wanted, current: Current) -> list[Found]:
+        """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
+
+        Best first, equal scores by id.
+        """
+        index = self._index()
+        return [] if index is None or top_k < 1 else Search(index.searcher(), query, wanted, current).best(top_k)
+
+    def pinned(self) -> "DiskIndex":
+        """The index as it is now, whatever is added to it later."""
+        return _Pinned(self._folder, self._library, self._index())
+
+    def _update(self, upto: int, changed: Iterable[tuple[int, Experience]]) -> None:
+        known = self._upto
+        with ExitStack() as held:
+            if not held.enter_context(_alone(self._folder)) or self.upto < known:
+                return
+            self._opened = (None, None)  # tantivy forgets files of merges that ended after the index was opened
+            index = self._index() or self._begin()
+            writer, searcher = index.writer(HEAP, 1), index.searcher()
+            added = sum(_add(writer, searcher, batch) for batch in _batches(changed))
+            index.reload()
+            self._note(index, max(upto, self._upto))
+            _follow_forks()
+            merging = Thread(target=_merge, args=(writer, held.pop_all()))
+            _merging.add(merging)
+            merging.start()
+            if added > FEW:
+                merging.join()  # it takes long, and whoever adds the next one should not have to wait
+
+    def _index(self) -> Any:
+        """The index as it is on disk now; None when there is none of this library."""
+        state = self._folder / "index.json"
+        try:
+            status = state.stat()
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if self._opened[0] != stamp:
+                self._upto, index = self._open(json.loads(state.read_bytes()))
+                self._opened = (stamp, index)
+        except (OSError, ValueError, KeyError, TypeError):  # tantivy raises ValueError for whatever it cannot open
+            self._upto, self._opened = 0, (None, None)
+        return self._opened[1]
+
+    def _open(self, state: Mapping[str, Any]) -> tuple[int, Any]:
+        if (state["library"], state["format"]) != (self._library, FORMAT):
+            raise ValueError("the index of another library")
+        index = with_tokenizers(tantivy.Index.open(str(self._folder / "tantivy")))
+        if index.searcher().num_docs < state["documents"]:
+            raise ValueError("an older index than it says")
+        return int(state["upto"]), index
+
+    def _begin(self) -> Any:
+        """An empty index, in place of whatever is there."""
+        path = self._folder / "tantivy"
+        (self._folder / "index.json").unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        self._note(with_tokenizers(tantivy.Index(schema(), path=str(path))), 0)
+        return self._index()
+
+    def _note(self, index: Any, upto: int) -> None:
+        state = {"library": self._library, "format": FORMAT, "upto": upto, "documents": index.searcher().num_docs}
+        write_json(self._folder / "index.json", state)
+
+
+class _Pinned(DiskIndex):
+    """An index as it was when this was made, to search."""
+
+    def __init__(self, folder: Path, library: str, index: Any) -> None:
+        super().__init__(folder, library)
+        self._searcher = index and index.searcher()
+
+    def _index(self) -> Any:
+        return self._searcher and self
+
+    def searcher(self) -> Any:
+        """As tantivy's index."""
+        return self._searcher
+
+
+def _add(writer: Any, searcher: Any, batch: Sequence[tuple[int, Experience]]) -> int:
+    """Make a batch durable, without what is there already; the number of documents that are new."""
+    documents = {json.dumps([number, experience.id]): experience for number, experience in batch}
+    new = [key for key in documents if not searcher.doc_freq("entry", key)]
+    for key in new:
+        writer.add_document(tantivy.Document(entry=key, **fields(documents[key])))
+    writer.commit()
+    return len(new)
+
+
+def _merge(writer: Any, held: ExitStack) -> None:
+    """Let the writer finish its merges before another one begins; meanwhile what it wrote is found already."""
+    with held:
+        writer.wait_merging_threads()
+    _merging.discard(current_thread())
+
+
+_merging: set[Thread] = set()
+
+
+@cache
+def _follow_forks() -> None:
+    """Let no fork happen while an index is written: the child would hold its locks for as long as it lives."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_end_merging)
+
+
+def _end_merging() -> None:
+    for merging in list(_merging):
+        merging.join()
+
+
+def _batches(changed: Iterable[tuple[int, Experience]]) -> Iterator[list[tuple[int, Experience]]]:
+    rest = iter(changed)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether this is the one that indexes; waits for another one up to PATIENCE."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "indexer.lock", "ab") as file:
+        yield _locked(file.fileno())
+
+
+def _locked(descriptor: int) -> bool:
+    until = time.monotonic() + PATIENCE
+    while sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+    return True

@@ -1,0 +1,150 @@
+"""One query of the index on disk: which documents lead each of the two rankings, and both together."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import tantivy
+
+from flex.search.text import GRAM, POSTINGS, Found, Wanted, bounded, normalised, searchable, stem, unmarked, why, words
+from flex.types import Experience
+
+POOL = 50
+"""Documents of each ranking that are compared, at least; for the others a score below these is taken."""
+LARGEST_POOL = 100_000
+"""Documents that are looked through for enough that are neither stale nor hidden."""
+FIELDS = ("words", "grams")
+Current = Callable[[Sequence[str]], Mapping[str, int]]
+"""From ids to the number of the change that made each entry what it is now; those that are removed are left out."""
+
+
+class _Pool(NamedTuple):
+    """The leaders of one ranking: by id the share of the best score that they have, and what the rest has at most."""
+
+    scores: dict[str, float]
+    rest: float
+
+
+class Search:
+    """One query: which documents lead each ranking, without those that are stale or hidden."""
+
+    def __init__(self, searcher: Any, query: str, wanted: Wanted, current: Current) -> None:
+        self._searcher = searcher
+        self._filters = list(_filters(wanted))
+        self._hidden = frozenset(wanted.hidden)
+        self._current = current
+        plain = _plain(query)
+        terms = (_stems(plain), _grams(unmarked(plain)))
+        self._queries = [self._query(field, those) for field, those in zip(FIELDS, terms, strict=True)]
+
+    def best(self, top_k: int) -> list[Found]:
+        """The leaders of both rankings by the mean of their scores, each divided by its ranking's best."""
+        pools = [self._pool(query, top_k) for query in self._queries]
+        shares = {one: [pool.scores.get(one, pool.rest) for pool in pools] for pool in pools for one in pool.scores}
+        found = [Found(one, round(sum(both) / len(both), 5), why(both)) for one, both in shares.items()]
+        return sorted(found, key=lambda one: (-one.score, one.id))[:top_k]
+
+    def _pool(self, query: Any, top_k: int) -> _Pool:
+        """The leaders of one ranking; where equal ones would be cut apart, without or with all of them."""
+        size = max(POOL, 2 * top_k)
+        while True:
+            hits = self._searcher.search(self._filtered(query), size, count=False).hits
+            least = _rounded(hits[-1][0]) if len(hits) == size < LARGEST_POOL else 0.0
+            scores = self._admitted([hit for hit in hits if _rounded(hit[0]) > least])
+            if len(scores) >= top_k or not least:
+                most = max(scores.values(), default=1.0)
+                return _Pool({one: score / most for one, score in scores.items()}, least / most)
+            size *= 4
+
+    def _admitted(self, hits: Sequence[tuple[float, Any]]) -> dict[str, float]:
+        """The scores of the entries that these documents are, of those that are not stale or hidden."""
+        found = [(*json.loads(self._searcher.doc(address)["entry"][0]), score) for score, address in hits]
+        numbers = self._current([one for _, one, _ in found])
+        alive = ((one, score) for number, one, score in found if number == numbers.get(one))
+        return {one: score for one, score in alive if one not in self._hidden}
+
+    def _query(self, field: str, terms: Sequence[str]) -> Any:
+        """The rarest of the terms, up to POSTINGS together; each as often as the query says it."""
+        repeats = Counter(terms)
+        appearances = {term: self._searcher.doc_freq(field, term) for term in repeats}
+        query, total = tantivy.Query, 0
+        chosen: list[tuple[Any, Any]] = []
+        for term in sorted(filter(appearances.get, repeats), key=lambda term: (appearances[term], term)):
+            total += appearances[term]
+            if chosen and total > POSTINGS:
+                break
+            one = query.term_query(schema(), field, term, "freq")
+            one = query.boost_query(one, float(repeats[term])) if repeats[term] > 1 else one
+            chosen.append((tantivy.Occur.Should, one))
+        return query.boolean_query(chosen)
+
+    def _filtered(self, query: Any) -> Any:
+        must = tantivy.Occur.Must
+        return tantivy.Query.boolean_query([(must, one) for one in (query, *self._filters)])
+
+
+def _rounded(score: float) -> float:
+    """A score to five digits: the others depend on the order in which tantivy adds."""
+    return float(f"{score:.5g}")
+
+
+def _filters(wanted: Wanted) -> Iterator[Any]:
+    query = tantivy.Query
+    for field, names in (("zone", wanted.zones), ("category", wanted.categories)):
+        if names is not None:
+            yield query.const_score_query(query.term_set_query(schema(), field, list(map(json.dumps, names))), 0.0)
+    if wanted.min_priority > 0:
+        whole = tantivy.FieldType.Integer
+        bounds = bounded(wanted.min_priority), 2**31
+        yield query.const_score_query(query.range_query(schema(), "priority", whole, *bounds), 0.0)
+
+
+def fields(experience: Experience) -> dict[str, Any]:
+    """What is indexed of an experience, by field."""
+    plain = _plain(searchable(experience))
+    return {
+        "zone": json.dumps(experience.zone),
+        "category": json.dumps(experience.problem_category),
+        "priority": bounded(experience.priority),
+        "words": " ".join(_stems(plain)),
+        "grams": unmarked(plain),
+    }
+
+
+def _plain(text: str) -> str:
+    """The normal form of a text, without what UTF-8 cannot hold."""
+    return normalised(text).encode("utf-8", "replace").decode()
+
+
+_stem = lru_cache(maxsize=100_000)(stem)
+
+
+def _stems(plain: str) -> list[str]:
+    return list(map(_stem, words(plain)))
+
+
+def _grams(text: str) -> list[str]:
+    return [text[start : start + GRAM] for start in range(len(text) - GRAM + 1)]
+
+
+@cache
+def schema() -> Any:
+    """The fields of a document; `entry` is `[number, id]`."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("entry", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("zone", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("category", tokenizer_name="raw", index_option="basic")
+    builder.add_integer_field("priority", indexed=True)
+    builder.add_text_field("words", tokenizer_name="words", index_option="freq")
+    builder.add_text_field("grams", tokenizer_name="grams", index_option="freq")
+    return builder.build()
+
+
+def with_tokenizers(index: Any) -> Any:
+    """The index, which now knows how to cut its fields into terms."""
+    tokenizer, build = tantivy.Tokenizer, tantivy.TextAnalyzerBuilder
+    index.register_tokenizer("words", build(tokenizer.whitespace()).build())
+    index.register_tokenizer("grams", build(tokenizer.ngram(GRAM, GRAM, False)).build())
+    return index

@@ -1,0 +1,57 @@
+"""Several rankings of the same experiences made into one, by reciprocal ranks.
+
+A ranking counts `weight / (offset + place)` for each experience in it, equal scores share a place, and the sums decide.
+
+Structure counts twice as much as text, without an offset: the same molecule always comes first, and the best text is
+third at the latest. Recall@1 / recall@5, text alone against text and structure:
+
+    retro_gpt.json, the product of each entry                            .92 / .96    1.00 / 1.00
+    the same, SMILES spelled at random                                   .58 / .77    1.00 / 1.00
+    the same, and only the largest reactant left in the entries          .46 / .71     .98 / 1.00
+    libraries of the apprentice, a product that is in them               .62 / .86    1.00 / 1.00
+    the same, a new product: first entry whose template is right         .20 / .56     .32 /  .68
+
+With the usual offset of 60 a random spelling finds its entry first in .78 only.
+"""
+
+from collections.abc import Sequence
+
+from flex.search.text import Found
+
+OFFSET = 60
+"""Usual: being in both rankings counts more than leading one."""
+STRUCTURE = 2.0
+"""The weight of structure where text has 1; from 2 on nothing overtakes the same molecule."""
+
+
+def fused(text: Sequence[Found], structure: Sequence[Found], top_k: int) -> list[Found]:
+    """The best of text and structure together; text alone, as it stands, when there is no structure."""
+    if not structure:
+        return list(text[: max(top_k, 0)])
+    return reciprocal([(structure, STRUCTURE), (text, 1.0)], top_k, offset=0)
+
+
+def reciprocal(rankings: Sequence[tuple[Sequence[Found], float]], top_k: int, *, offset: float = OFFSET) -> list[Found]:
+    """The best of several rankings, each with a weight; scores are relative to leading them all, 1 at most.
+
+    Equal ones stand in the order in which the rankings, the first one first, have them.
+    """
+    most = sum(weight for _, weight in rankings) / (offset + 1)
+    sums: dict[str, float] = {}
+    whys: dict[str, str] = {}
+    for ranking, weight in rankings:
+        for found, place in zip(ranking, _places(ranking), strict=True):
+            sums[found.id] = sums.get(found.id, 0.0) + weight / (offset + place)
+            whys[found.id] = f"{whys[found.id]}, {found.why}" if found.id in whys else found.why
+    scores = {key: round(total / most, 9) for key, total in sums.items()}
+    ordered = sorted(scores, key=lambda key: -scores[key])
+    return [Found(key, scores[key], whys[key]) for key in ordered[: max(top_k, 0)]]
+
+
+def _places(ranking: Sequence[Found]) -> list[int]:
+    """By rank, from 1: where the first with the same score stands."""
+    places: list[int] = []
+    for number, found in enumerate(ranking):
+        same = number > 0 and found.score == ranking[number - 1].score
+        places.append(places[-1] if same else number + 1)
+    return places

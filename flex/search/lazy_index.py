@@ -1,0 +1,106 @@
+"""An optional way to search beside text; what it needs of an entry is computed when somebody searches, and once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from copy import copy
+from hashlib import sha256
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from flex.search.text import Found, Wanted, searchable
+from flex.types import Experience
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+PEEK = 200
+"""Leaders that are looked at first."""
+Value = TypeVar("Value")
+Table = TypeVar("Table")
+
+
+class Channel(ABC, Generic[Value, Table]):
+    """An index of experiences; `put` adds and replaces. A `Value` is what a text comes to, a `Table` all of them."""
+
+    def __init__(self) -> None:
+        self._experiences: dict[str, Experience] = {}
+        self._hashes: dict[str, bytes] = {}
+        """By id, of the texts that have been looked at."""
+        self._known: dict[bytes, Value] = {}
+        """By hash, shared with copies: what has not changed is not computed again."""
+        self._table: Table | None = None
+
+    def put(self, experiences: Iterable[Experience]) -> None:
+        """Add these experiences, in place of those with the same ids."""
+        for experience in experiences:
+            self._experiences[experience.id] = experience
+            self._hashes.pop(experience.id, None)
+            self._table = None
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Forget the experiences with these ids; unknown ones are passed over."""
+        for experience_id in ids:
+            self._experiences.pop(experience_id, None)
+            self._hashes.pop(experience_id, None)
+            self._table = None
+
+    def copy(self) -> Self:
+        """An index of the same experiences that later changes of this one do not reach; shares what it can."""
+        other = copy(self)
+        other._experiences, other._hashes = dict(self._experiences), dict(self._hashes)
+        return other
+
+    @abstractmethod
+    def _values(self, texts: Sequence[str]) -> Iterable[Value]:
+        """What each of these texts comes to."""
+
+    @abstractmethod
+    def _tabled(self, values: dict[str, Value]) -> Table:
+        """The table of these values by id, which are sorted."""
+
+    def _refreshed(self) -> Table:
+        """The table of all experiences."""
+        if self._table is None:
+            values = self._by_hash()
+            self._table = self._tabled({key: values[self._hashes[key]] for key in sorted(self._experiences)})
+        return self._table
+
+    def _by_hash(self) -> dict[bytes, Value]:
+        """What the texts come to, by hash; a copy in another thread may change what is known meanwhile."""
+        known = dict(self._known)
+        new: dict[bytes, str] = {}
+        for key, experience in self._experiences.items():
+            if self._hashes.get(key) not in known:
+                text = searchable(experience)
+                self._hashes[key] = sha256(text.encode("utf-8", "surrogatepass")).digest()
+                new[self._hashes[key]] = text
+        new = {hashed: text for hashed, text in new.items() if hashed not in known}
+        computed = dict(zip(new, self._values(list(new.values())), strict=True))
+        self._known.update(computed)
+        # A copy that wants an old text computes it again; a long training would otherwise keep every one.
+        for old in list(self._known)[: max(0, len(self._known) - 2 * len(self._experiences))]:
+            self._known.pop(old, None)
+        return known | computed
+
+    def _leading(self, ids: Sequence[str], scores: "Array", top_k: int, wanted: Wanted, why: str) -> list[Found]:
+        """The first `top_k` of those that are wanted and score above 0; equal scores by id."""
+        from flex.search.bm25 import best
+
+        for size in (top_k + PEEK, len(ids)):  # nearly always the first is enough, and saves sorting all of them
+            places = (place for place in best(scores, size, ids) if admits(wanted, self._experiences[ids[place]]))
+            found = [Found(ids[place], float(scores[place]), why) for place in islice(places, max(top_k, 0))]
+            if len(found) >= top_k:
+                break
+        return found
+
+
+def admits(wanted: Wanted, experience: Experience) -> bool:
+    """Whether an experience passes the filters."""
+    return (
+        (wanted.zones is None or experience.zone in wanted.zones)
+        and (wanted.categories is None or experience.problem_category in wanted.categories)
+        and experience.priority >= wanted.min_priority
+        and experience.id not in wanted.hidden
+    )

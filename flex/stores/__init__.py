@@ -1,7 +1,0 @@
-"""Where a library keeps its entries and its history: in memory beside a JSON file, or in a SQLite database."""
-
-from flex.stores.base import Store
-from flex.stores.files import is_database, open_store, same_file, save_store
-from flex.stores.memory import MemoryStore
-
-__all__ = ["MemoryStore", "Store", "is_database", "open_store", "same_file", "save_store"]

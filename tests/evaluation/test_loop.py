@@ -1,0 +1,244 @@
+import asyncio
+import json
+
+import pytest
+
+from flex.benchmarks import get_benchmark
+from flex.concurrency import Stop
+from flex.endpoint.usage import charge
+from flex.errors import EndpointError, RunError, SettingsError
+from flex.evaluation.loop import (
+    EvalConfig,
+    evaluate,
+    evaluate_retro_results_fuzzy,
+    load_results,
+    summarize,
+)
+from flex.evaluation.settings import SETTINGS, Kit, get_setting, solver
+from flex.explib import ExpLib
+from flex.memory_retriever import MemoryRetriever
+from flex.prompt import Prompts
+from flex.testing import RuleModel, ScriptedModel
+from flex.types import Attempt, Experience, Hit, Retrieval, Rule, Usage
+from tests.team import MATH, make_tasks
+
+VANILLA = EvalConfig(SETTINGS["vanilla"])
+
+
+def run(folder, solve, tasks=None, config=VANILLA, benchmark=MATH):
+    folder.mkdir(exist_ok=True)
+    return asyncio.run(evaluate(tasks or make_tasks(4), benchmark, solve, config, folder))
+
+
+async def right_for_even(task):
+    charge("actor", Usage(calls=1, prompt_tokens=100, completion_tokens=10))
+    return Attempt(f"It is {task.target}", task.target if task.index % 2 == 0 else "999")
+
+
+def test_every_task_is_a_row_in_order_and_a_log_to_read(tmp_path):
+    results = run(tmp_path, right_for_even)
+    assert [(r.index, r.score, r.correct) for r in results] == [
+        (0, 1, True),
+        (1, 0, False),
+        (2, 1, True),
+        (3, 0, False),
+    ]
+    assert load_results(tmp_path) == results
+    log = (tmp_path / "1.txt").read_text()
+    assert "task number 1 (odd)" in log
+    assert "## Answer\n999" in log
+    assert "(wrong)" in log
+
+
+def test_rows_hold_what_other_programs_read(tmp_path):
+    run(tmp_path, right_for_even)
+    row = json.loads((tmp_path / "results.jsonl").read_text().splitlines()[0])
+    keys = {"task_id", "question", "target", "answer", "score", "correct", "error", "setting", "seconds", "usage"}
+    assert keys <= set(row)
+    assert row["usage"]["prompt_tokens"] == 100
+
+
+def test_the_summary_counts_and_has_an_interval(tmp_path):
+    summary = summarize(run(tmp_path, right_for_even), MATH, SETTINGS["vanilla"], "m")
+    wanted = {"benchmark": "math", "setting": "vanilla", "model": "m", "n": 4, "correct": 2, "failed": 0}
+    assert wanted.items() <= summary.items()
+    assert summary["accuracy"] == summary["mean_score"] == 0.5
+    assert 0 < summary["low"] < 0.5 < summary["high"] < 1
+    assert summary["usage"]["calls"] == 4
+    assert summary["usage_by_role"]["actor"]["completion_tokens"] == 40
+
+
+def test_a_refused_call_counts_as_wrong_and_is_listed(tmp_path):
+    async def refused(task):
+        if task.index == 1:
+            raise EndpointError("content filter")
+        return Attempt("", task.target)
+
+    results = run(tmp_path, refused)
+    assert (results[1].error, results[1].correct) == ("content filter", False)
+    summary = summarize(results, MATH, SETTINGS["vanilla"], "m")
+    assert (summary["n"], summary["correct"], summary["failed"]) == (4, 3, 1)
+
+
+def test_a_run_started_again_answers_only_what_is_missing_or_failed(tmp_path):
+    asked = []
+
+    async def fails_once(task):
+        asked.append(task.index)
+        if task.index == 2 and asked.count(2) == 1:
+            raise EndpointError("busy")
+        return await right_for_even(task)
+
+    run(tmp_path, fails_once)
+    results = run(tmp_path, fails_once)
+    assert sorted(asked) == [0, 1, 2, 2, 3]
+    assert [r.error for r in results] == [None] * 4
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 4
+
+
+def test_a_torn_last_row_is_answered_again(tmp_path):
+    whole = run(tmp_path, right_for_even)
+    content = (tmp_path / "results.jsonl").read_bytes()
+    (tmp_path / "results.jsonl").write_bytes(content[:-40])
+    assert [r.answer for r in run(tmp_path, right_for_even)] == [r.answer for r in whole]
+
+
+def test_repeats_are_distinct_attempts(tmp_path):
+    answers = iter(range(100))
+
+    async def another(task):
+        return Attempt("", str(next(answers)))
+
+    results = run(tmp_path, another, make_tasks(2), EvalConfig(SETTINGS["vanilla"], repeats=3))
+    assert [(r.index, r.repeat) for r in results] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert len({r.answer for r in results}) == 6
+    assert (tmp_path / "0_2.txt").exists()
+    summary = summarize(results, MATH, SETTINGS["vanilla"], "m")
+    assert (summary["n"], summary["repeats"], summary["correct"]) == (2, 3, 1)
+    assert summary["pass@3"] == 0.5
+    assert summary["pass@2"] == pytest.approx(1 / 3)
+
+
+def test_concurrency_is_what_was_asked_for(tmp_path):
+    under_way = most = 0
+
+    async def watched(task):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.001)
+        under_way -= 1
+        return Attempt("", "1")
+
+    run(tmp_path, watched, make_tasks(40), EvalConfig(SETTINGS["vanilla"], concurrency=17))
+    assert most == 17
+
+
+def test_hits_and_steps_are_kept(tmp_path):
+    async def with_hits(task):
+        hits = (Hit("b", 1.0), Hit("a", 0.5), Hit("b", 1.0, "rule", rule=0))
+        return Attempt("", "1", retrievals=(Retrieval("q", hits, "text"),), steps=({"step": 1},))
+
+    folder = tmp_path / "results"
+    assert run(folder, with_hits, make_tasks(1))[0].hits == ("b", "a")
+    trace = json.loads((tmp_path / "results_process" / "0.json").read_text())
+    assert trace["steps"] == [{"step": 1}]
+    assert trace["retrievals"][0]["text"] == "text"
+
+
+def library() -> ExpLib:
+    made = ExpLib()
+    made.add(Experience("task number: read it", (Rule("read the number"),), "done"))
+    return made
+
+
+@pytest.mark.parametrize("name", list(SETTINGS))
+def test_every_setting_answers_the_same_tasks(name, tmp_path):
+    config = EvalConfig(get_setting(name), concurrency=2)
+    if config.setting.agent:
+        read = "print(memory_retrieval(query='task number'))\n" if config.setting.library != "none" else ""
+        model = RuleModel(lambda _: f"<code>\n{read}final_answer(0)\n</code>")
+    else:
+        model = RuleModel(lambda _: "The answer is 0")
+    prompts = Prompts("aime")
+    retriever = MemoryRetriever(ScriptedModel(), prompts)
+    kit = Kit(model, MATH, prompts, retriever, library(), train_tasks=make_tasks(9)[5:], icl_k=2)
+    with solver(config.setting, kit) as solve:
+        results = run(tmp_path, solve, config=config)
+    assert [r.correct for r in results] == [True, False, False, False]
+    assert all(bool(r.hits) == (config.setting.library in ("own", "shuffled")) for r in results)
+    assert all(r.setting == name for r in results)
+
+
+@pytest.mark.parametrize(("name", "missing"), [("flex", "an experience library"), ("icl", "--train_path")])
+def test_a_setting_that_lacks_something_says_so(name, missing):
+    kit = Kit(ScriptedModel(), MATH, Prompts("aime"))
+    with pytest.raises(SettingsError, match=f"'{name}' needs .*{missing}"), solver(SETTINGS[name], kit):
+        pass
+
+
+def test_nothing_new_is_begun_once_a_stop_is_wished_for(tmp_path):
+    stop = Stop()
+
+    async def stops_at_three(task):
+        if task.index == 3:
+            stop.request("enough")
+        return await right_for_even(task)
+
+    tmp_path.mkdir(exist_ok=True)
+    config = EvalConfig(SETTINGS["vanilla"], concurrency=1)
+    results = asyncio.run(evaluate(make_tasks(10), MATH, stops_at_three, config, tmp_path, stop=stop))
+    assert [r.index for r in results] == [0, 1, 2, 3]
+    assert stop.reason == "enough"
+    assert len(run(tmp_path, right_for_even, make_tasks(10))) == 10
+
+
+def test_an_unknown_setting_is_named():
+    with pytest.raises(SettingsError, match="unknown setting 'magic'; choose from vanilla"):
+        get_setting("magic")
+
+
+def test_a_row_of_another_kind_is_an_error_with_its_place(tmp_path):
+    (tmp_path / "results.jsonl").write_text('{"task": 1}\n')
+    with pytest.raises(RunError, match="Result cannot be read back"):
+        run(tmp_path, right_for_even)
+
+
+def test_retro_results_are_read_again_with_looser_scores(tmp_path):
+    retro = get_benchmark("retro")
+    target = "CC(=O)Cl.OCc1ccccc1"
+
+    async def without_reagent(task):
+        return Attempt("", ["OCc1ccccc1.CC(=O)Cl", "OCc1ccccc1"][task.index])
+
+    data = tmp_path / "two.jsonl"
+    data.write_text((json.dumps({"question": "CC(=O)OCc1ccccc1", "answer": target}) + "\n") * 2)
+    tasks = retro.load(data)
+    run(tmp_path, without_reagent, tasks, benchmark=retro)
+    found = evaluate_retro_results_fuzzy(tmp_path)
+    assert (found["n"], found["exact"], found["maxfrag"]) == (2, 0.5, 1.0)
+
+
+def test_an_example_that_gives_a_task_away_is_left_out_for_that_task_only(tmp_path):
+    train_tasks = make_tasks(5)[3:]
+    hidden = {make_tasks(1)[0].id: {train_tasks[0].id}}
+    model = RuleModel(lambda _: "The answer is 0")
+    kit = Kit(model, MATH, Prompts("aime"), train_tasks=train_tasks, hidden_examples=hidden, icl_k=2)
+    with solver(SETTINGS["icl"], kit) as solve:
+        run(tmp_path, solve, make_tasks(2), EvalConfig(SETTINGS["icl"], concurrency=1))
+    shown = [train_tasks[0].question in asked[1]["content"] for asked in model.asked]
+    assert shown == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("answers", "top_1", "top_3"), [("7 -7 -7", 1.0, 1.0), ("-7 7 7", 0.0, 1.0), ("-7.0 -7 7", 1.0, 1.0)]
+)
+def test_the_majority_is_counted_by_what_the_scorer_takes_for_the_same(tmp_path, answers, top_1, top_3):
+    said = iter(answers.split())
+
+    async def says(task):
+        return Attempt("", next(said))
+
+    results = run(tmp_path, says, [MATH.task("q", "-7")], EvalConfig(SETTINGS["vanilla"], repeats=3, concurrency=1))
+    summary = summarize(results, MATH, SETTINGS["vanilla"], "m")
+    assert (summary["top-1"], summary["top-3"]) == (top_1, top_3)
