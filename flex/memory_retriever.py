@@ -117,7 +117,7 @@ class MemoryRetriever:
                 raise
 
         try:
-            selected = await ask(self.model, [user(prompt)], parse, self.prompts, again=patience.left)
+            selected = await ask(self.model, [user(prompt)], parse, self.prompts, retry=patience.left)
             return selected, f"selected by {self.model.name}"
         except ParseError as error:
             log.warning("the retriever selected no %s, the index's order is used: %s", level, error)

@@ -7,12 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from flex.critic import parse_experience
 from flex.errors import ParseError
 from flex.explib import ExpLib
 from flex.library.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
 from flex.prompt import Prompts
-from flex.replies import ask, fitted, user
+from flex.replies import ask, parse_experience, parse_json_as, user
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Model, Rule, UpdateDecision
 
@@ -186,7 +185,7 @@ def parse_decision(text: str, ids: set[str], rules: int) -> UpdateDecision:
 
     Raises ParseError when it names an entry it was not shown or a rule that does not exist, or blends what contradicts.
     """
-    reply = fitted(_Reply, text)
+    reply = parse_json_as(_Reply, text)
     shown = ", ".join(sorted(ids))
     if strangers := sorted(set(reply.contradicts) - ids):
         raise ParseError(f"contradicts holds ids of entries shown ({shown}), not {strangers}")

@@ -8,7 +8,7 @@ from typing import Literal
 from flex.benchmarks.base import Benchmark
 from flex.errors import ParseError
 from flex.prompt import Prompts
-from flex.replies import ask, quoted, user
+from flex.replies import ask, escape_tag, user
 from flex.telemetry import span
 from flex.types import Attempt, Model, Round, Task, Verdict
 
@@ -76,8 +76,8 @@ class Verifier:
             "verifier",
             question=task.question,
             target=task.target,
-            attempt=quoted(attempt.text, "attempt"),
-            answer=None if attempt.answer is None else quoted(attempt.answer, "answer"),
+            attempt=escape_tag(attempt.text, "attempt"),
+            answer=None if attempt.answer is None else escape_tag(attempt.answer, "answer"),
         )
         try:
             return await ask(self.model, [user(prompt)], parse_verdict, self.prompts)

@@ -16,12 +16,12 @@ from smolagents.agents import populate_template
 from smolagents.default_tools import FinalAnswerTool
 
 from flex.benchmarks import benchmark_names, get_benchmark
-from flex.critic import parse_experience
 from flex.errors import PromptError
 from flex.files.paths import shipped
 from flex.memory_retriever import Entry, parse_selection
 from flex.prompt import VARIABLES as VARIABLES_ALLOWED
 from flex.prompt import Prompts
+from flex.replies import parse_experience
 from flex.types import Attempt, Experience, Round, Rule, Task, Trajectory, Verdict
 from flex.updater import parse_decision
 from flex.verifier import parse_verdict
