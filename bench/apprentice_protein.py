@@ -15,9 +15,9 @@ from flex.apprentice import ApprenticeModel
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
 from flex.explib import ExpLib
-from flex.exploring import Limits, explore
 from flex.memory_retriever import FlatRetriever
 from flex.prompt import Prompts
+from flex.reject_sampling import Limits, explore
 from flex.types import Retrieval, Task, Trajectory, UpdateDecision
 from flex.verifier import Verifier
 

@@ -133,6 +133,15 @@ def test_the_library_is_saved_after_every_batch(tmp_path):
     assert len(ExpLib(tmp_path / "library.json")) >= 4
 
 
+def test_a_library_that_cannot_be_saved_ends_the_run_with_its_own_error(tmp_path):
+    class FullDisk(ExpLib):
+        def save(self, *_):
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        run_training(tmp_path, simple_team(), make_tasks(8), replace(CONFIG, batch_size=2), FullDisk())
+
+
 def test_a_refused_request_costs_one_task(tmp_path):
     def refuse_two(messages):
         if "task number 2 " in messages[1]["content"]:
@@ -169,7 +178,7 @@ def test_a_critic_that_breaks_its_contract_costs_one_experience(tmp_path):
         ScriptedModel(),
     )
     progress, library = run_training(tmp_path, team)
-    assert (progress.solved, progress.undistilled, len(library)) == (1, 1, 0)
+    assert (progress.solved, progress.not_distilled, len(library)) == (1, 1, 0)
 
 
 def test_direct_add_asks_no_updater(tmp_path):

@@ -14,12 +14,12 @@ from flex.apprentice.protein.prompts import assay_in, recalled
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
 from flex.explib import ExpLib
-from flex.exploring import Limits, explore
 from flex.files.paths import shipped
 from flex.library.merging import over_caps
 from flex.memory_retriever import FlatRetriever
 from flex.prompt import Prompts
 from flex.proteins.formula import parse_formula
+from flex.reject_sampling import Limits, explore
 from flex.types import Attempt, Experience, Round, Rule, Task, Trajectory, UpdateDecision, Verdict
 from flex.updater import Updater
 from flex.verifier import Verifier
