@@ -10,7 +10,7 @@ import smolagents
 
 from flex.agents.pool import AgentPool
 from flex.explib import ExpLib
-from flex.memory_retriever import CANDIDATE_CHARACTERS, FlatRetriever, hits_text
+from flex.memory_retriever import CANDIDATE_CHARACTERS, MemoryRetriever, hits_text, index_order
 from flex.prompt import Prompts
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Hit, Level, Retrieval
@@ -44,7 +44,7 @@ class AgenticRetriever:
             hits = handed_in(made.output, library, hidden, self.top_k)
             if hits is None:
                 log.warning("the retrieval agent selected nothing, the index's order is used: %s", made.text[:200])
-                flat = FlatRetriever(self._agents.model, self.prompts, self.top_k)
+                flat = MemoryRetriever(self._agents.model, self.prompts, self.top_k, select=index_order)
                 return await flat.retrieve(query, library, hidden)
             found = Retrieval(query, hits, hits_text(hits, library, self.prompts))
             recorded.set(output=found.text)

@@ -73,13 +73,12 @@ def make_kit(plan: Plan, client: "RateLimitedLLMClient") -> "Iterator[Kit]":
 
 @contextmanager
 def make_retriever(plan: Plan, client: "RateLimitedLLMClient") -> "Iterator[Retriever]":
-    from flex.memory_retriever import FlatRetriever, MemoryRetriever
+    from flex.memory_retriever import MemoryRetriever, index_order
 
     options = plan.options
     model = make_model(options, client, model_names(options)["retriever"], "retriever")
     if options.retrieval != "agentic":
-        kind = FlatRetriever if options.retrieval == "flat" else MemoryRetriever
-        yield kind(model, plan.prompts)
+        yield MemoryRetriever(model, plan.prompts, select=index_order if options.retrieval == "flat" else None)
         return
 
     from flex.agents.agentic_retriever import AgenticRetriever

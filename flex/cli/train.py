@@ -161,18 +161,17 @@ def build_team(
     """The five roles."""
     from flex.actor import Actor
     from flex.critic import Critic
-    from flex.memory_retriever import FlatRetriever, MemoryRetriever
+    from flex.memory_retriever import MemoryRetriever, index_order
     from flex.reject_sampling import Team
     from flex.updater import Updater
     from flex.verifier import Verifier
 
-    retriever = FlatRetriever if retrieval == "flat" else MemoryRetriever
     return Team(
         Actor(models["actor"], benchmark, prompts),
         Verifier(models["verifier"], benchmark, prompts, acceptance),
         Critic(models["critic"], prompts),
         Updater(models["updater"], prompts),
-        retriever(models["retriever"], prompts),
+        MemoryRetriever(models["retriever"], prompts, select=index_order if retrieval == "flat" else None),
     )
 
 
