@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from flex.benchmarks import get_benchmark
 from flex.errors import ParseError
 from flex.explib import ExpLib
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
-from flex.replies import ask, last_json, user
+from flex.replies import ask, parse_json_as, user
 from flex.search.text import rank_texts
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Hit, Model, Retrieval, Rule
@@ -175,10 +175,7 @@ class _Selection(BaseModel):
 
 def parse_selection(text: str, candidates: int, top_k: int) -> list[int]:
     """Positions (from 0) of the selected candidates, at most `top_k`. Raises ParseError."""
-    try:
-        selected = _Selection.model_validate(last_json(text)).selected
-    except ValidationError as error:
-        raise ParseError('the json block has to be {"selected": [numbers of candidates]}') from error
+    selected = parse_json_as(_Selection, text).selected
     if wrong := [n for n in selected if not 1 <= n <= candidates]:
         raise ParseError(f"selected are numbers of candidates, 1 to {candidates}, not {wrong}")
     return list(dict.fromkeys(n - 1 for n in selected))[:top_k]
