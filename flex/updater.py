@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from flex.errors import ParseError
+from flex.errors import ParseError, SettingsError
 from flex.explib import ExpLib
 from flex.library.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
 from flex.prompt import Prompts
+from flex.rate_limiter import ChatModel
 from flex.replies import ask, parse_experience, parse_json_as, user
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Model, Rule, UpdateDecision
@@ -34,11 +35,23 @@ class Question:
 
 
 class Updater:
-    """Decides insert, merge or discard; the prompt holds `similar` entries, however large the library is."""
+    """Decides insert, merge or discard; the prompt holds `similar` entries, however large the library is.
 
-    def __init__(self, model: Model, prompts: Prompts, similar: int = TOP_K) -> None:
-        self.model = model
-        self.prompts = prompts
+    `Updater(model_name="gpt-5")` talks to the endpoint of the environment; give `model` to choose another.
+    """
+
+    def __init__(
+        self,
+        model: Model | None = None,
+        prompts: Prompts | None = None,
+        similar: int = TOP_K,
+        *,
+        model_name: str | None = None,
+    ) -> None:
+        if model is None and not model_name:
+            raise SettingsError("an Updater needs a model: Updater(model_name=...) or Updater(model)")
+        self.model: Model = model or ChatModel(str(model_name), role="updater")
+        self.prompts = prompts or Prompts()
         self.similar = similar
 
     async def decide(self, experience: Experience, library: ExpLib) -> UpdateDecision:

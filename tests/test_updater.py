@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from flex.errors import ParseError
+from flex.errors import ParseError, SettingsError
 from flex.explib import ExpLib
 from flex.library.entry import characters
 from flex.library.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
@@ -28,6 +28,12 @@ def library(*entries: Experience) -> ExpLib:
 def decide(experience: Experience, lib: ExpLib, *lines: str):
     model = ScriptedModel(*lines)
     return asyncio.run(Updater(model, Prompts()).decide(experience, lib)), model
+
+
+def test_an_updater_by_name_makes_no_client_until_it_is_used():
+    assert Updater(model_name="some-model").model.name == "some-model"
+    with pytest.raises(SettingsError, match="model_name"):
+        Updater()
 
 
 def test_an_empty_library_takes_the_experience_without_a_call():
