@@ -116,14 +116,14 @@ class MemoryRetriever:
         return (range(self.top_k), "") if selected is None else (selected, f"selected by {self.model.name}")
 
 
+@dataclass(slots=True)
 class ModelSelection:
     """Lets a model select, for one retrieval; asks again after one malformed reply only, so at most four calls."""
 
-    def __init__(self, model: Model, prompts: Prompts, top_k: int) -> None:
-        self.model = model
-        self.prompts = prompts
-        self.top_k = top_k
-        self.retry = True
+    model: Model
+    prompts: Prompts
+    top_k: int
+    retry: bool = True
 
     async def __call__(self, level: str, query: str, candidates: Sequence[str]) -> list[int] | None:
         texts = [candidate[:CANDIDATE_CHARACTERS] for candidate in candidates]
