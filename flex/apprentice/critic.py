@@ -1,11 +1,10 @@
-"""The verifier and the critic: is this the known answer, and which template leads to it."""
+"""The critic: which template leads from the product to the reactants on record."""
 
 import json
 import re
 
 from flex.apprentice.actor import WHO
-from flex.apprentice.chemistry.mapping import map_reaction
-from flex.apprentice.chemistry.molecules import canonical, molecule
+from flex.apprentice.chemistry.molecules import canonical
 from flex.apprentice.chemistry.reading import section, smiles_in
 from flex.apprentice.chemistry.specialists import writes_down
 from flex.apprentice.chemistry.templates import extract
@@ -17,36 +16,6 @@ _ROUND = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE)
 
 MAX_REFUSED = 5
 """Failed proposals that a contrast names."""
-
-
-def judge(messages: Messages, model: str) -> str:
-    """Feedback on an attempt, ending in the next step; it never shows the target."""
-    prompt = prompted(messages)[0]
-    feedback, accepted = _judged(
-        section(prompt, "question", "product", "problem"),
-        section(prompt, "target", "ground_truth", "ground truth", "correct answer", "reference"),
-        section(prompt, "answer", "extracted answer", "final answer"),
-    )
-    return f"{WHO} {feedback}\n<next_step>{'end' if accepted else 'continue'}</next_step>"
-
-
-def _judged(question: str | None, target: str | None, answer: str | None) -> tuple[str, bool]:
-    if not answer or answer.startswith("(no "):
-        return "The attempt gives no answer in the required form.", False
-    product = molecule(smiles_in(question) or "")
-    if product is None:
-        same = target is not None and answer.strip() == target.strip()
-        return ("The answer agrees.", True) if same else ("I cannot do mathematics and cannot confirm this.", False)
-    given = molecule(answer.strip())
-    if given is None:
-        return "What was given as reactants is not valid SMILES.", False
-    if target is not None and canonical(answer.strip()) == canonical(target.strip()):
-        return "The reactants supply every atom of the product and fit the reaction.", True
-    if map_reaction(product, given) is None:
-        return "These reactants do not supply the product: its atoms cannot be found in them.", False
-    if target is None:
-        return "The reactants supply every atom of the product.", True
-    return "These reactants could supply the product, but another last step is meant: try another one.", False
 
 
 def distill(messages: Messages, model: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from flex.apprentice import actor, consolidating, critic, updater
+from flex.apprentice import actor, critic, retriever, updater, verifier
 from flex.apprentice.protein import critic as protein_critic
 from flex.apprentice.protein import roles as protein
 from flex.apprentice.text import Messages, opening, texts
@@ -17,7 +17,7 @@ Role = Callable[[Messages, str], str]
 _OF_ASSAYS: Mapping[Role, Role] = {
     actor.act_in_chat: protein.act_in_chat,
     actor.act_as_agent: protein.act_as_agent,
-    critic.judge: protein.judge,
+    verifier.judge: protein.judge,
     critic.distill: protein_critic.distill,
     updater.update: protein.update,
 }
@@ -42,7 +42,7 @@ def _role(messages: Messages) -> Role:
             # Instructions come first and material last, so the first contract is the one that is asked for.
             role = min(contracts, key=lambda contract: contract[0])[1]
             # An experience is asked for in both cases: of a record, or of an entry that is over its limits.
-            return consolidating.consolidate if role is critic.distill and "<limits>" in first else role
+            return updater.consolidate if role is critic.distill and "<limits>" in first else role
         if _is_actor(text):
             break
     return actor.act_in_chat
@@ -61,6 +61,6 @@ def _contracts(text: str) -> list[tuple[int, Role]]:
     return [
         (decision[0] if min(words) >= 0 else -1, updater.update),
         (text.find('"revised_trajectory"'), critic.distill),
-        (text.find('"selected"'), updater.select),
-        (text.find("<next_step>"), critic.judge),
+        (text.find('"selected"'), retriever.select),
+        (text.find("<next_step>"), verifier.judge),
     ]

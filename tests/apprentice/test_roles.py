@@ -12,8 +12,8 @@ from flex.actor import Actor
 from flex.agents.agent_actor import AgentActor
 from flex.apprentice import ApprenticeModel
 from flex.apprentice.chemistry.reading import lessons_in, section, smiles_in
+from flex.apprentice.retriever import ranked
 from flex.apprentice.roles import reply
-from flex.apprentice.updater import ranked
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
 from flex.explib import ExpLib
