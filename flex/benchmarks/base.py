@@ -158,3 +158,9 @@ class Benchmark(ABC):
             suffix = f"-{seen[digest]}" if seen[digest] > 1 else ""
             tasks.append(Task(f"{self.name}-{digest}{suffix}", question, target, index))
         return tasks
+
+
+def fingerprint(tasks: Sequence[Task]) -> str:
+    """A sha256 over questions and targets, in order."""
+    lines = (f"{task.question}\0{task.target}\n".encode() for task in tasks)
+    return hashlib.sha256(b"".join(lines)).hexdigest()

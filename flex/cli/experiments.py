@@ -142,12 +142,13 @@ class Steps:
 
     def start(self, experiment: str, models: Mapping[str, str], **settings: object) -> None:
         """Write down what makes this experiment this one. Raises RunError when the folder is of another one."""
+        from flex.benchmarks.base import fingerprint
         from flex.files.runlog import FREE_KEYS, RunLog, run_config
 
         options, configured = self.options, dict[str, Any](settings)
         names = ("task_type", "seed", "max_rounds", "max_rollouts", "batch_size", *SAMPLING)
         configured |= {name: getattr(options, name) for name in names}
-        configured |= {"train": train.fingerprint(self.train_tasks), "test": train.fingerprint(self.test_tasks)}
+        configured |= {"train": fingerprint(self.train_tasks), "test": fingerprint(self.test_tasks)}
         configured["extra_body"] = body_sha256(options.extra_body)
         log = self._closing.enter_context(RunLog(self.out))
         config = run_config(models=models, prompts={}, experiment=experiment, **configured)

@@ -1,7 +1,6 @@
 """`flex train` and `scripts/reject_sampling.py`: learn from a train split and grow a library."""
 
 import argparse
-import hashlib
 import random
 import sys
 from collections.abc import Mapping, Sequence
@@ -184,6 +183,7 @@ def configuration(
     library: "ExpLib",
 ) -> dict[str, object]:
     """What makes this run this run."""
+    from flex.benchmarks.base import fingerprint
     from flex.files.runlog import run_config
     from flex.library.stores import is_database
 
@@ -204,12 +204,6 @@ def configuration(
         extra_body=body_sha256(options.extra_body),
         **{name: getattr(options, name) for name in settings},
     )
-
-
-def fingerprint(tasks: "Sequence[Task]") -> str:
-    """A sha256 over questions and targets, in order."""
-    lines = (f"{task.question}\0{task.target}\n".encode() for task in tasks)
-    return hashlib.sha256(b"".join(lines)).hexdigest()
 
 
 async def report(

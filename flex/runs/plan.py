@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flex.benchmarks.base import fingerprint
 from flex.cli.options import body_sha256, existing
-from flex.cli.train import fingerprint
 from flex.errors import SettingsError
 
 if TYPE_CHECKING:
