@@ -21,6 +21,7 @@ _AROUND = re.compile(
 class Gsm8k(Math):
     name: ClassVar[str] = "gsm8k"
     folder: ClassVar[str] = "data/gsm8k"
+    source: ClassVar[str] = "`flex download --only gsm8k` fetches data/gsm8k"
     prompts: ClassVar[str] = "default"
     retrieval: ClassVar[str] = "flat"
 

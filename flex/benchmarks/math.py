@@ -56,6 +56,7 @@ _SCIENTIFIC = re.compile(rf"([-+]?{_DECIMAL})[eE]([-+]?\d{{1,3}})")
 class Math(Benchmark):
     name: ClassVar[str] = "math"
     folder: ClassVar[str] = "data/AIME"
+    source: ClassVar[str] = "`flex download --only aime` fetches data/AIME"
     scorer: ClassVar[str] = "2"
     prompts: ClassVar[str] = "aime"
 

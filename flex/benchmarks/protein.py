@@ -32,6 +32,7 @@ _SEQUENCE = re.compile(r"^Wild type: ([A-Z.]+)$", re.MULTILINE)
 class Protein(Benchmark):
     name: ClassVar[str] = "protein"
     folder: ClassVar[str] = "data/proteingym"
+    source: ClassVar[str] = "its tables are in zero_shot_substitutions_scores.zip from https://proteingym.org/download"
     icl_k: ClassVar[int] = 3
     prompts: ClassVar[str] = "protein"
     retrieval: ClassVar[str] = "flat"
@@ -44,7 +45,7 @@ class Protein(Benchmark):
 
     def load(self, path: str | Path) -> list[Task]:
         """One task for each table of a folder, or for a single table. Raises BenchmarkError naming file and line."""
-        assays = [(question(assay), f"{assay.id}@{assay.digest}", assay) for assay in load_assays(Path(path))]
+        assays = [(question(assay), f"{assay.id}@{assay.digest}", assay) for assay in load_assays(self.existing(path))]
         self._assays |= {key: assay for asked, target, assay in assays for key in (asked, target)}
         return self._numbered([(asked, target) for asked, target, _ in assays])
 

@@ -36,6 +36,7 @@ _QUOTES = " \t\r\n`'\"*"
 class Retro(Benchmark):
     name: ClassVar[str] = "retro"
     folder: ClassVar[str] = "data/uspto50k"
+    source: ClassVar[str] = "`flex download --only uspto50k` fetches data/uspto50k"
     icl_k: ClassVar[int] = 50
     prompts: ClassVar[str] = "retro"
 

@@ -18,6 +18,7 @@ _ABOUT = re.compile(r"\A\s*(?:≈|~|\\approx\b|about\b|approximately\b)\s*")
 class Units(Math):
     name: ClassVar[str] = "units"
     folder: ClassVar[str] = "data/units"
+    source: ClassVar[str] = "`python scripts/make_units.py` writes data/units"
     scorer: ClassVar[str] = "1"
     prompts: ClassVar[str] = "units"
     retrieval: ClassVar[str] = "flat"

@@ -14,7 +14,6 @@ from flex.cli.options import (
     add_budget,
     add_endpoint,
     body_sha256,
-    existing,
     listening,
     make_client,
     make_model,
@@ -114,7 +113,7 @@ async def train_command(options: argparse.Namespace) -> int:
     from flex.telemetry import start_telemetry
 
     benchmark = get_benchmark(options.task_type)
-    tasks = benchmark.load(existing(options.data_path, "the train split"))
+    tasks = benchmark.load(options.data_path)
     if options.seed is not None:
         random.Random(options.seed).shuffle(tasks)
     tasks = tasks[: options.max_samples]

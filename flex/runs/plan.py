@@ -71,7 +71,7 @@ def make_plan(options: argparse.Namespace, settings: "Sequence[Setting]") -> Pla
 def split_path(options: argparse.Namespace, benchmark: "Benchmark") -> Path:
     """Where the split lies; --data_path may be the folder that holds it."""
     path = Path(options.data_path)
-    return existing(benchmark.split(path, options.split) if path.is_dir() else path, "the split")
+    return benchmark.existing(benchmark.split(path, options.split) if path.is_dir() else path)
 
 
 def train_split(options: argparse.Namespace, benchmark: "Benchmark", path: Path, *, needed: bool) -> "list[Task]":
@@ -81,7 +81,7 @@ def train_split(options: argparse.Namespace, benchmark: "Benchmark", path: Path,
         raise SettingsError("icl needs a train split that is not the test split: give --train_path")
     if train_path == path or not (needed or options.train_path or train_path.exists()):
         return []
-    return benchmark.load(existing(train_path, "the train split"))
+    return benchmark.load(train_path)
 
 
 def read_library(options: argparse.Namespace, benchmark: "Benchmark") -> "ExpLib":
