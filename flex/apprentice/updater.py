@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import NamedTuple
 
 from flex.apprentice.actor import WHO
-from flex.apprentice.chemistry.reading import lessons_in, section
-from flex.apprentice.text import Messages, prompted
+from flex.apprentice.chemistry.reading import lessons_in
+from flex.apprentice.text import Messages, first_prompt, section
 
 RULES, CHARACTERS = 12, 16_000
 """The limits of an entry where the prompt states none."""
@@ -19,9 +20,17 @@ CUT = "[...]"
 
 _SIMILAR = re.compile(r"<similar_experience\b([^<>]*)>(.*?)</similar_experience>", re.DOTALL | re.IGNORECASE)
 _ID = re.compile(r"""\bid\s*["']?\s*[=:]\s*["']?([^"'\s,>]+)""", re.IGNORECASE)
-_NEW = re.compile(r"<new_experience\b[^<>]*>(.*?)</new_experience>", re.DOTALL | re.IGNORECASE)
+NEW_EXPERIENCE = re.compile(r"<new_experience\b[^<>]*>(.*?)</new_experience>", re.DOTALL | re.IGNORECASE)
 _LIMITS = re.compile(r"(\d+) rules, (\d+) characters")
 _RULE = re.compile(r"<rule\b[^<>]*>(.*?)</rule>", re.DOTALL | re.IGNORECASE)
+
+
+class _Entry(NamedTuple):
+    """A similar entry as the prompt shows it."""
+
+    id: str
+    attributes: str
+    templates: frozenset[str]
 
 
 def update(messages: Messages, model: str) -> str:
@@ -29,44 +38,35 @@ def update(messages: Messages, model: str) -> str:
 
     Of experiences without a template one is enough.
     """
-    prompt = prompted(messages)[0]
-    fresh = _NEW.search(prompt)
-    rules = _templates_by_rule(fresh[1] if fresh else prompt[_start_of_new(prompt) :])
-    wanted = frozenset().union(*rules)
-    shown = [
-        (name[1], attributes, templates_in(text))
-        for attributes, text in _SIMILAR.findall(prompt)
-        if (name := _ID.search(attributes))
-    ]
-    if not wanted and (empty := next((entry[0] for entry in shown if not entry[2]), None)):
-        return decision("discard", empty, reason="neither teaches a template")
-    target = max(shown, key=lambda entry: len(wanted & entry[2]), default=None)
-    if target is None or not wanted & target[2]:
+    prompt = first_prompt(messages)
+    new, entries = NEW_EXPERIENCE.search(prompt), _similar_entries(prompt)
+    text = new[1] if new else prompt[max((match.end() for match in _SIMILAR.finditer(prompt)), default=0) :]
+    rules = [templates_in(rule) for rule in _RULE.findall(text) or [text]]
+    taught = frozenset().union(*rules)
+    if not taught and (empty := next((entry for entry in entries if not entry.templates), None)):
+        return decision("discard", empty.id, reason="neither teaches a template")
+    target = max(entries, key=lambda entry: len(taught & entry.templates), default=None)
+    if target is None or not taught & target.templates:
         return decision("insert", reason="no entry shown has this template")
-    elsewhere = frozenset().union(*(templates for _, _, templates in shown)) - target[2]
-    solved = fresh is not None and "golden" in fresh[0].split(">")[0] and "warning" in target[1]
+    elsewhere = frozenset().union(*(entry.templates for entry in entries)) - target.templates
+    solved = new is not None and "golden" in new[0].split(">")[0] and "warning" in target.attributes
     return decision(
         "merge",
-        target[0],
+        target.id,
         [number for number, templates in enumerate(rules, 1) if not templates & elsewhere],
         "new" if solved else "existing",
         "the same template is there; its example is added",
     )
 
 
+def _similar_entries(prompt: str) -> list[_Entry]:
+    found = ((_ID.search(attributes), attributes, text) for attributes, text in _SIMILAR.findall(prompt))
+    return [_Entry(id[1], attributes, templates_in(text)) for id, attributes, text in found if id]
+
+
 def templates_in(text: str) -> frozenset[str]:
-    """The templates written in a text, letter by letter."""
+    """The templates that a text holds."""
     return frozenset(lesson.template for lesson in lessons_in([text]))
-
-
-def _templates_by_rule(text: str) -> list[frozenset[str]]:
-    return [templates_in(rule) for rule in _RULE.findall(text) or [text]]
-
-
-def _start_of_new(prompt: str) -> int:
-    """Where the new experience begins when nothing marks it: after the last similar entry."""
-    ends = [match.end() for match in _SIMILAR.finditer(prompt)]
-    return max(ends, default=0)
 
 
 def decision(
@@ -97,15 +97,15 @@ class _Rule:
 
 def consolidate(messages: Messages, model: str) -> str:
     """Rules with one template become one; then those with most examples stay, and the first examples of each."""
-    prompt = prompted(messages)[0]
+    prompt = first_prompt(messages)
     stated = _LIMITS.search((section(prompt, "limits") or "").partition("The limits:")[2])
     most, characters = (int(stated[1]), int(stated[2])) if stated else (RULES, CHARACTERS)
     room = int(FILLED * characters)
     method = _cut(section(prompt, "method") or "As the rules say.", room // 8)
-    rules = _best(_joined(_rules_in(section(prompt, "rules") or "")), most, room * 5 // 8)
+    rules = _most_supported(_merged_by_template(_rules_in(section(prompt, "rules") or "")), most, room * 5 // 8)
     trajectory = _cut(section(prompt, "trajectory") or "", room // 8)
     room -= len(method) + len(trajectory) + sum(len(rule.text) for rule in rules)
-    entry = {"method": method, "rules": _with_first_examples(rules, room), "revised_trajectory": trajectory}
+    entry = {"method": method, "rules": _with_examples(rules, room), "revised_trajectory": trajectory}
     return f"{WHO} I join rules with one template and count examples.\n```json\n{json.dumps(entry, indent=1)}\n```"
 
 
@@ -123,7 +123,7 @@ def _rules_in(text: str) -> list[_Rule]:
     return rules
 
 
-def _joined(rules: list[_Rule]) -> list[_Rule]:
+def _merged_by_template(rules: list[_Rule]) -> list[_Rule]:
     """One rule for each set of templates, or for each text without one, with the examples of all, each once."""
     found: dict[object, _Rule] = {}
     for rule in [rule for rule in rules if not rule.text.endswith(CUT)] or rules:  # half a template is another one
@@ -132,17 +132,17 @@ def _joined(rules: list[_Rule]) -> list[_Rule]:
     return list(found.values())
 
 
-def _best(rules: list[_Rule], most: int, room: int) -> list[_Rule]:
+def _most_supported(rules: list[_Rule], most: int, room: int) -> list[_Rule]:
     """The rules with most examples for which there is room, in their order."""
     kept: set[int] = set()
-    for place in sorted(range(len(rules)), key=lambda place: -len(rules[place].examples)):
-        if len(kept) < most and len(rules[place].text) <= room:
-            kept.add(place)
-            room -= len(rules[place].text)
-    return [rules[place] for place in sorted(kept)] or [_Rule(_cut(rule.text, room)) for rule in rules[:1]]
+    for index in sorted(range(len(rules)), key=lambda index: -len(rules[index].examples)):
+        if len(kept) < most and len(rules[index].text) <= room:
+            kept.add(index)
+            room -= len(rules[index].text)
+    return [rules[index] for index in sorted(kept)] or [_Rule(_cut(rule.text, room)) for rule in rules[:1]]
 
 
-def _with_first_examples(rules: list[_Rule], room: int) -> list[dict[str, object]]:
+def _with_examples(rules: list[_Rule], room: int) -> list[dict[str, object]]:
     """The rules with the first example of each, then the second of each, and so on while there is room."""
     kept: list[list[str]] = [[] for _ in rules]
     for turn in zip_longest(*(rule.examples for rule in rules)):

@@ -3,14 +3,14 @@
 from flex.apprentice.actor import WHO
 from flex.apprentice.chemistry.mapping import map_reaction
 from flex.apprentice.chemistry.molecules import canonical, molecule
-from flex.apprentice.chemistry.reading import section, smiles_in
-from flex.apprentice.text import Messages, prompted
+from flex.apprentice.chemistry.reading import smiles_in
+from flex.apprentice.text import Messages, first_prompt, section
 
 
 def judge(messages: Messages, model: str) -> str:
     """Feedback on an attempt, ending in the next step; it never shows the target."""
-    prompt = prompted(messages)[0]
-    feedback, accepted = _judged(
+    prompt = first_prompt(messages)
+    feedback, accepted = _judgement(
         section(prompt, "question", "product", "problem"),
         section(prompt, "target", "ground_truth", "ground truth", "correct answer", "reference"),
         section(prompt, "answer", "extracted answer", "final answer"),
@@ -18,7 +18,7 @@ def judge(messages: Messages, model: str) -> str:
     return f"{WHO} {feedback}\n<next_step>{'end' if accepted else 'continue'}</next_step>"
 
 
-def _judged(question: str | None, target: str | None, answer: str | None) -> tuple[str, bool]:
+def _judgement(question: str | None, target: str | None, answer: str | None) -> tuple[str, bool]:
     if not answer or answer.startswith("(no "):
         return "The attempt gives no answer in the required form.", False
     product = molecule(smiles_in(question) or "")

@@ -14,16 +14,6 @@ _TOKEN = re.compile(rf"(?<![A-Za-z0-9])(?:\[|[A-Za-z(]){_SMILES}")
 _STRUCTURED = re.compile(r"[()=#\[\]]|[cnos]\d")
 
 
-def section(text: str, *names: str) -> str | None:
-    """The last `<name>...</name>`, else the last labelled line or paragraph (`Name: ...`, `## Name`), or None."""
-    tags = "|".join(names)
-    found = re.findall(rf"<({tags})\b[^<>]*>((?:(?!<(?:{tags})\b).)*?)</\1>", text, re.DOTALL | re.IGNORECASE)
-    if found:
-        return str(found[-1][1]).strip()
-    labelled = re.findall(rf"^[ \t#*_>]*(?:{tags})\b[^:\n]{{0,30}}(?::|$)[*_ \t]*\n*[ \t]*(\S.*)$", text, re.I | re.M)
-    return str(labelled[-1]).strip() if labelled else None
-
-
 def smiles_in(text: str | None) -> str | None:
     """The molecule a text is about: the text itself, or the longest SMILES in its last line that has one."""
     if not text:

@@ -1,16 +1,14 @@
 """The critic on an assay: the best formula with its score, which columns helped and which did not."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flex.apprentice.actor import WHO
-from flex.apprentice.chemistry.reading import section
+from flex.apprentice.critic import experience_reply, nothing_learned
 from flex.apprentice.protein.climbing import both_ways
 from flex.apprentice.protein.formulas import columns_of, terms_of, written
 from flex.apprentice.protein.prompts import Assay, assay_in, score_in
-from flex.apprentice.text import Messages, prompted
+from flex.apprentice.text import Messages, first_prompt, rounds_in, section
 
 TOLD = 20
 """Formulas that an experience shows of those that were no improvement."""
@@ -25,21 +23,24 @@ CHARACTERS = 14_000
 MATTERS = 0.005
 """A change of the score that is worth a rule."""
 
-_ROUND = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE)
 Rules = list[dict[str, Any]]
 
 
 def distill(messages: Messages, model: str) -> str:
     """An experience, in the form that the critic's prompts ask for."""
-    prompt = prompted(messages)[0]
+    prompt = first_prompt(messages)
     assay = assay_in(prompt)
     assert assay is not None, "the role is chosen by it"
-    scores = _scores(_ROUND.findall(prompt))
-    experience = _experience(assay, scores) if scores else _nothing_measured(assay)
+    scores = _scores(rounds_in(prompt))
+    experience = (
+        _experience(assay, scores)
+        if scores
+        else nothing_learned("no formula was measured", f" of {assay.id}", "No formula has a score.")
+    )
     rules = experience["rules"]
     while len(rules) > 1 and len(json.dumps(experience)) > CHARACTERS:  # long names of columns
         rules.pop()
-    return f"{WHO} This is what I can write down.\n```json\n{json.dumps(experience, indent=1)}\n```"
+    return experience_reply(experience)
 
 
 def _scores(rounds: Sequence[str]) -> dict[str, float]:
@@ -138,14 +139,3 @@ def _told(assay: Assay, formulas: Sequence[str], scores: Mapping[str, float]) ->
 
 def _rule(text: str, examples: Sequence[str]) -> dict[str, Any]:
     return {"rule": text, "examples": list(examples)}
-
-
-def _nothing_measured(assay: Assay) -> dict[str, Any]:
-    why = "no formula was measured"
-    return {
-        "problem_category": "no lesson",
-        "method": f"Nothing was learned of {assay.id}: {why}.",
-        "rules": [_rule(f"No rule: {why}.", [])],
-        "revised_trajectory": f"No formula has a score. <comments>{why}</comments>",
-        "priority": 1,
-    }

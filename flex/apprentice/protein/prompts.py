@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flex.apprentice.protein.formulas import Scored, columns_of, terms_of, usable, written
-from flex.apprentice.text import Messages, text_of
+from flex.apprentice.text import Messages, answers_in, text_of
 
 _ASSAY = re.compile(r"^Assay: (\S+)$", re.MULTILINE)
 _SELECTION = re.compile(r"^Selection type: (.+)$", re.MULTILINE)
 _COLUMNS = re.compile(r"^Columns\b[^\n]*:\n((?:- .+\n?)+)", re.MULTILINE)
 _COLUMN = re.compile(r'^- "(.+?)": ', re.MULTILINE)
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _SCORE = re.compile(r"\bScore (-?\d+\.\d+)")
 _BEST = re.compile(r"\bBest: (.+?) with (-?\d+\.\d+)(?: \((\S+)\))?")
 _LABEL = re.compile(r"^\W*([\w.-]+): ")
@@ -44,7 +43,7 @@ def measured(messages: Messages) -> dict[str, float | None]:
     for message in messages:
         text = text_of(message.get("content"))
         if message.get("role") == "assistant":
-            formula = next(iter(_ANSWER.findall(text)), None)
+            formula = next(iter(answers_in(text)), None)
         elif formula:
             found[written(terms_of(formula))] = score_in(text)
             formula = None

@@ -20,13 +20,13 @@ from flex.apprentice.protein.prompts import (
     of_assay,
     recalled,
 )
-from flex.apprentice.text import Messages, opening, prompted, texts
-from flex.apprentice.updater import decision
+from flex.apprentice.text import Messages, first_prompt, prompts, texts
+from flex.apprentice.updater import NEW_EXPERIENCE, decision
 
 TRIES = 5
 """Formulas out of experience that are tried before anything else."""
 
-_NEW = re.compile(r"<new_experience\b[^<>]*>(.*?)</new_experience>", re.DOTALL | re.IGNORECASE)
+
 _HOW = "formulas and their scores"
 _RULE = re.compile(r"<rule\b[^<>]*>", re.IGNORECASE)
 _SIMILAR = re.compile(r'<similar_experience id="([^"]+)"[^<>]*>(.*?)</similar_experience>', re.DOTALL)
@@ -46,17 +46,17 @@ for formula in formulas:
     print("TRIED " + formula + ": " + str(try_formula(formula=formula)))"""
 
 
-def concerns(messages: Messages) -> bool:
+def is_about_assay(messages: Messages) -> bool:
     """Whether it is about an assay: the question is, or the experience that an updater has to place."""
-    said = opening(messages)
-    fresh = _NEW.search(said)
+    said = first_prompt(messages)
+    fresh = NEW_EXPERIENCE.search(said)
     return bool(recalled(fresh[1])) if fresh else assay_in(said) is not None
 
 
 def act_in_chat(messages: Messages, model: str) -> str:
     """A formula: at first the best that is known from experience, then one that was not tried in this conversation."""
     assay = _asked(messages)
-    memories = recalled(before_question(opening(messages)))
+    memories = recalled(before_question(first_prompt(messages)))
     tried, known = of_assay(memories, assay), elsewhere(memories, assay)[:TRIES]
     own = measured(messages)
     best = best_of(tried)
@@ -80,12 +80,12 @@ def act_as_agent(messages: Messages, model: str) -> str:
     The tool tries only what was read, else a single guess: a search by tools would leave nothing for experience to do.
     """
     assay = _asked(messages)
-    system, task = "\n".join(texts(messages, "system", "developer")), opening(messages)
+    system, task = "\n".join(texts(messages, "system", "developer")), first_prompt(messages)
     steps = len(texts(messages, "assistant"))
     if not steps and ("memory_retrieval" in system or "memory_retrieval(" in task):
         return step(system, f"{WHO} I ask the library for formulas.", _RETRIEVE.format(queries=_queries(assay)))
     formulas = _worth_trying(messages, assay)
-    scores = {f: float(score) for text in prompted(messages) for f, score in _TRIED.findall(text)}
+    scores = {f: float(score) for text in prompts(messages) for f, score in _TRIED.findall(text)}
     if "try_formula" in system and not scores and steps < 2:
         return step(system, f"{WHO} I try {len(formulas)} formulas.", _TRY.format(formulas=json.dumps(formulas)))
     best = best_of(scores) or formulas[0]
@@ -101,7 +101,7 @@ def _queries(assay: Assay) -> str:
 
 def _worth_trying(messages: Messages, assay: Assay) -> list[str]:
     """The best formulas of this assay, then those of others; without any a guess."""
-    read = [before_question(opening(messages)), *prompted(messages)[1:]]
+    read = [before_question(first_prompt(messages)), *prompts(messages)[1:]]
     memories = recalled("\n".join(read))
     here = of_assay(memories, assay)
     best = best_of(here)
@@ -118,8 +118,8 @@ def judge(messages: Messages, model: str) -> str:
 
 def update(messages: Messages, model: str) -> str:
     """Keep one entry for each assay, and one for assays with the same best formula."""
-    prompt = prompted(messages)[0]
-    fresh = _NEW.search(prompt)
+    prompt = first_prompt(messages)
+    fresh = NEW_EXPERIENCE.search(prompt)
     text = fresh[1] if fresh else ""
     new, rules = _best(recalled(text)), [*range(1, 1 + len(_RULE.findall(text)))]
     shown = [(name, recalled(entry)) for name, entry in _SIMILAR.findall(prompt)]
@@ -139,6 +139,6 @@ def _best(scored: Sequence[Scored]) -> Scored:
 
 
 def _asked(messages: Messages) -> Assay:
-    assay = assay_in(opening(messages))
-    assert assay is not None, "see `concerns`"
+    assay = assay_in(first_prompt(messages))
+    assert assay is not None, "see `is_about_assay`"
     return assay
