@@ -8,7 +8,7 @@ import pytest
 from flex.actor import Actor
 from flex.agents.agent_actor import AgentActor
 from flex.apprentice import ApprenticeModel
-from flex.apprentice.protein.climbing import best_of, climb
+from flex.apprentice.protein.hill_climbing import best_of, climb
 from flex.apprentice.protein.formulas import Scored, columns_of, terms_of, written
 from flex.apprentice.protein.prompts import assay_in, recalled
 from flex.benchmarks import get_benchmark

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flex.apprentice.critic import experience_reply, nothing_learned
-from flex.apprentice.protein.climbing import both_ways
+from flex.apprentice.protein.hill_climbing import both_ways
 from flex.apprentice.protein.formulas import columns_of, terms_of, written
 from flex.apprentice.protein.prompts import Assay, assay_in, score_in
 from flex.apprentice.text import Messages, first_prompt, rounds_in, section

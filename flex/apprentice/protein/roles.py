@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from flex.apprentice.actor import WHO, step
-from flex.apprentice.protein.climbing import best_of, climb
+from flex.apprentice.protein.hill_climbing import best_of, climb
 from flex.apprentice.protein.formulas import Scored
 from flex.apprentice.protein.prompts import (
     Assay,
