@@ -30,7 +30,7 @@ def reply(messages: Messages, model: str = "apprentice") -> str:
 
 
 def _role(messages: Messages) -> Role:
-    """Told by the system prompt where that is enough, else by the first message without the material inside its tags."""
+    """Told from the system prompt where that is enough, else from the first message without what its tags hold."""
     system = "\n".join(texts(messages, "system", "developer"))
     if "final_answer" in system and ("<code>" in system or "```" in system):
         return actor.act_as_agent
