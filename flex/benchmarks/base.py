@@ -13,8 +13,8 @@ from flex.errors import BenchmarkError
 from flex.text import words
 from flex.types import Task
 
-LONGEST = 200_000
-"""Characters of a question or an answer."""
+MAX_TEXT = 200_000
+"""Of a question or an answer."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -148,8 +148,8 @@ class Benchmark(ABC):
                 row[key] = str(row[key])
             if not isinstance(row.get(key), str) or not row[key].strip():
                 raise BenchmarkError(f"{where}: '{key}' is missing, empty or not a text")
-            if len(row[key]) > LONGEST:
-                raise BenchmarkError(f"{where}: '{key}' has {len(row[key]):,} characters; {LONGEST:,} is the most")
+            if len(row[key]) > MAX_TEXT:
+                raise BenchmarkError(f"{where}: '{key}' has {len(row[key]):,} characters; {MAX_TEXT:,} is the most")
             if _SURROGATE.search(row[key]):
                 raise BenchmarkError(f"{where}: '{key}' holds half of a surrogate pair, which no file can hold")
         if problem := self.check_question(row["question"]) or self.check_target(row["answer"]):

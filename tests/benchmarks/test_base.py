@@ -8,7 +8,7 @@ import pytest
 
 import flex.benchmarks
 from flex.benchmarks import benchmark_names, get_benchmark
-from flex.benchmarks.base import LONGEST
+from flex.benchmarks.base import MAX_TEXT
 from flex.errors import BenchmarkError
 from flex.files.download import SOURCES
 from flex.prompt import Prompts
@@ -24,7 +24,7 @@ GOOD = '{"question": "CCO", "answer": "1"}'
         ('{"question": "q", "answer": ' + "7" * 5000 + "}", "not valid JSON"),
         ('{"question": "half \\ud800", "answer": "1"}', "'question' holds half of a surrogate pair"),
         ('{"question": "q", "answer": "\\udfff1"}', "'answer' holds half of a surrogate pair"),
-        (json.dumps({"question": "q" * (LONGEST + 1), "answer": "1"}), "'question' has 200,001 characters"),
+        (json.dumps({"question": "q" * (MAX_TEXT + 1), "answer": "1"}), "'question' has 200,001 characters"),
     ],
     ids=["no JSON", "brackets", "digits", "surrogate", "surrogate in the answer", "long"],
 )

@@ -23,12 +23,11 @@ Cost = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """`image[i]` is the reactant atom that product atom i was; `edits` counts the bonds that differ."""
+    """`image[i]` is the reactant atom that product atom i comes from."""
 
     product: Chem.Mol
     reactants: Chem.Mol
     image: tuple[int, ...]
-    edits: int
 
 
 def map_reaction(product: Chem.Mol, reactants: Chem.Mol) -> Mapping | None:
@@ -40,8 +39,7 @@ def map_reaction(product: Chem.Mol, reactants: Chem.Mol) -> Mapping | None:
     for _ in range(MAX_CUTS + 1):
         found = [best for cuts in level if (best := search.best_placement(cuts)) is not None]
         if found:
-            cost, image = min(found)
-            return Mapping(product, reactants, image, cost[0])
+            return Mapping(product, reactants, min(found)[1])
         level = search.next_level(level)
     return None
 
