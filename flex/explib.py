@@ -16,7 +16,7 @@ from flex.library.entry import characters, content_hash, derived_id, free_id
 from flex.library.merging import merge
 from flex.library.revisions import Blamed, Version, blame, versions
 from flex.library.stores import Store, open_store, same_file, save_store
-from flex.search.text import Wanted
+from flex.search.query import Wanted
 from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, UpdateDecision, Zone
 
 

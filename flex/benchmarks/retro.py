@@ -11,15 +11,8 @@ from itertools import chain
 from typing import Any, ClassVar
 
 from flex.benchmarks.base import Benchmark
-from flex.chemistry.molecules import (
-    LONGEST,
-    Molecules,
-    atom_balance,
-    canonical_smiles,
-    functional_groups,
-    largest,
-    molecules,
-)
+from flex.chemistry.molecules import LONGEST, Molecules, largest, molecules
+from flex.chemistry.tools import atom_balance, canonical_smiles, functional_groups
 from flex.replies import last_tag
 
 _LABEL = re.compile(r"\A(?:[A-Za-z ()]*\b(?:smiles|reactants?|precursors?|answer)\b[A-Za-z ()]*)[:=]\s*", re.IGNORECASE)

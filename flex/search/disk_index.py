@@ -23,7 +23,7 @@ import tantivy
 from flex.errors import LibraryError
 from flex.files.atomic import write_json
 from flex.search.disk_search import Current, Search, fields, schema, with_tokenizers
-from flex.search.text import Found, Wanted
+from flex.search.query import Found, Wanted
 from flex.types import Experience
 
 if sys.platform != "win32":

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import tantivy
 
-from flex.search.text import GRAM, POSTINGS, Found, Wanted, bounded, normalised, searchable, stem, unmarked, why, words
+from flex.search.query import Found, Wanted, bounded, searchable, why
+from flex.search.text import GRAM, POSTINGS, normalised, stem, unmarked, words
 from flex.types import Experience
 
 POOL = 50

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flex.endpoint.embeddings import VectorIndex, library_embedder
 from flex.search.fusion import fused, reciprocal
+from flex.search.query import EVERYTHING, Found, Wanted
 from flex.search.structure import StructureIndex
-from flex.search.text import EVERYTHING, Found, SearchIndex, Wanted
+from flex.search.text import SearchIndex
+from flex.search.vectors import VectorIndex, library_embedder
 from flex.types import Experience
 
 POOL = 50

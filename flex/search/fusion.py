@@ -16,7 +16,7 @@ With the usual offset of 60 a random spelling finds its entry first in .78 only.
 
 from collections.abc import Sequence
 
-from flex.search.text import Found
+from flex.search.query import Found
 
 OFFSET = 60
 """Usual: being in both rankings counts more than leading one."""

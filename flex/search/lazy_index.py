@@ -7,7 +7,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from flex.search.text import Found, Wanted, searchable
+from flex.search.query import Found, Wanted, admits, searchable
 from flex.types import Experience
 
 if TYPE_CHECKING:
@@ -94,13 +94,3 @@ class Channel(ABC, Generic[Value, Table]):
             if len(found) >= top_k:
                 break
         return found
-
-
-def admits(wanted: Wanted, experience: Experience) -> bool:
-    """Whether an experience passes the filters."""
-    return (
-        (wanted.zones is None or experience.zone in wanted.zones)
-        and (wanted.categories is None or experience.problem_category in wanted.categories)
-        and experience.priority >= wanted.min_priority
-        and experience.id not in wanted.hidden
-    )

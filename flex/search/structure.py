@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from flex.chemistry.molecules import FINGERPRINT, fingerprint, molecules
 from flex.chemistry.smiles import products_in
 from flex.search.lazy_index import Channel
-from flex.search.text import EVERYTHING, Found, Wanted
+from flex.search.query import EVERYTHING, Found, Wanted
 
 if TYPE_CHECKING:
     import numpy as np

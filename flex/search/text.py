@@ -17,11 +17,11 @@ that a training problem led to:
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from flex.types import Experience, Zone
+from flex.search.query import EVERYTHING, Found, Wanted, bounded, searchable, why
+from flex.types import Experience
 
 if TYPE_CHECKING:
     from flex.search.bm25 import Array
@@ -33,38 +33,12 @@ POSTINGS = 100_000
 At 100,000 entries of 1,000 characters an entry is found by 22 of its words as often as with all postings (42 instead of
 7 ms), by 6 of its words and 16 of another's within the first ten in .64 instead of .69 of the cases.
 """
-RANKINGS = ("words", "4-grams")
-"""What finds an entry, as a hit says it."""
 _MARKUP = "$\\{}_^"
 """Characters of TeX that 4-grams leave out, as they do white space."""
 _WORD = re.compile(r"\w+")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 _SEPARATORS = [chr(code) for code in range(128) if not _WORD.match(chr(code)) and not chr(code).isspace()]
 _ENDINGS = ("ing", "ed", "es", "s", "e")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which experiences may be found; without arguments all of them."""
-
-    zones: Collection[Zone] | None = None
-    categories: Collection[str] | None = None
-    min_priority: int = 0
-    """0: any."""
-    hidden: Collection[str] = ()
-    """Ids never to be shown for this task."""
-
-
-EVERYTHING = Wanted()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One experience that was found, how well it matches (1: best in everything) and what found it."""
-
-    id: str
-    score: float
-    why: str
 
 
 class SearchIndex:
@@ -123,12 +97,6 @@ def rank_texts(query: str, texts: Sequence[str], top_k: int) -> list[int]:
     return [int(found.id) for found in index.search(query, top_k)]
 
 
-def searchable(experience: Experience) -> str:
-    """All an experience says, as one text: what search looks through."""
-    rules = (text for rule in experience.rules for text in (rule.rule, *rule.examples))
-    return "\n".join((experience.problem_category, experience.method, *rules, experience.revised_trajectory))
-
-
 def normalised(text: str) -> str:
     """The text in lower case, with one spelling for compatible characters (`²` is `2`)."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
@@ -157,11 +125,6 @@ def stem(word: str) -> str:
         if word.endswith(ending):
             return word[: -len(ending)]
     return word
-
-
-def why(shares: Sequence[float]) -> str:
-    """What found an entry, from its share in each ranking's best score: what counts at least half as much as any."""
-    return ", ".join(name for name, share in zip(RANKINGS, shares, strict=True) if 2 * share >= max(shares))
 
 
 class _Table:
@@ -218,8 +181,3 @@ class _Table:
 
     def _code(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
-
-
-def bounded(priority: int) -> int:
-    """The priority as an index keeps it, in 32 bits."""
-    return max(min(priority, 2**31 - 1), -(2**31))

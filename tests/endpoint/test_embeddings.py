@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flex.endpoint.embeddings import BATCH, BATCH_CHARACTERS, LONGEST, Embedder, VectorIndex, library_embedder
+from flex.endpoint.embeddings import BATCH, BATCH_CHARACTERS, LONGEST, Embedder
 from flex.endpoint.usage import ledger
 from flex.endpoint.vector_cache import VectorCache
 from flex.errors import EndpointError, LibraryError, SettingsError
-from flex.search.text import Wanted
+from flex.search.query import Wanted
+from flex.search.vectors import VectorIndex, library_embedder
 from flex.types import Experience
 from tests.fake_endpoint import Answer, Call, Endpoint, error
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from flex.errors import LibraryError
 from flex.search import disk_index
 from flex.search.disk_index import DiskIndex
-from flex.search.text import Found, SearchIndex, Wanted
+from flex.search.query import Found, Wanted
+from flex.search.text import SearchIndex
 from flex.types import Experience
 
 

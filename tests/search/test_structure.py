@@ -13,8 +13,8 @@ from flex.chemistry.smiles import LONGEST, products_in
 from flex.explib import ExpLib
 from flex.search import structure
 from flex.search.fusion import fused, reciprocal
+from flex.search.query import Found, Wanted
 from flex.search.structure import StructureIndex
-from flex.search.text import Found, Wanted
 from flex.types import Experience
 
 BENZAMIDE, ASPIRIN, BOC = "CC(=O)Nc1ccccc1", "CC(=O)Oc1ccccc1C(=O)O", "CC(C)(C)OC(=O)N1CCCC1"

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flex.explib import ExpLib
-from flex.search.text import Found, SearchIndex, Wanted, normalised, rank_texts, stem, words
+from flex.search.query import Found, Wanted
+from flex.search.text import SearchIndex, normalised, rank_texts, stem, words
 from flex.types import Experience
 
 

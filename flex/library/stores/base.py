@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from flex.search.text import Found, Wanted
+from flex.search.query import Found, Wanted
 from flex.types import Change, Experience, Quarantined, Zone
 
 

@@ -3,21 +3,22 @@
 Structure and vectors are searched in memory; see flex/search/finder.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from flex.chemistry.smiles import products_in
-from flex.endpoint.embeddings import VectorIndex, library_embedder
+from flex.library.file import LibraryFile
 from flex.library.stores.memory import MemoryStore
-from flex.library.stores.mirror import Mirror
 from flex.library.stores.numbered import NumberedEntries
 from flex.library.stores.text_index import TextIndex
 from flex.search.finder import POOL, reranked
 from flex.search.fusion import fused, reciprocal
+from flex.search.query import Found, Wanted
 from flex.search.structure import StructureIndex
-from flex.search.text import Found, Wanted
+from flex.search.vectors import VectorIndex, library_embedder
+from flex.types import Experience
 
 SMALL = 10_000
 """A library of at most so many entries is searched like a JSON library, which costs seconds at the first search. (An
@@ -103,6 +104,34 @@ class LibrarySearch:
     def close(self) -> None:
         """Let go of the files."""
         self._text.close()
+
+
+class Mirror:
+    """The entries of a database as an index of them; `store` is the library in memory."""
+
+    def __init__(self, config: Mapping[str, Any], vectors: Path) -> None:
+        self.store = MemoryStore(LibraryFile((), config=config))
+        self.store.vectors = vectors
+
+    def put(self, experiences: Iterable[Experience]) -> None:
+        """Add these experiences, in place of those with the same ids."""
+        for experience in experiences:
+            self.store.put(experience)
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Forget the experiences with these ids; unknown ones are passed over."""
+        for experience_id in ids:
+            self.store.remove(experience_id)
+
+    def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool = False) -> list[Found]:
+        """As a JSON library with these entries is searched."""
+        return self.store.search(query, top_k, wanted, text_only)
+
+    def copy(self) -> "Mirror":
+        """A mirror of the same entries that later changes of this one do not reach."""
+        copy = object.__new__(Mirror)
+        copy.store = self.store.snapshot()
+        return copy
 
 
 Index = TypeVar("Index", Mirror, StructureIndex, VectorIndex)

@@ -10,7 +10,7 @@ from flex.library.entry import content_hash
 from flex.library.file import LibraryFile
 from flex.library.history import count_revision
 from flex.search.finder import Finder
-from flex.search.text import Found, Wanted
+from flex.search.query import Found, Wanted
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
 
 

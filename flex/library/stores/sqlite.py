@@ -21,7 +21,7 @@ from flex.library.stores.library_search import LibrarySearch
 from flex.library.stores.memory import MemoryStore
 from flex.library.stores.numbered import NumberedEntries
 from flex.library.stores.tables import as_json, change_row, entry_row, key_of, make_database
-from flex.search.text import Found, Wanted
+from flex.search.query import Found, Wanted
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
 
 Parsed = TypeVar("Parsed")

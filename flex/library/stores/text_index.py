@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flex.errors import LibraryError
 from flex.library.stores.numbered import NumberedEntries
-from flex.search.text import Found, Wanted
+from flex.search.query import Found, Wanted
 
 if TYPE_CHECKING:
     from flex.search.disk_index import DiskIndex
