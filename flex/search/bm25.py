@@ -56,12 +56,12 @@ class Ranking:
     def put(self, texts: Sequence[Array]) -> None:
         """Index the terms of each text, under the next numbers."""
         first = len(self._alive)
+        self._lengths = np.append(self._lengths, np.array([len(text) for text in texts], np.int64))
+        self._alive = np.append(self._alive, np.ones(len(texts), bool))
         for batch in batches(texts, _BATCH):
             self._segments.append(_index(batch, first))
             first += len(batch)
-        self._lengths = np.append(self._lengths, np.array([len(text) for text in texts], np.int64))
-        self._alive = np.append(self._alive, np.ones(len(texts), bool))
-        self._merge_segments()
+            self._merge_segments()  # after every batch: the last one, which is smaller, would end the rule
         self._weigh()
 
     def remove(self, docs: Sequence[int], texts: Sequence[Array]) -> None:
