@@ -23,7 +23,7 @@ import tantivy
 from flex.errors import LibraryError
 from flex.files.atomic import write_json
 from flex.search.disk_search import Current, Search, fields, schema, with_tokenizers
-from flex.search.query import Found, Wanted
+from flex.search.query import Filter, Match
 from flex.types import Experience
 
 if sys.platform != "win32":
@@ -67,7 +67,7 @@ class DiskIndex:
         except (OSError, ValueError) as error:
             raise LibraryError(f"cannot index the library in {self._folder}: {error}; it stays as it was") from error
 
-    def search(self, query: str, top_k: int, wanted: Wanted, current: Current) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter, current: Current) -> list[Match]:
         """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
 
         Best first, equal scores by id.

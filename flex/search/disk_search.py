@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tantivy
 
-from flex.search.query import Found, Wanted, bounded, searchable, why
+from flex.search.query import Filter, Match, searchable, why
 from flex.search.text import GRAM, POSTINGS, normalised, stem, unmarked, words
 from flex.types import Experience
 
@@ -31,27 +31,27 @@ class _Pool(NamedTuple):
 class Search:
     """One query: which documents lead each ranking, without those that are stale or hidden."""
 
-    def __init__(self, searcher: Any, query: str, wanted: Wanted, current: Current) -> None:
+    def __init__(self, searcher: Any, query: str, wanted: Filter, current: Current) -> None:
         self._searcher = searcher
-        self._filters = list(_filters(wanted))
+        self._conditions = list(_conditions(wanted))
         self._hidden = frozenset(wanted.hidden)
         self._current = current
         plain = _plain(query)
         terms = (_stems(plain), _grams(unmarked(plain)))
         self._queries = [self._query(field, those) for field, those in zip(FIELDS, terms, strict=True)]
 
-    def best(self, top_k: int) -> list[Found]:
+    def best(self, top_k: int) -> list[Match]:
         """The leaders of both rankings by the mean of their scores, each divided by its ranking's best."""
         pools = [self._pool(query, top_k) for query in self._queries]
         shares = {one: [pool.scores.get(one, pool.rest) for pool in pools] for pool in pools for one in pool.scores}
-        found = [Found(one, round(sum(both) / len(both), 5), why(both)) for one, both in shares.items()]
+        found = [Match(one, round(sum(both) / len(both), 5), why(both)) for one, both in shares.items()]
         return sorted(found, key=lambda one: (-one.score, one.id))[:top_k]
 
     def _pool(self, query: Any, top_k: int) -> _Pool:
         """The leaders of one ranking; where equal ones would be cut apart, without or with all of them."""
         size = max(POOL, 2 * top_k)
         while True:
-            hits = self._searcher.search(self._filtered(query), size, count=False).hits
+            hits = self._searcher.search(self._restricted(query), size, count=False).hits
             least = _rounded(hits[-1][0]) if len(hits) == size < LARGEST_POOL else 0.0
             scores = self._admitted([hit for hit in hits if _rounded(hit[0]) > least])
             if len(scores) >= top_k or not least:
@@ -81,9 +81,9 @@ class Search:
             chosen.append((tantivy.Occur.Should, one))
         return query.boolean_query(chosen)
 
-    def _filtered(self, query: Any) -> Any:
+    def _restricted(self, query: Any) -> Any:
         must = tantivy.Occur.Must
-        return tantivy.Query.boolean_query([(must, one) for one in (query, *self._filters)])
+        return tantivy.Query.boolean_query([(must, one) for one in (query, *self._conditions)])
 
 
 def _rounded(score: float) -> float:
@@ -91,15 +91,21 @@ def _rounded(score: float) -> float:
     return float(f"{score:.5g}")
 
 
-def _filters(wanted: Wanted) -> Iterator[Any]:
+def _conditions(wanted: Filter) -> Iterator[Any]:
+    """What the filter says but for hidden ids, as queries that every document found has to answer."""
     query = tantivy.Query
     for field, names in (("zone", wanted.zones), ("category", wanted.categories)):
         if names is not None:
             yield query.const_score_query(query.term_set_query(schema(), field, list(map(json.dumps, names))), 0.0)
     if wanted.min_priority > 0:
         whole = tantivy.FieldType.Integer
-        bounds = bounded(wanted.min_priority), 2**31
+        bounds = _bounded(wanted.min_priority), 2**31
         yield query.const_score_query(query.range_query(schema(), "priority", whole, *bounds), 0.0)
+
+
+def _bounded(priority: int) -> int:
+    """The priority in the 32 bits that the index has for it."""
+    return max(min(priority, 2**31 - 1), -(2**31))
 
 
 def fields(experience: Experience) -> dict[str, Any]:
@@ -108,7 +114,7 @@ def fields(experience: Experience) -> dict[str, Any]:
     return {
         "zone": json.dumps(experience.zone),
         "category": json.dumps(experience.problem_category),
-        "priority": bounded(experience.priority),
+        "priority": _bounded(experience.priority),
         "words": " ".join(_stems(plain)),
         "grams": unmarked(plain),
     }

@@ -7,7 +7,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from flex.search.query import Found, Wanted, admits, searchable
+from flex.search.query import Filter, Match, searchable
 from flex.types import Experience
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 Table = TypeVar("Table")
 
 
-class Channel(ABC, Generic[Value, Table]):
+class LazyIndex(ABC, Generic[Value, Table]):
     """An index of experiences; `put` adds and replaces. A `Value` is what a text comes to, a `Table` all of them."""
 
     def __init__(self) -> None:
@@ -84,13 +84,13 @@ class Channel(ABC, Generic[Value, Table]):
             self._known.pop(old, None)
         return known | computed
 
-    def _leading(self, ids: Sequence[str], scores: "Array", top_k: int, wanted: Wanted, why: str) -> list[Found]:
+    def _leading(self, ids: Sequence[str], scores: "Array", top_k: int, wanted: Filter, why: str) -> list[Match]:
         """The first `top_k` of those that are wanted and score above 0; equal scores by id."""
         from flex.search.bm25 import best
 
         for size in (top_k + PEEK, len(ids)):  # nearly always the first is enough, and saves sorting all of them
-            places = (place for place in best(scores, size, ids) if admits(wanted, self._experiences[ids[place]]))
-            found = [Found(ids[place], float(scores[place]), why) for place in islice(places, max(top_k, 0))]
+            places = (place for place in best(scores, size, ids) if wanted.accepts(self._experiences[ids[place]]))
+            found = [Match(ids[place], float(scores[place]), why) for place in islice(places, max(top_k, 0))]
             if len(found) >= top_k:
                 break
         return found

@@ -10,8 +10,8 @@ RANKINGS = ("words", "4-grams")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which experiences may be found; without arguments all of them."""
+class Filter:
+    """Which experiences a search may find; without arguments all of them."""
 
     zones: Collection[Zone] | None = None
     categories: Collection[str] | None = None
@@ -20,38 +20,36 @@ class Wanted:
     hidden: Collection[str] = ()
     """Ids never to be shown for this task."""
 
+    def accepts(self, experience: Experience) -> bool:
+        """Whether this experience may be found."""
+        kind = experience.zone, experience.problem_category, experience.priority
+        return self.accepts_kind(*kind) and experience.id not in self.hidden
 
-EVERYTHING = Wanted()
+    def accepts_kind(self, zone: Zone, category: str, priority: int) -> bool:
+        """Whether such experiences may be found, but for the hidden ones."""
+        return (
+            (self.zones is None or zone in self.zones)
+            and (self.categories is None or category in self.categories)
+            and (self.min_priority <= 0 or priority >= self.min_priority)
+        )
+
+
+EVERYTHING = Filter()
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One experience that was found, how well it matches (1: best in everything) and what found it."""
+class Match:
+    """An experience that was found, how well it matches (1: best in everything) and what found it."""
 
     id: str
     score: float
     why: str
 
 
-def admits(wanted: Wanted, experience: Experience) -> bool:
-    """Whether an experience passes the filters."""
-    return (
-        (wanted.zones is None or experience.zone in wanted.zones)
-        and (wanted.categories is None or experience.problem_category in wanted.categories)
-        and experience.priority >= wanted.min_priority
-        and experience.id not in wanted.hidden
-    )
-
-
 def searchable(experience: Experience) -> str:
     """All an experience says, as one text: what search looks through."""
     rules = (text for rule in experience.rules for text in (rule.rule, *rule.examples))
     return "\n".join((experience.problem_category, experience.method, *rules, experience.revised_trajectory))
-
-
-def bounded(priority: int) -> int:
-    """The priority as an index keeps it, in 32 bits."""
-    return max(min(priority, 2**31 - 1), -(2**31))
 
 
 def why(shares: Sequence[float]) -> str:

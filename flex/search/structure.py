@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from flex.chemistry.molecules import FINGERPRINT, fingerprint, molecules
 from flex.chemistry.smiles import products_in
-from flex.search.lazy_index import Channel
-from flex.search.query import EVERYTHING, Found, Wanted
+from flex.search.lazy_index import LazyIndex
+from flex.search.query import EVERYTHING, Filter, Match
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,10 +28,10 @@ Prints = dict[str, bytes]
 """Fingerprints by canonical SMILES."""
 
 
-class StructureIndex(Channel[Prints, "_Table"]):
+class StructureIndex(LazyIndex[Prints, "_Table"]):
     """The products of experiences; `put` adds and replaces, `search` ranks."""
 
-    def search(self, query: str, top_k: int, wanted: Wanted = EVERYTHING) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING) -> list[Match]:
         """The wanted experiences with the products most like a molecule of the query, at most `top_k`; score in (0, 1].
 
         1 is the same molecule. Best first, equal scores by id; nothing when the query names no molecule.

@@ -20,8 +20,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from flex.search.query import EVERYTHING, Found, Wanted, bounded, searchable, why
-from flex.types import Experience
+from flex.search.query import EVERYTHING, Filter, Match, searchable, why
+from flex.types import Experience, Zone
 
 if TYPE_CHECKING:
     from flex.search.bm25 import Array
@@ -67,7 +67,7 @@ class SearchIndex:
         self._words.remove(list(removed), self._terms.word_terms(texts))
         self._grams.remove(list(removed), [self._terms.gram_terms(text, GRAM) for text in texts])
 
-    def search(self, query: str, top_k: int, wanted: Wanted = EVERYTHING) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING) -> list[Match]:
         """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
 
         Best first, equal scores by id.
@@ -75,12 +75,12 @@ class SearchIndex:
         asked = self._terms.letters(query)
         by_words = self._words.scores(self._terms.word_terms([asked])[0], POSTINGS)
         by_grams = self._grams.scores(self._terms.gram_terms(asked, GRAM), POSTINGS)
-        admitted = self._table.admitted(wanted)
-        shares = [scores / (scores.max(initial=0) or 1) for scores in (by_words * admitted, by_grams * admitted)]
+        accepted = self._table.accepted(wanted)
+        shares = [scores / (scores.max(initial=0) or 1) for scores in (by_words * accepted, by_grams * accepted)]
         # rounded so that the last bits of a machine's arithmetic decide nothing
         fused = ((shares[0] + shares[1]) / 2).round(9)
         places = self._bm25.best(fused, top_k, self._table.ids)
-        return [Found(self._table.ids[n], float(fused[n]), why([float(share[n]) for share in shares])) for n in places]
+        return [Match(self._table.ids[n], float(fused[n]), why([float(share[n]) for share in shares])) for n in places]
 
     def copy(self) -> "SearchIndex":
         """An index of the same experiences that later changes of this one do not reach; shares what it can."""
@@ -128,7 +128,10 @@ def stem(word: str) -> str:
 
 
 class _Table:
-    """What is filtered by, in columns: a row for every experience, in the order in which they came."""
+    """The experiences in rows, in the order in which they came, and which rows a filter accepts.
+
+    Filters are asked once for each kind: experiences of the same zone, category and priority.
+    """
 
     def __init__(self) -> None:
         import numpy as np
@@ -137,47 +140,39 @@ class _Table:
         self.ids: list[str] = []
         self._experiences: dict[str, Experience] = {}
         self._rows: dict[str, int] = {}
-        self._codes: dict[str, int] = {}
-        self._columns: Array = np.zeros((3, 0), np.int32)
-        """Zone and category, as codes, and priority."""
+        self._kinds: dict[tuple[Zone, str, int], int] = {}
+        """The number of each kind, in order from 0."""
+        self._kind_of: Array = np.zeros(0, np.int32)
+        """By row."""
         self._alive: Array = np.zeros(0, bool)
 
     def copy(self) -> "_Table":
         copy = _Table()
         copy.__dict__.update(self.__dict__)
-        copy.ids, copy._rows, copy._codes = list(self.ids), dict(self._rows), dict(self._codes)
-        copy._experiences = dict(self._experiences)
+        copy.ids, copy._rows, copy._experiences = list(self.ids), dict(self._rows), dict(self._experiences)
+        copy._kinds = dict(self._kinds)
         return copy
 
     def put(self, experiences: Sequence[Experience]) -> None:
         self._experiences.update((experience.id, experience) for experience in experiences)
         self._rows.update((e.id, len(self.ids) + n) for n, e in enumerate(experiences))
         self.ids += [experience.id for experience in experiences]
-        rows = [(self._code(e.zone), self._code(e.problem_category), bounded(e.priority)) for e in experiences]
-        added = self._np.array(rows, self._np.int32).reshape(-1, 3).T
-        self._columns = self._np.concatenate([self._columns, added], axis=1)
-        self._alive = self._np.append(self._alive, self._np.ones(len(rows), bool))
+        kinds = [(e.zone, e.problem_category, e.priority) for e in experiences]
+        numbers = [self._kinds.setdefault(kind, len(self._kinds)) for kind in kinds]
+        self._kind_of = self._np.append(self._kind_of, self._np.array(numbers, self._np.int32))
+        self._alive = self._np.append(self._alive, self._np.ones(len(experiences), bool))
 
     def remove(self, ids: Iterable[str]) -> dict[int, Experience]:
-        """Forget these ids; the rows that they had, and what stood there."""
+        """Forget these ids; the rows that they had, and the experiences there."""
         known = [experience_id for experience_id in dict.fromkeys(ids) if experience_id in self._rows]
         removed = {self._rows.pop(each): self._experiences.pop(each) for each in known}
         self._alive = self._alive.copy()
         self._alive[list(removed)] = False
         return removed
 
-    def admitted(self, wanted: Wanted) -> "Array":
+    def accepted(self, wanted: Filter) -> "Array":
         """Which rows may be found."""
-        zones, categories, priorities = self._columns
-        admitted = self._alive.copy()
-        for column, names in ((zones, wanted.zones), (categories, wanted.categories)):
-            if names is not None:
-                codes = [self._codes[name] for name in names if name in self._codes]
-                admitted &= self._np.isin(column, codes)
-        if wanted.min_priority > 0:
-            admitted &= priorities >= bounded(wanted.min_priority)
-        admitted[[self._rows[hidden] for hidden in wanted.hidden if hidden in self._rows]] = False
-        return admitted
-
-    def _code(self, name: str) -> int:
-        return self._codes.setdefault(name, len(self._codes))
+        by_kind = self._np.array([wanted.accepts_kind(*kind) for kind in self._kinds], bool)
+        accepted: Array = by_kind[self._kind_of] & self._alive
+        accepted[[self._rows[hidden] for hidden in wanted.hidden if hidden in self._rows]] = False
+        return accepted

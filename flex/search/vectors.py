@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flex.endpoint.embeddings import Embedder
 from flex.errors import LibraryError
-from flex.search.lazy_index import Channel
-from flex.search.query import EVERYTHING, Found, Wanted
+from flex.search.lazy_index import LazyIndex
+from flex.search.query import EVERYTHING, Filter, Match
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,14 +20,14 @@ class _Vectors(NamedTuple):
     matrix: "Array"
 
 
-class VectorIndex(Channel["Array", _Vectors]):
+class VectorIndex(LazyIndex["Array", _Vectors]):
     """The vectors of experiences; `put` adds and replaces, `search` ranks all of them exactly."""
 
     def __init__(self, embedder: Embedder) -> None:
         super().__init__()
         self._embedder = embedder
 
-    def search(self, query: str, top_k: int, wanted: Wanted = EVERYTHING) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING) -> list[Match]:
         """The wanted experiences whose vectors are nearest to the query's, at most `top_k`; score: cosine above 0.
 
         Best first, equal scores by id. Texts without a vector are embedded first; raises as `Embedder.vectors` does.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flex.cli.lib import check_free, on_library, opened, say
-from flex.cli.lib.look import add_filters, is_wanted
+from flex.cli.lib.look import add_filters, chosen_entries
 from flex.cli.lib.text import markdown
 from flex.cli.options import Parser, run_command
 from flex.errors import SettingsError
@@ -98,7 +98,7 @@ def write_export(library: "ExpLib", options: argparse.Namespace) -> None:
         )
     check_free(options.path, "PATH")
     if options.zone or options.category or options.no_history:
-        library = part(library, lambda one: is_wanted(one, options), history=not options.no_history)
+        library = part(library, chosen_entries(options).accepts, history=not options.no_history)
     if wanted in ("json", "db"):
         library.save(options.path)
     else:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flex.errors import LibraryError
 from flex.library.stores.numbered import NumberedEntries
-from flex.search.query import Found, Wanted
+from flex.search.query import Filter, Match
 
 if TYPE_CHECKING:
     from flex.search.disk_index import DiskIndex
@@ -33,7 +33,7 @@ class TextIndex:
         self._pinned = False
         self._refreshing = Lock()
 
-    def search(self, query: str, top_k: int, wanted: Wanted) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter) -> list[Match]:
         """The entries that match best, also those that another process has just written."""
         for mend in (self._move, None) if self.entries.database.frozen else (self._discard, self._move, None):
             try:
