@@ -14,6 +14,7 @@ from flex.endpoint.dialects import decode, parse_failure, shorten
 from flex.endpoint.usage import charge
 from flex.endpoint.vector_cache import VectorCache
 from flex.errors import EndpointError, FlexError, SettingsError
+from flex.text import valid_utf8
 from flex.types import Usage
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Embedder:
 
 def _clipped(text: str) -> str:
     """What is sent of a text: endpoints refuse empty ones, JSON cannot hold half a character."""
-    return text[:LONGEST].encode("utf-8", "replace").decode() if text.strip() else "-"
+    return valid_utf8(text[:LONGEST]) if text.strip() else "-"
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
 from flex.benchmarks.base import Benchmark
-from flex.text import Gram, Said, words
+from flex.evaluation.overlap import Gram, Said
+from flex.text import one_line, words
 from flex.types import Experience, Task
 
 NEAR, NEAR_FEW_NUMBERS, ANSWER = 0.3, 0.4, 0.15
@@ -154,7 +155,7 @@ class _Guard(ABC):
             task = self.tasks[number]
             wanted = self.marks(task.question) | self.marks(task.target or "")
             excerpt = max(pieces, key=lambda piece: len(piece[1] & wanted), default=("", ()))[0]
-            yield number, Leak(task.id, kind, where, round(share, 3), _shown(excerpt), place)
+            yield number, Leak(task.id, kind, where, round(share, 3), one_line(excerpt, 2 * EXCERPT), place)
 
 
 class _Quotes(_Guard):
@@ -283,9 +284,3 @@ def _pieces(text: str) -> Iterator[str]:
             piece = f"{piece} {word}" if piece else word
         if piece:
             yield piece
-
-
-def _shown(text: str) -> str:
-    """A text on one line, cut, without characters that a terminal would obey."""
-    line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
-    return line if len(line) <= 2 * EXCERPT else line[: 2 * EXCERPT - 3] + "..."

@@ -10,6 +10,7 @@ import tantivy
 
 from flex.search.query import Filter, Match, searchable, why
 from flex.search.text import GRAM, POSTINGS, normalised, stem, unmarked, words
+from flex.text import valid_utf8
 from flex.types import Experience
 
 POOL = 50
@@ -122,7 +123,7 @@ def fields(experience: Experience) -> dict[str, Any]:
 
 def _plain(text: str) -> str:
     """The normal form of a text, without what UTF-8 cannot hold."""
-    return normalised(text).encode("utf-8", "replace").decode()
+    return valid_utf8(normalised(text))
 
 
 _stem = lru_cache(maxsize=100_000)(stem)

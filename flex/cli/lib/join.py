@@ -13,6 +13,7 @@ from flex.cli.lib.look import add_filters, chosen_entries
 from flex.cli.lib.text import markdown
 from flex.cli.options import Parser, run_command
 from flex.errors import SettingsError
+from flex.text import valid_utf8
 
 if TYPE_CHECKING:
     from flex.explib import ExpLib
@@ -111,7 +112,7 @@ def _write_text(path: Path, library: "ExpLib", wanted: str, title: str) -> None:
     from flex.library.entry import dump_entry
 
     if wanted == "markdown":
-        write_atomically(path, markdown(list(library), title).encode("utf-8", "backslashreplace"))
+        write_atomically(path, valid_utf8(markdown(list(library), title)).encode())
     else:
         write_atomically(path, b"".join(json_bytes(dump_entry(one)) + b"\n" for one in library))
 
