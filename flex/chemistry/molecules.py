@@ -19,7 +19,7 @@ FINGERPRINT = 1024
 """Bits of a fingerprint; twice as many find no more in the published libraries."""
 
 _lock = threading.Lock()
-"""RDKit's log is switched off and on again around our calls, and that for the whole process."""
+"""Switching RDKit's log off and on again around our calls concerns the whole process."""
 
 
 @lru_cache(maxsize=50_000)
@@ -69,6 +69,7 @@ def _morgan() -> Any:
 
 @lru_cache(maxsize=50_000)
 def heavy_atoms(smiles: str) -> Counter[str]:
+    """How many atoms of each element a canonical SMILES has, without hydrogen."""
     from rdkit import Chem
 
     with without_log():
@@ -77,6 +78,7 @@ def heavy_atoms(smiles: str) -> Counter[str]:
 
 @contextmanager
 def without_log() -> Iterator[None]:
+    """Let RDKit print nothing about what it is given."""
     from rdkit import rdBase
 
     with _lock, rdBase.BlockLogs():

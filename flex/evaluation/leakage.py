@@ -24,6 +24,7 @@ from typing import Literal, TypeVar, get_args
 
 from flex.benchmarks.base import Benchmark
 from flex.evaluation.overlap import Gram, Said
+from flex.search.query import searchable
 from flex.text import one_line, words
 from flex.types import Experience, Task
 
@@ -86,7 +87,7 @@ def find_leaks(
         leaks += guard.leaks(found, other.id, other.question, "train")
     learners = _by_value(sources)
     for experience in library or ():
-        said = _said(experience)
+        said = searchable(experience)
         learned = {number for source in _learned_from(experience) for number in learners.get(source, ())}
         leaks += guard.leaks(guard.in_text(said) | dict.fromkeys(learned, _PROVEN), experience.id, said, "library")
     return [leak for _, leak in sorted(leaks, key=lambda pair: pair[0])]
@@ -265,12 +266,6 @@ def _source(task_id: str) -> str:
 def _learned_from(experience: Experience) -> list[str]:
     sources = experience.provenance.get("tasks") or ()
     return [_source(str(source)) for source in ([sources] if not isinstance(sources, list | tuple) else sources)]
-
-
-def _said(experience: Experience) -> str:
-    """All that an actor may read of an experience."""
-    rules = (text for rule in experience.rules for text in (rule.rule, *rule.examples))
-    return "\n".join((experience.problem_category, experience.method, *rules, experience.revised_trajectory))
 
 
 def _pieces(text: str) -> Iterator[str]:

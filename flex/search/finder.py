@@ -1,7 +1,7 @@
-"""All the ways to search a library, made one: text always, structure where a query names a molecule, vectors on demand.
+"""Searching a library in every way: text always, structure where a query names a molecule, vectors on demand.
 
 A library asks for vectors in its config: `config["embeddings"] = {"model": ..., "dimensions": ...}`; the endpoint is
-that of the environment, and what it says is kept in a file beside the library.
+that of the environment, and the vectors are kept in a file beside the library.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

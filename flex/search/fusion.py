@@ -58,7 +58,7 @@ def search_together(
 
 
 def fused(text: Sequence[Match], structure: Sequence[Match], top_k: int) -> list[Match]:
-    """The best of text and structure together; text alone, as it stands, when there is no structure."""
+    """The best of text and structure together; text as it is when nothing was found by structure."""
     if not structure:
         return list(text[: max(top_k, 0)])
     return reciprocal([(structure, STRUCTURE), (text, 1.0)], top_k, offset=0)
@@ -67,13 +67,13 @@ def fused(text: Sequence[Match], structure: Sequence[Match], top_k: int) -> list
 def reciprocal(rankings: Sequence[tuple[Sequence[Match], float]], top_k: int, *, offset: float = OFFSET) -> list[Match]:
     """The best of several rankings, each with a weight; scores are relative to leading them all, 1 at most.
 
-    Equal ones stand in the order in which the rankings, the first one first, have them.
+    Equal scores keep the order of the first ranking that has them.
     """
     most = sum(weight for _, weight in rankings) / (offset + 1)
     sums: dict[str, float] = {}
     whys: dict[str, str] = {}
     for ranking, weight in rankings:
-        for found, place in zip(ranking, _places(ranking), strict=True):
+        for found, place in zip(ranking, _ranks(ranking), strict=True):
             sums[found.id] = sums.get(found.id, 0.0) + weight / (offset + place)
             whys[found.id] = f"{whys[found.id]}, {found.why}" if found.id in whys else found.why
     scores = {key: round(total / most, 9) for key, total in sums.items()}
@@ -81,8 +81,8 @@ def reciprocal(rankings: Sequence[tuple[Sequence[Match], float]], top_k: int, *,
     return [Match(key, scores[key], whys[key]) for key in ordered[: max(top_k, 0)]]
 
 
-def _places(ranking: Sequence[Match]) -> list[int]:
-    """By rank, from 1: where the first with the same score stands."""
+def _ranks(ranking: Sequence[Match]) -> list[int]:
+    """The rank of each, from 1; equal scores share the best of their ranks."""
     places: list[int] = []
     for number, found in enumerate(ranking):
         same = number > 0 and found.score == ranking[number - 1].score

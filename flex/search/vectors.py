@@ -37,12 +37,12 @@ class VectorIndex(LazyIndex["Array", _Vectors]):
         table = self._refreshed()
         # Rounded, because the last bits depend on the machine's arithmetic.
         scores = (table.matrix @ self._embedder.vectors([query])[0]).astype(float).round(6)
-        return self._leading(table.ids, scores, top_k, wanted, "vectors")
+        return self._best(table.ids, scores, top_k, wanted, "vectors")
 
     def _values(self, texts: Sequence[str]) -> "Array":
         return self._embedder.vectors(texts)
 
-    def _tabled(self, values: dict[str, "Array"]) -> _Vectors:
+    def _make_table(self, values: dict[str, "Array"]) -> _Vectors:
         import numpy as np
 
         return _Vectors(list(values), np.stack(list(values.values())))
@@ -62,12 +62,12 @@ def library_embedder(
     Raises LibraryError when `config["embeddings"]` is no model with dimensions, or not the ones given here: vectors of
     different models cannot be compared.
     """
-    said = config.get("embeddings")
-    if said is None:
+    asked = config.get("embeddings")
+    if asked is None:
         return None
-    named = (said.get("model"), said.get("dimensions")) if isinstance(said, Mapping) else (None, None)
+    named = (asked.get("model"), asked.get("dimensions")) if isinstance(asked, Mapping) else (None, None)
     if not isinstance(named[0], str) or not named[0] or type(named[1]) is not int or named[1] < 1:
-        raise LibraryError(f'config["embeddings"] has to be {{"model": name, "dimensions": number}}, not {said!r}')
+        raise LibraryError(f'config["embeddings"] has to be {{"model": name, "dimensions": number}}, not {asked!r}')
     wrong = [
         (given, there) for given, there in zip((model, dimensions), named, strict=True) if given not in (None, there)
     ]
