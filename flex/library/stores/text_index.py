@@ -48,7 +48,7 @@ class TextIndex:
         raise AssertionError("the last way returns or raises")
 
     def refresh(self, since: int | None = None) -> int:
-        """Index what has changed since the last time, or since change `since`; returns the last change that is indexed."""
+        """Index what has changed, from change `since` on if it is given; returns the number of the last change indexed."""
         with self._refreshing:
             index = self._opened()
             if self._is_view:
