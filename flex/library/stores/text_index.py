@@ -48,7 +48,7 @@ class TextIndex:
         raise AssertionError("the last way returns or raises")
 
     def refresh(self, since: int | None = None) -> int:
-        """Index what has changed, from change `since` on if it is given; returns the number of the last change indexed."""
+        """Index what has changed (since change `since`, if given); returns the number of the last change in it."""
         with self._refreshing:
             index = self._opened()
             if self._is_view:
