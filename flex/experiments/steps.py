@@ -134,7 +134,7 @@ class Steps:
         self.run = run
         demo = shipped("data/retro_demo") if self.of_apprentices and run.benchmark == "retro" else None
         data = run.data_path or demo or self.benchmark.folder
-        self.data = existing(here_or_shipped(data), "the data folder")
+        self.data = existing(here_or_shipped(data), "the data folder", self.benchmark.source)
         self.train_path, self.test_path = self._split("train"), self._split("test")
         self.train_tasks = self.benchmark.load(self.train_path)[: run.train_samples]
         self.test_tasks = self.benchmark.load(self.test_path)[: run.samples]
