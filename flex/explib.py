@@ -10,11 +10,10 @@ from typing import Any
 from flex.errors import LibraryError
 from flex.files.clock import now
 from flex.files.locks import held
-from flex.library.admission import as_kept, check_decision, check_zone
-from flex.library.changes import NOBODY, Author, Recorder
+from flex.library.changes import NOBODY, Author, Recorder, as_kept, check_decision, check_zone
 from flex.library.entry import characters, content_hash, derived_id, free_id
+from flex.library.history import Blamed, Version, blame, versions
 from flex.library.merging import merge
-from flex.library.revisions import Blamed, Version, blame, versions
 from flex.library.stores import Store, open_store, same_file, save_store
 from flex.search.text import Wanted
 from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, UpdateDecision, Zone

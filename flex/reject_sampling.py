@@ -21,7 +21,8 @@ from flex.explib import ExpLib
 from flex.exploring import Limits, distill, explore, process_task
 from flex.files.atomic import json_bytes
 from flex.files.clock import now
-from flex.files.runlog import RunLog, decode, to_jsonable
+from flex.files.jsonlines import decode, to_jsonable
+from flex.files.runlog import RunLog
 from flex.library.changes import Author
 from flex.memory_retriever import MemoryRetriever
 from flex.telemetry import span

@@ -119,7 +119,8 @@ DERIVED: "dict[str, Callable[[ExpLib, Path], Iterable[Experience]]]" = {
 
 def explorations(run: Path) -> "list[Exploration]":
     """What a training run has explored, in the order of epochs and tasks."""
-    from flex.files.runlog import RunLog, decode
+    from flex.files.jsonlines import decode
+    from flex.files.runlog import RunLog
     from flex.types import Exploration
 
     latest = {(e["epoch"], e["exploration"]["task"]["id"]): e for e in RunLog(run).events("explored")}

@@ -5,7 +5,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from flex.cli.options import Parser, existing, run_command
+from flex.cli.options import Parser, run_command
+from flex.files.paths import existing
 
 
 def main(argv: Sequence[str] | None = None) -> int:

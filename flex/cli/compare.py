@@ -7,8 +7,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from flex.cli.options import Parser, existing, run_command
+from flex.cli.options import Parser, run_command
 from flex.errors import RunError, SettingsError
+from flex.files.paths import existing
 
 MAIN = "flex"
 """The setting everything else is held against."""

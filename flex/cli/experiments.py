@@ -21,7 +21,6 @@ from flex.cli.options import (
     add_endpoint,
     body_sha256,
     by_model,
-    existing,
     natural,
     positive,
     run_command,
@@ -29,7 +28,7 @@ from flex.cli.options import (
 )
 from flex.errors import SettingsError
 from flex.experiments.measured import Measured
-from flex.files.paths import here_or_shipped, shipped
+from flex.files.paths import existing, here_or_shipped, shipped
 
 if TYPE_CHECKING:
     from flex.experiments.pictures import Table
@@ -189,7 +188,7 @@ class Steps:
         """What a setting scores on the test split; `words` are further flags of `flex eval`."""
         from flex.evaluation.loop import load_results
         from flex.evaluation.settings import get_setting
-        from flex.files.runlog import to_jsonable
+        from flex.files.jsonlines import to_jsonable
         from flex.types import Usage
 
         options, place = self.options, folder / setting
@@ -250,7 +249,7 @@ class Steps:
     ) -> None:
         """Take what a step used off the budget; `known` stood there before this call."""
         from flex.endpoint.cost import Prices
-        from flex.files.runlog import decode
+        from flex.files.jsonlines import decode
         from flex.types import Usage
 
         usage: dict[str, Usage] = {role: decode(Usage, used) for role, used in by_role.items()}

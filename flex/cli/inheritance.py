@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flex.cli.experiments import Steps, add_experiment, apprentice_remark, run_experiment
-from flex.cli.options import Parser, existing
+from flex.cli.options import Parser
 from flex.errors import SettingsError
 from flex.experiments.measured import Measured, difference_numbers, percent, points
+from flex.files.paths import existing
 
 if TYPE_CHECKING:
     from flex.experiments.pictures import Table

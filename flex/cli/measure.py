@@ -140,7 +140,7 @@ async def measure(plan: Plan, kit: "Kit", setting: "Setting", folder: Path, stop
 
 def cost_of(plan: Plan, summary: Mapping[str, Any]) -> dict[str, Any]:
     """Money of a setting, by the models of its roles; None where a price is unknown."""
-    from flex.files.runlog import decode
+    from flex.files.jsonlines import decode
     from flex.types import Usage
 
     by_role = {role: decode(Usage, usage) for role, usage in summary["usage_by_role"].items()}

@@ -223,13 +223,6 @@ def body_sha256(extra_body: Mapping[str, Any] | None) -> str | None:
     return hashlib.sha256(json.dumps(extra_body, sort_keys=True).encode()).hexdigest()
 
 
-def existing(path: str | Path, what: str) -> Path:
-    """The path. Raises SettingsError when nothing is there."""
-    if not Path(path).exists():
-        raise SettingsError(f"{what} {path} does not exist")
-    return Path(path)
-
-
 def run_command(work: Callable[[], Coroutine[Any, Any, int]], *, verbose: bool = False, resume: str = "") -> int:
     """Run a command to its exit code: one clear line for what a person can mend, a traceback only for a bug."""
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")

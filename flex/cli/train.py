@@ -15,7 +15,6 @@ from flex.cli.options import (
     add_budget,
     add_endpoint,
     body_sha256,
-    existing,
     listening,
     make_client,
     make_model,
@@ -25,6 +24,7 @@ from flex.cli.options import (
     run_command,
     stopped,
 )
+from flex.files.paths import existing
 
 if TYPE_CHECKING:
     from flex.benchmarks import Benchmark

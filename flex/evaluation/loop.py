@@ -22,7 +22,7 @@ from flex.errors import EndpointError, ParseError
 from flex.evaluation.settings import Setting, Solve
 from flex.evaluation.statistics import accuracy_interval, majority, mean_interval, pass_at_k
 from flex.files.atomic import json_bytes, write_atomically, write_json
-from flex.files.runlog import JsonLines, decode, to_jsonable
+from flex.files.jsonlines import JsonLines, decode, to_jsonable
 from flex.telemetry import span
 from flex.types import Attempt, Task, Usage
 

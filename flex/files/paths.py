@@ -1,6 +1,8 @@
-"""Where the files that come with the package lie: prompts, the demo data and the demo library."""
+"""Where files are: those of the user, which have to exist, and the prompts and demo data that come with the package."""
 
 from pathlib import Path
+
+from flex.errors import SettingsError
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -15,3 +17,10 @@ def here_or_shipped(relative: str) -> Path:
     """The path below the current folder, or that of the shipped file where only that one exists."""
     here = Path(relative)
     return here if here.exists() or not shipped(relative).exists() else shipped(relative)
+
+
+def existing(path: str | Path, what: str) -> Path:
+    """The path. Raises SettingsError when nothing is there."""
+    if not Path(path).exists():
+        raise SettingsError(f"{what} {path} does not exist")
+    return Path(path)

@@ -4,139 +4,27 @@ runs/first/config.json    what makes this run this run, written once
 runs/first/events.jsonl   {"event": "explored", "time": "2026-01-31T12:00:00+00:00", "task": {...}, ...}
 """
 
-import functools
 import importlib.metadata
 import json
-import os
 import platform
 import sys
-import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 from flex.errors import RunError, SettingsError
-from flex.files.atomic import json_bytes, write_json
+from flex.files.atomic import write_json
 from flex.files.clock import now
+from flex.files.jsonlines import JsonLines, to_jsonable
 
 if sys.platform != "win32":
     import fcntl
-
-T = TypeVar("T")
 
 FREE_KEYS = frozenset({"created_at", "versions", "command", "pacing"})
 """Keys of a configuration that may differ when a run is resumed: they do not change what it finds."""
 PACKAGES = ("flex-experience", "openai", "smolagents", "rdkit", "pydantic-monty")
 """Those whose versions may change a run's results."""
-
-
-def to_jsonable(value: Any) -> Any:
-    """The value as JSON knows it: dataclasses become objects, tuples and sets lists, anything unknown its text."""
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_jsonable(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): to_jsonable(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [to_jsonable(inner) for inner in value]
-    return str(value)
-
-
-def decode(kind: type[T], value: Any) -> T:
-    """The value of flex/types.py that `to_jsonable` made this of. Raises RunError when it is none."""
-    from pydantic import ValidationError
-
-    try:
-        return _adapter(kind).validate_python(value)  # type: ignore[no-any-return, arg-type]
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "value"
-        raise RunError(f"a logged {kind.__name__} cannot be read back: {where}: {first['msg']}") from error
-
-
-@functools.cache
-def _adapter(kind: type) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
-
-
-class JsonLines:
-    """A file of one JSON object per line: appended to by one process (any of its threads), read by everyone.
-
-    Every row is handed to the operating system at once, so a killed process loses none; `sync` brings them to disk.
-    A last line torn by a crash is dropped, by readers and before the first row is appended.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._lock = threading.Lock()
-        self._file: BinaryIO | None = None
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """The rows; none if there is no file. Raises RunError naming the line that is not a JSON object."""
-        content = self.path.read_bytes() if self.path.exists() else b""
-        complete = content[: content.rfind(b"\n") + 1]
-        for number, line in enumerate(complete.split(b"\n"), 1):
-            if line.strip():
-                yield self._row(number, line)
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row. Raises RunError when another process is writing this file."""
-        line = json_bytes(to_jsonable(row)) + b"\n"
-        with self._lock:
-            if self._file is None:
-                self._file = self._opened()
-            self._file.write(line)
-            self._file.flush()
-
-    def sync(self) -> None:
-        """Bring what was appended to the disk; once per batch, since it may take tens of milliseconds."""
-        with self._lock:
-            if self._file is not None:
-                os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Sync, and let go of the file; a later append opens it again."""
-        self.sync()
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-
-    def __enter__(self) -> "JsonLines":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def _row(self, number: int, line: bytes) -> dict[str, Any]:
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise RunError(f"{self.path}, line {number}: not valid JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise RunError(f"{self.path}, line {number}: not an object")
-        return row
-
-    def _opened(self) -> BinaryIO:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(self.path, "a+b")  # noqa: SIM115 - kept open between rows
-        try:
-            if sys.platform != "win32":
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
-        except BlockingIOError as error:
-            file.close()
-            raise RunError(f"{self.path} is being written by another process") from error
-        except BaseException:
-            file.close()
-            raise
-        return file
 
 
 class RunLog:

@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 from flex.explib import ExpLib
 from flex.library.entry import content_hash, derived_id, dump_entry, entry_hash, free_id
-from flex.library.history import dump_change
+from flex.library.history import dump_change, replayed
 from flex.library.merging import distinct, merge, normal_rule, over_caps
-from flex.library.revisions import replayed
 from flex.types import Change, Experience, UpdateDecision
 
 Kind = Literal[

@@ -10,7 +10,7 @@ from typing import Any
 from flex.errors import SettingsError
 from flex.evaluation.loop import Result
 from flex.files.clock import now
-from flex.files.runlog import to_jsonable
+from flex.files.jsonlines import to_jsonable
 from flex.runs.folder import Run, SettingRun, Trace, read_run
 from flex.types import Usage
 

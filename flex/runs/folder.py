@@ -10,7 +10,7 @@ from typing import Any
 from flex.errors import RunError
 from flex.evaluation.loop import Result
 from flex.evaluation.statistics import accuracy_interval, mean_interval
-from flex.files.runlog import JsonLines, decode
+from flex.files.jsonlines import JsonLines, decode
 from flex.types import Retrieval, Usage
 
 ORDER = ("vanilla", "icl", "agent", "flex-empty", "flex-shuffled", "flex-chat", "flex")

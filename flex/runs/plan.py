@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flex.cli.options import body_sha256, existing
+from flex.cli.options import body_sha256
 from flex.cli.train import fingerprint
 from flex.errors import SettingsError
+from flex.files.paths import existing
 
 if TYPE_CHECKING:
     from flex.benchmarks import Benchmark
@@ -158,6 +159,6 @@ def icl_settings(plan: Plan) -> dict[str, Any]:
 def content_hash(library: "ExpLib") -> str:
     """A sha256 over all experiences, in order."""
     from flex.files.atomic import json_bytes
-    from flex.files.runlog import to_jsonable
+    from flex.files.jsonlines import to_jsonable
 
     return hashlib.sha256(json_bytes(to_jsonable(list(library)))).hexdigest()

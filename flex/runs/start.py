@@ -5,9 +5,9 @@ import hashlib
 import json
 from contextlib import AbstractContextManager, nullcontext
 
-from flex.cli.options import existing
 from flex.errors import SettingsError
 from flex.explib import ExpLib
+from flex.files.paths import existing
 from flex.files.runlog import RunLog
 from flex.library.stores import is_database
 

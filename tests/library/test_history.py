@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flex.explib import ExpLib
 from flex.library.changes import Author
-from flex.library.revisions import blame, difference, versions
+from flex.library.history import blame, difference, versions
 from flex.types import Experience, Rule, UpdateDecision
 from tests.growing import STEPS, content, grow, grown
 

@@ -51,8 +51,8 @@ def say(text: str) -> None:
 
 def opened(path: Path) -> "ExpLib":
     """The library at a path, which has to exist. Raises SettingsError."""
-    from flex.cli.options import existing
     from flex.explib import ExpLib
+    from flex.files.paths import existing
 
     return ExpLib(existing(path, "the library"))
 

@@ -13,7 +13,7 @@ from flex.errors import SettingsError
 
 if TYPE_CHECKING:
     from flex.explib import ExpLib
-    from flex.library.revisions import Version
+    from flex.library.history import Version
     from flex.types import Experience
 
 
@@ -130,7 +130,7 @@ def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
         with opened(Path(options.other)) as other:
             say("\n".join(_library_differences(library, other, str(options.library), options.other)))
         return
-    from flex.library.revisions import difference
+    from flex.library.history import difference
 
     experience_id = known_id(library, options.other)
     every = entry_versions(library, experience_id)
@@ -142,7 +142,7 @@ def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
 
 
 def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
-    from flex.library.revisions import blame as blame_of
+    from flex.library.history import blame as blame_of
 
     experience_id = known_id(library, options.id)
     if experience_id not in library:
@@ -158,7 +158,7 @@ def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
 
 def entry_versions(library: "ExpLib", experience_id: str) -> "list[Version]":
     """All revisions of an entry. Raises SettingsError for one that never was in the library."""
-    from flex.library.revisions import versions
+    from flex.library.history import versions
 
     found = versions(library.history(experience_id), present(library, experience_id))
     if not found:
@@ -180,7 +180,7 @@ def _blamed(part: str, text: str, version: "Version") -> dict[str, Any]:
 
 def _library_differences(a: "ExpLib", b: "ExpLib", name_a: str, name_b: str) -> list[str]:
     """A line for each entry that is in one of them only, and what differs in the others."""
-    from flex.library.revisions import difference
+    from flex.library.history import difference
 
     ours, theirs = ({one.id: one for one in library} for library in (a, b))
     changed = [one for one in ours if one in theirs and ours[one] != theirs[one]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flex.explib import ExpLib
-    from flex.library.revisions import Blamed
+    from flex.library.history import Blamed
     from flex.types import Change, Experience
 
 _LARGEST = 3
