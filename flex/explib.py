@@ -1,4 +1,4 @@
-"""ExpLib: the experience library, the only thing in FLEX that changes (paper, 3.2)."""
+"""ExpLib: the experience library as one uses it, the only thing in FLEX that changes (paper, 3.2)."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -25,22 +25,20 @@ class ExpLib:
     `ExpLib()` is empty, `ExpLib("exps/aime.json")` is that file, `ExpLib("exps/aime.db")` that SQLite database, whose
     changes are on disk at once, and `ExpLib("exps")` all *.json of the folder as one. Raises LibraryError for a path
     that is not a library. Iterates golden, warning, mixed, each as in its file with new entries after; so it does after
-    `save` and load, too. `clock` stamps experiences that bring no `created_at`.
+    `save` and load, too. `clock` stamps experiences that bring no `created_at`; `store` is one that is open already.
     """
 
-    def __init__(self, path: str | Path | None = None, *, clock: Callable[[], str] = now) -> None:
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        clock: Callable[[], str] = now,
+        store: Store | None = None,
+    ) -> None:
         self.path = Path(path) if path is not None else None
         self._clock = clock
-        self._frozen = False
         self._held: Path | None = None
-        self._store: Store = open_store(self.path, clock())
-
-    @classmethod
-    def over(cls, store: Store, clock: Callable[[], str] = now) -> "ExpLib":
-        """A library over a store that is there already, without a path."""
-        library = cls(clock=clock)
-        library._store = store
-        return library
+        self._store = open_store(self.path, clock()) if store is None else store
 
     @property
     def created_at(self) -> str:
@@ -117,7 +115,7 @@ class ExpLib:
 
     def identical(self, experience: Experience) -> str | None:
         """The id of an entry that says the same (method, rules with examples, trajectory; any zone), or None."""
-        return self._store.twin(content_hash(experience))
+        return self._store.find_by_content(content_hash(experience))
 
     def search(
         self,
@@ -166,7 +164,7 @@ class ExpLib:
         Undoing is recorded as changes itself, so a rollback can be rolled back. LibraryError for no such number.
         """
         with self._changing():
-            last = self._store.latest()
+            last = self._store.last_change()
             if not 0 <= number <= last:
                 raise LibraryError(f"there is no change {number} in {self}; it has {last} changes")
             undone = list(self._store.changes(after=number))
@@ -203,7 +201,7 @@ class ExpLib:
         if target.is_dir():
             raise LibraryError(f"{target} is a folder; say which file to save to: save(path)")
         saved = save_store(self._store, target, is_held=self._held is not None and same_file(target, self._held))
-        if self.path is None and not self._frozen:
+        if self.path is None and not self._store.frozen:
             self.path, self._store = target, saved
         return target
 
@@ -230,20 +228,17 @@ class ExpLib:
             "characters": sum(sizes.values()),
             "largest": {"id": largest, "characters": sizes[largest]} if largest else None,
             "quarantined": len(self.quarantined),
-            "changes": self._store.latest(),
+            "changes": self._store.last_change(),
         }
 
-    def snapshot(self) -> "ExpLib":
-        """A copy for readers that stays as it is while this library grows; cheap, refuses every change."""
-        copy = object.__new__(ExpLib)
-        copy.__dict__.update(self.__dict__)
-        copy._store, copy._frozen = self._store.snapshot(), True
-        return copy
+    def view(self) -> "ExpLib":
+        """The library as it is now, to read and search while this one grows; cheap, refuses every change."""
+        return ExpLib(self.path, clock=self._clock, store=self._store.view())
 
-    def draft(self) -> "ExpLib":
-        """A copy to try changes on, of which nothing is kept; of a large database the library itself."""
-        store = self._store.draft()
-        return self if store is None else ExpLib.over(store, self._clock)
+    def copy(self) -> "ExpLib | None":
+        """A copy in memory to try changes on; None of a database that is too large to be copied."""
+        store = self._store.copy()
+        return None if store is None else ExpLib(clock=self._clock, store=store)
 
     def close(self) -> None:
         """Let go of the database; a JSON library has nothing open."""
@@ -288,7 +283,7 @@ class ExpLib:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        if self._frozen:
+        if self._store.frozen:
             raise LibraryError("a snapshot of a library does not change; change the library it was taken from")
         with self._store.transaction():
             yield

@@ -183,7 +183,7 @@ class _Session:
 
     async def learn(self, epoch: int, wave: Sequence[Task]) -> None:
         """One wave: explorations run ahead, up to `batch_size` at once; updates follow in order."""
-        frozen = self.library.snapshot() if self.config.use_library else None
+        frozen = self.library.view() if self.config.use_library else None
         evolution = Evolution(self.library, partial(self.question, epoch), partial(self.answer, epoch))
         async for turn, outcome in evolution.outcomes(self.arrivals(epoch, wave, frozen)):
             self.update(epoch, turn, outcome)

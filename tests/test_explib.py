@@ -220,7 +220,7 @@ def test_threads_may_search_at_once():
 
 def test_a_snapshot_stays_as_it_is_and_refuses_changes():
     lib = library(FISH)
-    snapshot = lib.snapshot()
+    snapshot = lib.view()
     bird = lib.add(BIRD)
     lib.apply(BIRD, UpdateDecision("merge", next(iter(lib)).id, (0,)))
     assert len(snapshot) == 1

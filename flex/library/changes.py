@@ -78,14 +78,14 @@ class Recorder:
         reason: str,
         author: Author = NOBODY,
         new: Experience | None = None,
-        place: int | None = None,
+        position: int | None = None,
     ) -> None:
         """Let an entry become `after` (None: gone) and record it; `new` is the experience that this came from."""
         before = self.store.get(entry)
         leaves = before is not None and (after is None or after.zone != before.zone)
         came_from = {key: new.provenance[key] for key in _SOURCE if key in new.provenance} if new else {}
         change = Change(
-            number=self.store.latest() + 1,
+            number=self.store.last_change() + 1,
             action=action,
             entry=entry,
             time=(new.created_at if new else "") or self.clock(),
@@ -93,14 +93,14 @@ class Recorder:
             by=author.by,
             source={**came_from, **author.source},
             before=dump_entry(before) if before is not None and before != after else None,
-            place=self.store.place(entry) if leaves else None,
+            place=self.store.position(entry) if leaves else None,
             before_hash=None if before is None else entry_hash(before),
             after_hash=None if after is None else entry_hash(after),
         )
         if after is None:
             self.store.remove(entry)
         elif after != before:
-            self.store.put(after, place)
+            self.store.put(after, position)
         self.store.append(change)
 
     def quarantine(self, held: Quarantined, author: Author = NOBODY) -> None:
@@ -125,13 +125,13 @@ class Recorder:
             self.quarantine(Quarantined(parse_entry(entry, entry["memory_type"]), why), author)
         elif changed_content(change):
             before = parse_entry(change.before, change.before["memory_type"]) if change.before else None
-            self.change("rollback", change.entry, before, reason, author, place=change.place)
+            self.change("rollback", change.entry, before, reason, author, position=change.place)
 
     def _held(self, action: str, held: Quarantined, before: Mapping[str, Any] | None, author: Author) -> None:
         made = held.experience.provenance
         self.store.append(
             Change(
-                number=self.store.latest() + 1,
+                number=self.store.last_change() + 1,
                 action=action,
                 entry=held.experience.id,
                 time=held.experience.created_at or self.clock(),

@@ -66,17 +66,17 @@ def merge_libraries(a: ExpLib, b: ExpLib, clock: Callable[[], str] = now) -> tup
     meeting = meet(mine, theirs)
     store = MemoryStore(_beginning(a, b))
     recorder = Recorder(store, clock)
-    own = store.latest()
+    own = store.last_change()
     _import_history(recorder, mine, theirs)
     _settle(recorder, meeting, Author(source={"libraries": names}))
-    report = MergeReport(names[0], names[1], len(meeting.entries), meeting.met, own, store.latest() - own)
-    return ExpLib.over(store), report
+    report = MergeReport(names[0], names[1], len(meeting.entries), meeting.met, own, store.last_change() - own)
+    return ExpLib(store=store), report
 
 
 def part(library: ExpLib, keep: Callable[[Experience], bool], *, history: bool = True) -> ExpLib:
     """The entries that `keep` chooses as a library of their own, as `split` does it."""
     parts = split(library, lambda experience: str(keep(experience)), history=history)
-    return parts.get("True") or ExpLib.over(MemoryStore(_empty(library)))
+    return parts.get("True") or ExpLib(store=MemoryStore(_empty(library)))
 
 
 def split(library: ExpLib, key: str | Callable[[Experience], str], *, history: bool = True) -> dict[str, ExpLib]:
@@ -100,7 +100,7 @@ def split(library: ExpLib, key: str | Callable[[Experience], str], *, history: b
     for change in library.history() if history and files else ():
         own = files[owners.get(change.entry, next(iter(files)))].history
         own.append(replace(change, number=len(own) + 1, place=places.get(change.number)))
-    return {name: ExpLib.over(MemoryStore(one.file(library))) for name, one in files.items()}
+    return {name: ExpLib(store=MemoryStore(one.file(library))) for name, one in files.items()}
 
 
 @dataclass(frozen=True, slots=True)

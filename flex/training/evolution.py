@@ -81,7 +81,7 @@ class Evolution:
         self._library = library
         self._question = question
         self._answer = answer
-        self._draft = library.draft()
+        self._draft = library.copy() or library
         self._waiting: list[Turn] = []
         self._seen = 0
 
@@ -112,7 +112,7 @@ class Evolution:
     def _look_ahead(self) -> None:
         """Ask those that have come near; after a surprise, whoever it concerns once more."""
         if any(turn.surprising() for turn in self._waiting[: self._seen]):
-            self._draft, self._seen = self._library.draft(), 0
+            self._draft, self._seen = self._library.copy() or self._library, 0
         for turn in self._waiting[self._seen : AHEAD]:
             self._foresee(turn)
             self._seen += 1

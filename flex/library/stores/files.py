@@ -12,7 +12,6 @@ from flex.files.locks import held
 from flex.library.file import LibraryFile, read_folder, read_library, write_library
 from flex.library.stores.base import Store
 from flex.library.stores.memory import MemoryStore
-from flex.types import ZONES
 
 DEFAULT_CONFIG: dict[str, Any] = {"retrieval_weights": {"golden": 1.0, "warning": 0.8, "mixed": 0.9}}
 JSON_ENTRIES = 10_000
@@ -38,7 +37,7 @@ def open_store(path: Path | None, created_at: str) -> Store:
     if is_database(path):
         from flex.library.stores.sqlite import SqliteStore
 
-        return SqliteStore(path)
+        return SqliteStore.open(path)
     store = MemoryStore(read_library(path))
     _stands_at(store, path)
     return store
@@ -52,8 +51,8 @@ def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
         if isinstance(store, SqliteStore) and same_file(store.path, path):
             store.keep_settings()
             return store
-        return SqliteStore.create(path, as_file(store))
-    file = as_file(store)
+        return SqliteStore.create(path, store.file())
+    file = store.file()
     with nullcontext() if is_held else held(path):
         _check_target(store, path)
         write_library(path, file)
@@ -68,15 +67,6 @@ def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
     if isinstance(store, MemoryStore):
         _stands_at(store, path)
     return store
-
-
-def as_file(store: Store) -> LibraryFile:
-    """Everything a store holds, as a file would hold it."""
-    store = store.view()
-    entries = tuple(experience for zone in ZONES for experience in store.zone(zone))
-    return LibraryFile(
-        entries, store.created_at, store.config, store.extra, tuple(store.changes()), store.quarantined()
-    )
 
 
 def same_file(one: Path, other: Path) -> bool:

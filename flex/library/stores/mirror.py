@@ -34,5 +34,5 @@ class Mirror:
     def copy(self) -> "Mirror":
         """A mirror of the same entries that later changes of this one do not reach."""
         copy = object.__new__(Mirror)
-        copy.store = self.store.snapshot()
+        copy.store = self.store.copy()
         return copy
