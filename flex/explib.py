@@ -13,8 +13,9 @@ from flex.files.locks import held
 from flex.library.changes import NOBODY, Author, Recorder, as_kept, check_decision, check_zone
 from flex.library.entry import characters, content_hash, derived_id, free_id
 from flex.library.history import Blamed, Version, blame, versions
+from flex.library.joining import MergeReport, merge_files, split_file
 from flex.library.merging import merge
-from flex.library.stores import Store, open_store, same_file, save_store
+from flex.library.stores import MemoryStore, Store, open_store, same_file, save_store
 from flex.search.text import Wanted
 from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, UpdateDecision, Zone
 
@@ -157,6 +158,36 @@ class ExpLib:
     def blame(self, experience_id: str) -> list[Blamed]:
         """By method, rule, example and trajectory, which revision brought them."""
         return blame(self.versions(experience_id))
+
+    def merge(self, other: "ExpLib") -> "tuple[ExpLib, MergeReport]":
+        """One library of this and another that was trained in parallel, and what became of every entry.
+
+        Both stay as they are. What only one of them has changed since they parted is as that one has it; what both
+        have changed gets the rules of both, or both are kept where that would be too large; entries that say the same
+        become one. The history is this one's, then every change of the other that is not known here as "import", then
+        what the merge itself changed: no revision of either is lost. `other.merge(self)` gives the same entries in
+        another order.
+        """
+        names = (str(self.path or "a"), str(other.path or "b"))
+        store, report = merge_files(self._store.file(), other._store.file(), names, self._clock)
+        return ExpLib(clock=self._clock, store=store), report
+
+    def split(self, key: str | Callable[[Experience], str], *, history: bool = True) -> "dict[str, ExpLib]":
+        """One library for each value of `key`: "category", "zone" or a function of an experience.
+
+        Every entry is in one of them as it was, with its id, provenance and history, whose changes are numbered anew;
+        so are quarantined and removed ones, by their last revision. A change whose entry is known no longer goes to the
+        first. LibraryError for an unknown key.
+        """
+        parts = split_file(self._store.file(), key, history=history)
+        return {name: ExpLib(clock=self._clock, store=MemoryStore(part)) for name, part in parts.items()}
+
+    def part(self, keep: Callable[[Experience], bool], *, history: bool = True) -> "ExpLib":
+        """The entries that `keep` chooses as a library of their own, as `split` makes it."""
+        file = self._store.file()
+        parts = split_file(file, lambda experience: "kept" if keep(experience) else "left", history=history)
+        none = replace(file, experiences=(), history=(), quarantine=())
+        return ExpLib(clock=self._clock, store=MemoryStore(parts.get("kept", none)))
 
     def rollback(self, number: int, author: Author = NOBODY) -> int:
         """Make the content what it was after change `number` (0: before the first); the number of changes undone.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flex.cli.lib import known_id, on_library, opened, present, say
+from flex.cli.lib import known_id, on_library, opened, say
 from flex.cli.lib.text import blame_lines, change_line, entry_line, entry_page, overview
 from flex.cli.options import Parser, positive
 from flex.errors import SettingsError
@@ -142,14 +142,12 @@ def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
 
 
 def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
-    from flex.library.history import blame as blame_of
-
     experience_id = known_id(library, options.id)
     if experience_id not in library:
         raise SettingsError(
             f"{experience_id} is not in the library now; see flex lib log {options.library} {options.id}"
         )
-    blamed = blame_of(entry_versions(library, experience_id))
+    blamed = library.blame(experience_id)
     if options.json:
         say(json.dumps([_blamed(one.part, one.text, one.version) for one in blamed], indent=2))
     else:
@@ -158,9 +156,7 @@ def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
 
 def entry_versions(library: "ExpLib", experience_id: str) -> "list[Version]":
     """All revisions of an entry. Raises SettingsError for one that never was in the library."""
-    from flex.library.history import versions
-
-    found = versions(library.history(experience_id), present(library, experience_id))
+    found = library.versions(experience_id)
     if not found:
         raise SettingsError(f"{experience_id} was never in the library; see flex lib quarantine {library.path}")
     return found
