@@ -3,7 +3,6 @@
 import functools
 import json
 import os
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -12,9 +11,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from flex.errors import RunError
 from flex.files.atomic import json_bytes
-
-if sys.platform != "win32":
-    import fcntl
+from flex.files.locks import beside
 
 T = TypeVar("T")
 
@@ -60,7 +57,8 @@ class JsonLines:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._lock = threading.Lock()
+        self._lock = beside(self.path)
+        self._appending = threading.Lock()
         self._file: BinaryIO | None = None
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -74,7 +72,7 @@ class JsonLines:
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a row. Raises RunError when another process is writing this file."""
         line = json_bytes(to_jsonable(row)) + b"\n"
-        with self._lock:
+        with self._appending:
             if self._file is None:
                 self._file = self._opened()
             self._file.write(line)
@@ -82,17 +80,18 @@ class JsonLines:
 
     def sync(self) -> None:
         """Bring what was appended to the disk; once per batch, since it may take tens of milliseconds."""
-        with self._lock:
+        with self._appending:
             if self._file is not None:
                 os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Sync, and let go of the file; a later append opens it again."""
         self.sync()
-        with self._lock:
+        with self._appending:
             if self._file is not None:
                 self._file.close()
                 self._file = None
+                self._lock.free(remove=True)
 
     def __enter__(self) -> "JsonLines":
         return self
@@ -110,17 +109,13 @@ class JsonLines:
         return row
 
     def _opened(self) -> BinaryIO:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(self.path, "a+b")  # noqa: SIM115 - kept open between rows
+        if not self._lock.take():
+            raise RunError(f"{self.path} is being written by another process")
         try:
-            if sys.platform != "win32":
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
-        except BlockingIOError as error:
-            file.close()
-            raise RunError(f"{self.path} is being written by another process") from error
+            with open(self.path, "a+b") as file:
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+            return open(self.path, "ab")
         except BaseException:
-            file.close()
+            self._lock.free(remove=True)
             raise
-        return file

@@ -7,19 +7,16 @@ runs/first/events.jsonl   {"event": "explored", "time": "2026-01-31T12:00:00+00:
 import importlib.metadata
 import json
 import platform
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from flex.errors import RunError, SettingsError
 from flex.files.atomic import write_json
 from flex.files.clock import now
 from flex.files.jsonlines import JsonLines, to_jsonable
-
-if sys.platform != "win32":
-    import fcntl
+from flex.files.locks import Lock
 
 FREE_KEYS = frozenset({"created_at", "versions", "command", "pacing"})
 """Keys of a configuration that may differ when a run is resumed: they do not change what it finds."""
@@ -33,7 +30,7 @@ class RunLog:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._events = JsonLines(self.folder / "events.jsonl")
-        self._lock: BinaryIO | None = None
+        self._lock = Lock(self.folder / ".lock")
         self._fresh = False
 
     def start(self, config: Mapping[str, Any], *, free: Collection[str] = FREE_KEYS) -> bool:
@@ -50,7 +47,8 @@ class RunLog:
             raise RunError(f"{self.folder} holds results of something else (no config.json); choose another folder")
         resumed = path.exists()
         try:
-            self._lock = self._lock or _locked(self.folder / ".lock")
+            if not self._lock.take():
+                raise RunError(f"{self.folder} is being written by another process")
             if not resumed:
                 write_json(path, config)
         except OSError as error:
@@ -62,7 +60,7 @@ class RunLog:
         """Take back what `start` wrote when nothing came of the run; files of a run that holds something stay."""
         if self._fresh and not any((self.folder / name).exists() for name in ("events.jsonl", "results.jsonl")):
             self.close()
-            for name in ("config.json", "library_at_start.json", ".lock"):
+            for name in ("config.json", "library_at_start.json"):
                 (self.folder / name).unlink(missing_ok=True)
             with suppress(OSError):  # somebody else's files may be in it
                 self.folder.rmdir()
@@ -81,9 +79,7 @@ class RunLog:
 
     def close(self) -> None:
         self._events.close()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.free(remove=True)
 
     def __enter__(self) -> "RunLog":
         return self
@@ -106,19 +102,6 @@ class RunLog:
         for key, old, new in _differences(there, here):
             if key.split(".")[0] not in free:
                 raise RunError(f"{path} is of another run: {key} was {old}, is now {new}; choose another folder")
-
-
-def _locked(path: Path) -> BinaryIO:
-    """An open file that no other process can lock. Raises RunError when one has done so."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "ab")  # noqa: SIM115 - the lock lasts as long as the file is open
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.close()
-            raise RunError(f"{path.parent} is being written by another process") from error
-    return file
 
 
 def run_config(
