@@ -15,6 +15,7 @@ from smolagents.local_python_executor import CodeOutput, LocalPythonExecutor, Py
 from smolagents.utils import truncate_content
 
 from flex.errors import SettingsError
+from flex.text import valid_utf8
 
 EXECUTORS = ("monty", "local", "docker")
 SECONDS_PER_BLOCK = 30
@@ -127,8 +128,7 @@ def _bounded(value: Any) -> Any:
 
 
 def _shown(text: str) -> str:
-    text = str(truncate_content(text, CHARACTERS_SHOWN))
-    return text.encode(errors="replace").decode()  # half a surrogate pair could be neither sent nor written
+    return valid_utf8(str(truncate_content(text, CHARACTERS_SHOWN)))
 
 
 def _call(tool: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -131,4 +131,4 @@ def test_values_of_local_code_are_bounded_too():
     executor.send_tools({})
     with pytest.raises(RuntimeError, match="cannot be shown"):
         executor("10 ** 5000")
-    assert executor("'\\ud800'").output == "?"
+    assert executor("'\\ud800'").output == "\ufffd"

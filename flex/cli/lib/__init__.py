@@ -58,14 +58,14 @@ def opened(path: Path) -> "ExpLib":
 
 def on_library(options: argparse.Namespace, work: "Callable[[ExpLib, argparse.Namespace], None]") -> int:
     """Do something with the library that the options name; the exit code."""
-    from flex.cli.options import run_command
+    from flex.cli.command import run_command
 
     async def opened_and_closed() -> int:
         with opened(options.library) as library:
             work(library, options)
         return 0
 
-    return run_command(opened_and_closed)
+    return run_command(opened_and_closed, verbose=options.verbose)
 
 
 def known_id(library: "ExpLib", text: str) -> str:

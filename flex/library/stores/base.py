@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from flex.library.file import LibraryFile
-from flex.search.text import Found, Wanted
+from flex.search.query import Filter, Match
 from flex.types import Change, Experience, Quarantined, Zone
 
 
@@ -65,7 +65,7 @@ class Store(Protocol):
 
     def unquarantine(self, experience_id: str) -> None: ...
 
-    def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool = False) -> list[Found]: ...
+    def search(self, query: str, top_k: int, wanted: Filter, text_only: bool = False) -> list[Match]: ...
 
     def file(self) -> LibraryFile:
         """All of it at one moment, as a file would hold it."""

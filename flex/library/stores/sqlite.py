@@ -21,7 +21,8 @@ from flex.library.stores.library_search import LibrarySearch
 from flex.library.stores.memory import MemoryStore
 from flex.library.stores.numbered import NumberedEntries
 from flex.library.stores.tables import as_json, change_row, entry_row, key_of, make_database
-from flex.search.text import Found, Wanted
+from flex.library.stores.text_index import TextIndex
+from flex.search.query import Filter, Match
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
 
 Parsed = TypeVar("Parsed")
@@ -51,7 +52,8 @@ class SqliteStore:
         """The library at `path`; LibraryError for what is none, or is held by another program for `timeout` seconds."""
         database = Database(path, timeout)
         about = _about(database)
-        search = LibrarySearch(NumberedEntries(database, partial(_experience, path)), about["uid"], about["config"])
+        entries = NumberedEntries(database, partial(_experience, path))
+        search = LibrarySearch(TextIndex(entries, about["uid"]), about["config"])
         return cls(database, search, created_at=about["created_at"], config=about["config"], extra=about["extra"])
 
     @classmethod
@@ -148,7 +150,7 @@ class SqliteStore:
         with self.transaction():
             self._database.rows("DELETE FROM quarantine WHERE id = ?", (key_of(experience_id),))
 
-    def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool = False) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter, text_only: bool = False) -> list[Match]:
         return self._search.search(query, top_k, wanted, text_only)
 
     def file(self) -> LibraryFile:
@@ -165,7 +167,7 @@ class SqliteStore:
         return self._over(search.entries.database, search)
 
     def copy(self) -> MemoryStore | None:
-        return self._search.draft()
+        return self._search.copy()
 
     def close(self) -> None:
         self._search.close()
