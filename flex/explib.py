@@ -23,23 +23,28 @@ from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, Updat
 class ExpLib:
     """All experiences, by zone and id: load, save, add, apply, search, and go back in their history.
 
-    `ExpLib()` is empty, `ExpLib("exps/aime.json")` is that file, `ExpLib("exps/aime.db")` that SQLite database, whose
-    changes are on disk at once, and `ExpLib("exps")` all *.json of the folder as one. Raises LibraryError for a path
-    that is not a library. Iterates golden, warning, mixed, each as in its file with new entries after; so it does after
-    `save` and load, too. `clock` stamps experiences that bring no `created_at`; `store` is one that is open already.
+        ExpLib()                                 an empty library in memory
+        ExpLib("exps/aime.json")                 that file, written by `save`
+        ExpLib("exps/aime.db")                   that SQLite database, whose changes are on disk at once
+        ExpLib("exps")                           all *.json of the folder as one
+        ExpLib("exps/new.json", create=True)     a new library, where there is none yet
+
+    Raises LibraryError for a path that is not a library. Iterates golden, warning, mixed, each as in its file with new
+    entries after. `clock` stamps experiences that bring no `created_at`; `store` is one that is open already.
     """
 
     def __init__(
         self,
         path: str | Path | None = None,
         *,
+        create: bool = False,
         clock: Callable[[], str] = now,
         store: Store | None = None,
     ) -> None:
         self.path = Path(path) if path is not None else None
         self._clock = clock
         self._held: Path | None = None
-        self._store = open_store(self.path, clock()) if store is None else store
+        self._store = open_store(self.path, clock(), create=create) if store is None else store
 
     @property
     def created_at(self) -> str:

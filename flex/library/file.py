@@ -43,7 +43,7 @@ def read_library(path: Path) -> LibraryFile:
     try:
         data = json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant)
     except FileNotFoundError as error:
-        raise LibraryError(f"no experience library at {path}; ExpLib() without a path makes an empty one") from error
+        raise LibraryError(f"no experience library at {path}; ExpLib({str(path)!r}, create=True) begins one") from error
     except OSError as error:
         raise LibraryError(f"cannot read the experience library {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -151,8 +151,8 @@ def test_what_is_not_a_library_is_named_and_left_alone(tmp_path: Path, content: 
     assert path.read_bytes() == content
 
 
-def test_a_missing_file_says_how_to_start_an_empty_library(tmp_path: Path):
-    with pytest.raises(LibraryError, match=r"ExpLib\(\)"):
+def test_a_missing_file_says_how_to_begin_a_library(tmp_path: Path):
+    with pytest.raises(LibraryError, match=r"no experience library at .*none\.json; ExpLib\('.*', create=True\)"):
         read_library(tmp_path / "none.json")
 
 

@@ -13,7 +13,6 @@ from itertools import pairwise
 from pathlib import Path
 from threading import RLock
 from typing import Any
-from urllib.parse import quote
 
 from flex.errors import LibraryError
 from flex.files.locks import Lock
@@ -130,7 +129,9 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
-            raise LibraryError(f"no experience library at {self.path}; ExpLib().save({str(self.path)!r}) makes one")
+            raise LibraryError(
+                f"no experience library at {self.path}; ExpLib({str(self.path)!r}, create=True) begins one"
+            )
         for way, next_way in pairwise((*self._ways(), None)):
             connection = _connect(self.path, str(way), self.timeout)
             try:
@@ -193,7 +194,7 @@ _following: list[bool] = []
 
 def _connect(path: Path, query: str, timeout: float) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"file:{quote(os.path.abspath(path))}?{query}",
+        f"{path.absolute().as_uri()}?{query}",
         uri=True,
         timeout=timeout,
         isolation_level=None,

@@ -1,9 +1,9 @@
 """Which store a path stands for, and how a library gets from one to the other."""
 
-import json
 import logging
 import os
 from contextlib import nullcontext
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,23 @@ def is_database(path: Path) -> bool:
     return path.suffix.lower() in _DATABASE
 
 
-def open_store(path: Path | None, created_at: str) -> Store:
+def open_store(path: Path | None, created_at: str, *, create: bool = False) -> Store:
     """The library at `path`: a JSON file, a SQLite database, a folder of JSON files; an empty one for None.
 
-    Raises LibraryError for what is none of these.
+    With `create` a new one where there is nothing: a database at once, a JSON file when it is saved. Raises
+    LibraryError for what is none of these.
     """
+    empty = LibraryFile((), created_at, deepcopy(DEFAULT_CONFIG))
     if path is None:
-        return MemoryStore(LibraryFile((), created_at, json.loads(json.dumps(DEFAULT_CONFIG))))
+        return MemoryStore(empty)
+    new = create and not (path.exists() and path.stat().st_size)
     if path.is_dir():
         return MemoryStore(read_folder(path))
     if is_database(path):
         from flex.library.stores.sqlite import SqliteStore
 
-        return SqliteStore.open(path)
-    store = MemoryStore(read_library(path))
+        return SqliteStore.create(path, empty) if new else SqliteStore.open(path)
+    store = MemoryStore(empty if new else read_library(path))
     _stands_at(store, path)
     return store
 
@@ -75,7 +78,9 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 def stamp(path: Path) -> tuple[int, ...]:
-    """What changes when somebody else writes the file."""
+    """What changes when somebody else writes the file; nothing where there is none."""
+    if not path.exists():
+        return ()
     status = path.stat()
     return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
 

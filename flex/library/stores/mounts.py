@@ -16,7 +16,7 @@ _MOUNTS = Path("/proc/self/mounts")
 def network_file_system(path: Path, mounts: str | None = None) -> str | None:
     """The type of the network file system that `path` is on; None on a local one, or where nobody can tell."""
     if mounts is None:
-        mounts = _MOUNTS.read_text(errors="surrogateescape") if _MOUNTS.exists() else ""
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape") if _MOUNTS.exists() else ""
     real = Path(os.path.realpath(path))
     depth, kind = -1, ""
     for fields in (line.split(" ") for line in mounts.splitlines()):

@@ -64,7 +64,7 @@ def other_program(path: Path, *statements: str) -> Iterator[sqlite3.Connection]:
 
 
 def test_a_path_without_a_database_is_named(tmp_path: Path):
-    with pytest.raises(LibraryError, match=r"no experience library at .*none\.db"):
+    with pytest.raises(LibraryError, match=r"no experience library at .*none\.db; ExpLib\('.*', create=True\)"):
         ExpLib(tmp_path / "none.db")
     assert list(tmp_path.iterdir()) == []
 
@@ -231,6 +231,16 @@ def test_a_database_on_a_network_is_refused(path: Path, tmp_path: Path, monkeypa
         with pytest.raises(LibraryError, match=r"on a network file system \(nfs\).*use a JSON library"):
             refused()
     assert not (tmp_path / "b.db").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are not UTF-8, so Linux")
+def test_a_path_may_have_any_name(path: Path):
+    named = path.with_name(os.fsdecode(b"50% \xff? #1.db"))
+    path.rename(named)
+    with ExpLib(named) as lib:
+        lib.remove("fish")
+    assert named.exists()
+    assert not path.exists()
 
 
 # Transactions
