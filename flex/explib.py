@@ -11,7 +11,7 @@ from flex.errors import LibraryError
 from flex.files.clock import now
 from flex.files.locks import held
 from flex.library.changes import NOBODY, Author, Recorder, as_kept, check_decision, check_zone
-from flex.library.entry import characters, content_hash, derived_id, free_id
+from flex.library.entry import characters, content_hash, derived_id
 from flex.library.history import Blamed, Version, blame, versions
 from flex.library.joining import MergeReport, merge_files, split_file
 from flex.library.merging import merge
@@ -89,7 +89,8 @@ class ExpLib:
         The id depends on its content and its tasks only. Raises LibraryError, nothing changed, for an unknown zone, an
         id that is taken and values that no library file could hold.
         """
-        return self._insert("insert", experience, "added", author)
+        with self._changing():
+            return self._recorder.insert(experience, "added", author)
 
     def apply(self, experience: Experience, decision: UpdateDecision, author: Author = NOBODY) -> Experience | None:
         """Carry out the updater's decision; the inserted or merged entry, None when there is none (paper, 3.2).
@@ -99,11 +100,12 @@ class ExpLib:
         with self._changing():
             check_decision(experience, decision, self.get)
             if decision.action == "quarantine":
-                self._quarantine(experience, decision.reason, author)
+                held_back = Quarantined(self._recorder.named(experience), decision.reason)
+                self._recorder.quarantine(held_back, author)
                 return None
             if decision.action == "insert":
                 kept = replace(experience, contradicts=(*experience.contradicts, *decision.contradicts))
-                return self._insert("insert", kept, decision.reason, author)
+                return self._recorder.insert(kept, decision.reason, author)
             new = as_kept(experience)
             if decision.target is None:  # discarded, and not because of an entry
                 dropped = new.id or derived_id(new)
@@ -288,30 +290,6 @@ class ExpLib:
 
     def __repr__(self) -> str:
         return f"ExpLib({str(self.path) if self.path else ''}: {len(self)} experiences)"
-
-    def _insert(self, action: str, experience: Experience, reason: str, author: Author) -> Experience:
-        with self._changing():
-            kept = as_kept(experience)
-            if kept.id in self:
-                raise LibraryError(f"there is an experience '{kept.id}' already")
-            kept = replace(
-                kept,
-                id=kept.id or self._free_id(kept),
-                created_at=kept.created_at or self._clock(),
-            )
-            self._recorder.change(action, kept.id, kept, reason, author, kept)
-            for other in [self.get(one) for one in kept.contradicts if one != kept.id and one in self]:
-                linked = replace(other, contradicts=tuple(dict.fromkeys((*other.contradicts, kept.id))))
-                self._recorder.change("link", other.id, linked, f"contradicted by {kept.id}", author, kept)
-            return kept
-
-    def _free_id(self, experience: Experience) -> str:
-        return free_id(derived_id(experience), self, {held_back.experience.id for held_back in self.quarantined})
-
-    def _quarantine(self, experience: Experience, reason: str, author: Author) -> None:
-        kept = as_kept(experience)
-        kept = replace(kept, id=kept.id or self._free_id(kept))
-        self._recorder.quarantine(Quarantined(kept, reason), author)
 
     @property
     def _recorder(self) -> Recorder:

@@ -353,7 +353,7 @@ def test_an_entry_does_not_contradict_itself():
 @pytest.mark.parametrize("name", ["new.json", "new.db"])
 def test_a_library_is_begun_where_there_is_none(tmp_path: Path, name: str):
     path = tmp_path / "exps" / name
-    with pytest.raises(LibraryError, match=r"create=True\) begins one"):
+    with pytest.raises(LibraryError, match=r"create=True\) begins a new one"):
         ExpLib(path)
     assert list(tmp_path.iterdir()) == []
     with ExpLib(str(path), create=True, clock=clock) as lib:

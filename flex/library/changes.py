@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from flex.errors import LibraryError
-from flex.library.entry import dump_entry, entry_hash, parse_entry
+from flex.library.entry import derived_id, dump_entry, entry_hash, free_id, parse_entry
 from flex.library.history import changed_content
 from flex.library.stores import Store
 from flex.types import ZONES, Action, Change, Experience, Quarantined, UpdateDecision
@@ -69,6 +69,28 @@ class Recorder:
 
     store: Store
     clock: Callable[[], str]
+
+    def insert(self, experience: Experience, reason: str, author: Author = NOBODY) -> Experience:
+        """Add an experience, and link the entries that it contradicts back to it; the entry as it is kept."""
+        kept = self.named(experience)
+        if self.store.get(kept.id) is not None:
+            raise LibraryError(f"there is an experience '{kept.id}' already")
+        kept = replace(kept, created_at=kept.created_at or self.clock())
+        self.change("insert", kept.id, kept, reason, author, kept)
+        for other in kept.contradicts:
+            if other != kept.id and (known := self.store.get(other)) is not None:
+                linked = replace(known, contradicts=tuple(dict.fromkeys((*known.contradicts, kept.id))))
+                self.change("link", other, linked, f"contradicted by {kept.id}", author, kept)
+        return kept
+
+    def named(self, experience: Experience) -> Experience:
+        """The experience as it is kept; one that brings no id gets one that is free."""
+        kept = as_kept(experience)
+        if kept.id:
+            return kept
+        quarantined = {held.experience.id for held in self.store.quarantined()}
+        free = free_id(derived_id(kept), lambda wanted: wanted in quarantined or self.store.get(wanted) is not None)
+        return replace(kept, id=free)
 
     def change(
         self,

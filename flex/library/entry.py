@@ -5,7 +5,7 @@ an `Experience` here.
 """
 
 import json
-from collections.abc import Container
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -80,10 +80,10 @@ def derived_id(experience: Experience) -> str:
     return f"exp-{sha256(json.dumps(source).encode()).hexdigest()[:10]}"
 
 
-def free_id(wanted: str, *taken: Container[object]) -> str:
+def free_id(wanted: str, is_taken: Callable[[str], bool]) -> str:
     """`wanted`, or the first of `wanted-2`, `wanted-3`, ... that is not taken."""
     number, free = 1, wanted
-    while any(free in ids for ids in taken):
+    while is_taken(free):
         number += 1
         free = f"{wanted}-{number}"
     return free

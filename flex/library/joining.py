@@ -114,7 +114,7 @@ def _beginning(a: LibraryFile, b: LibraryFile) -> LibraryFile:
     for held in sorted([*a.quarantine, *b.quarantine], key=lambda held: content_hash(held.experience)):
         known = quarantine.get(held.experience.id)
         if known is None or content_hash(known.experience) != content_hash(held.experience):
-            free = free_id(held.experience.id, quarantine)
+            free = free_id(held.experience.id, quarantine.__contains__)
             quarantine[free] = replace(held, experience=replace(held.experience, id=free))
     return LibraryFile(
         a.experiences,

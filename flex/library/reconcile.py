@@ -187,7 +187,7 @@ def _keep_apart(
     """Put entries that were too large to be merged beside what has their id, unless something says the same already."""
     contents = {content_hash(one): one.id for one in entries.values()} if too_large else {}
     for one in too_large:
-        apart = contents.get(content_hash(one)) or free_id(derived_id(one), entries)
+        apart = contents.get(content_hash(one)) or free_id(derived_id(one), entries.__contains__)
         if apart not in entries:
             entries[apart] = replace(one, id=apart, provenance={**one.provenance, "variant_of": one.id})
         known = outcomes[one.id]

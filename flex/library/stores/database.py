@@ -129,9 +129,8 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
-            raise LibraryError(
-                f"no experience library at {self.path}; ExpLib({str(self.path)!r}, create=True) begins one"
-            )
+            way_out = f"ExpLib({str(self.path)!r}, create=True) begins a new one"
+            raise LibraryError(f"no experience library at {self.path}; {way_out}")
         for way, next_way in pairwise((*self._ways(), None)):
             connection = _connect(self.path, str(way), self.timeout)
             try:

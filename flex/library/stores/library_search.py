@@ -120,13 +120,13 @@ class SyncedIndex(Generic[Index]):
         """An index for a view, equal to this one but for what has changed since the view was made."""
         with self._lock:
             self._update()
-            view = SyncedIndex(entries, self._index.copy(), entries.latest())
+            view = SyncedIndex(entries, self._index.copy(), entries.last_number())
         touched = self._entries.touched(since=view._upto)
         view._replace(touched, entries.get(touched))
         return view
 
     def _update(self) -> None:
-        latest = self._entries.latest()
+        latest = self._entries.last_number()
         if self._upto == latest or self._entries.database.changing:
             return
         if self._upto:
