@@ -73,7 +73,7 @@ class ExpLib:
         return isinstance(experience_id, str) and self._store.get(experience_id) is not None
 
     def zone(self, name: Zone) -> tuple[Experience, ...]:
-        """The experiences of one zone, in order; LibraryError for a zone that is none."""
+        """The experiences of one zone, in order; LibraryError for an unknown zone."""
         check_zone(name)
         return tuple(self._store.zone(name))
 
@@ -159,7 +159,7 @@ class ExpLib:
         return self._store.revision(experience_id)
 
     def versions(self, experience_id: str) -> list[Version]:
-        """Every revision of an entry, the first one first, each with the change that made it; removed ones, too."""
+        """Every revision of an entry, oldest first, each with the change that made it; of removed entries as well."""
         return versions(self.history(experience_id), self._store.get(experience_id))
 
     def blame(self, experience_id: str) -> list[Blamed]:
@@ -169,11 +169,10 @@ class ExpLib:
     def merge(self, other: "ExpLib") -> "tuple[ExpLib, MergeReport]":
         """One library of this and another that was trained in parallel, and what became of every entry.
 
-        Both stay as they are. What only one of them has changed since they parted is as that one has it; what both
-        have changed gets the rules of both, or both are kept where that would be too large; entries that say the same
-        become one. The history is this one's, then every change of the other that is not known here as "import", then
-        what the merge itself changed: no revision of either is lost. `other.merge(self)` gives the same entries in
-        another order.
+        Both stay as they are. What only one has changed since they parted is as that one has it; what both have changed
+        gets the rules of both, or both are kept where that would be too large; entries that say the same become one.
+        The history is this one's, then what happened in the other since, as "import", then what the merge changed: no
+        revision is lost. `other.merge(self)` gives the same entries in another order.
         """
         names = (str(self.path or "a"), str(other.path or "b"))
         store, report = merge_files(self._store.file(), other._store.file(), names, self._clock)
@@ -182,9 +181,8 @@ class ExpLib:
     def split(self, key: str | Callable[[Experience], str], *, history: bool = True) -> "dict[str, ExpLib]":
         """One library for each value of `key`: "category", "zone" or a function of an experience.
 
-        Every entry is in one of them as it was, with its id, provenance and history, whose changes are numbered anew;
-        so are quarantined and removed ones, by their last revision. A change whose entry is known no longer goes to the
-        first. LibraryError for an unknown key.
+        Every entry is in one of them with its id, provenance and history, whose changes are numbered anew; so are
+        quarantined and removed ones, by their last revision. LibraryError for an unknown key.
         """
         parts = split_file(self._store.file(), key, history=history)
         return {name: ExpLib(clock=self._clock, store=MemoryStore(part)) for name, part in parts.items()}
@@ -230,8 +228,8 @@ class ExpLib:
         """Write the library to `path`, or to where it came from, all of it or nothing; returns the path.
 
         The suffix says what it becomes: .db a SQLite database, anything else a JSON file. Raises LibraryError when
-        there is no path, when what stands there is no library (an empty file is fine) or was changed by somebody else
-        since it was read, and when it cannot be written; the file is then as it was.
+        there is no path, when what is there is no library or was changed by somebody else since it was read, and when
+        it cannot be written; the file is then as it was.
         """
         target = Path(path) if path is not None else self.path
         if target is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from flex.errors import LibraryError
-from flex.library.entry import derived_id, dump_entry, entry_hash, free_id, parse_entry
+from flex.library.entry import derived_id, dump_entry, entry_hash, free_id, parse_entry, restored_entry
 from flex.library.history import changed_content
 from flex.library.stores import Store
 from flex.types import ZONES, Action, Change, Experience, Quarantined, UpdateDecision
@@ -14,7 +14,7 @@ from flex.types import ZONES, Action, Change, Experience, Quarantined, UpdateDec
 _REASON = "quarantined_because"
 """Where a change that releases an experience keeps why it was quarantined."""
 _SOURCE = ("tasks", "rollout", "rollouts")
-"""What a change says of where an experience came from; the rest stands in its provenance."""
+"""What a change says of where an experience came from; the rest is in its provenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def as_kept(experience: Experience) -> Experience:
 
 
 def check_zone(name: str) -> None:
-    """Raises LibraryError for a zone that is none."""
+    """Raises LibraryError for an unknown zone."""
     if name not in ZONES:
         raise LibraryError(f"no zone '{name}'; choose from {', '.join(ZONES)}")
 
@@ -105,35 +105,33 @@ class Recorder:
         """Let an entry become `after` (None: gone) and record it; `new` is the experience that this came from."""
         before = self.store.get(entry)
         leaves = before is not None and (after is None or after.zone != before.zone)
-        came_from = {key: new.provenance[key] for key in _SOURCE if key in new.provenance} if new else {}
-        change = Change(
-            number=self.store.last_change() + 1,
-            action=action,
-            entry=entry,
-            time=(new.created_at if new else "") or self.clock(),
-            reason=reason,
-            by=author.by,
-            source={**came_from, **author.source},
-            before=dump_entry(before) if before is not None and before != after else None,
-            place=self.store.position(entry) if leaves else None,
-            before_hash=None if before is None else entry_hash(before),
-            after_hash=None if after is None else entry_hash(after),
-        )
+        place = self.store.position(entry) if leaves else None
         if after is None:
             self.store.remove(entry)
         elif after != before:
             self.store.put(after, position)
-        self.store.append(change)
+        self._append(
+            action,
+            entry,
+            reason,
+            author,
+            new,
+            before=dump_entry(before) if before is not None and before != after else None,
+            place=place,
+            before_hash=None if before is None else entry_hash(before),
+            after_hash=None if after is None else entry_hash(after),
+        )
 
     def quarantine(self, held: Quarantined, author: Author = NOBODY) -> None:
         """Keep an experience apart from the library, and write down why."""
         self.store.quarantine(held)
-        self._held("quarantine", held, None, author)
+        self._append("quarantine", held.experience.id, held.reason, author, held.experience)
 
     def release(self, held: Quarantined, author: Author = NOBODY) -> None:
-        """Keep an experience apart no longer; the change holds it, so that it is not lost whatever becomes of it."""
+        """Keep an experience apart no longer; the change holds it, so that it is never lost."""
         self.store.unquarantine(held.experience.id)
-        self._held("release", held, {**dump_entry(held.experience), _REASON: held.reason}, author)
+        before = {**dump_entry(held.experience), _REASON: held.reason}
+        self._append("release", held.experience.id, held.reason, author, held.experience, before=before)
 
     def undo(self, change: Change, reason: str, author: Author = NOBODY) -> None:
         """Bring back what a change replaced; one that replaced nothing leaves nothing to undo."""
@@ -144,22 +142,24 @@ class Recorder:
         elif change.action == "release" and change.before:
             entry = dict(change.before)
             why = str(entry.pop(_REASON, ""))
-            self.quarantine(Quarantined(parse_entry(entry, entry["memory_type"]), why), author)
+            self.quarantine(Quarantined(restored_entry(entry), why), author)
         elif changed_content(change):
-            before = parse_entry(change.before, change.before["memory_type"]) if change.before else None
+            before = restored_entry(change.before) if change.before else None
             self.change("rollback", change.entry, before, reason, author, position=change.place)
 
-    def _held(self, action: str, held: Quarantined, before: Mapping[str, Any] | None, author: Author) -> None:
-        made = held.experience.provenance
-        self.store.append(
-            Change(
-                number=self.store.last_change() + 1,
-                action=action,
-                entry=held.experience.id,
-                time=held.experience.created_at or self.clock(),
-                reason=held.reason,
-                by=author.by,
-                source={**{key: made[key] for key in _SOURCE if key in made}, **author.source},
-                before=before,
-            )
+    def _append(
+        self, action: str, entry: str, reason: str, author: Author, new: Experience | None, **replaced: Any
+    ) -> None:
+        """Write down a change; `new` is the experience that it came from."""
+        made = new.provenance if new else {}
+        change = Change(
+            number=self.store.last_change() + 1,
+            action=action,
+            entry=entry,
+            time=(new.created_at if new else "") or self.clock(),
+            reason=reason,
+            by=author.by,
+            source={**{key: made[key] for key in _SOURCE if key in made}, **author.source},
+            **replaced,
         )
+        self.store.append(change)

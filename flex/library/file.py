@@ -53,7 +53,7 @@ def read_library(path: Path) -> LibraryFile:
 
 
 def read_folder(folder: Path) -> LibraryFile:
-    """All libraries (*.json) of a folder, by name, as one; an entry that stands in two of them counts once.
+    """All libraries (*.json) of a folder, by name, as one; an entry that is in two of them counts once.
 
     Raises LibraryError when there is none, or one that cannot be read.
     """
@@ -63,8 +63,8 @@ def read_folder(folder: Path) -> LibraryFile:
     files = [read_library(path) for path in paths]
     entries: dict[str, Experience] = {}
     for experience in (experience for file in files for experience in file.experiences):
-        twin = entries.get(experience.id)
-        if twin is None or (twin.zone, content_hash(twin)) != (experience.zone, content_hash(experience)):
+        known = entries.get(experience.id)
+        if known is None or (known.zone, content_hash(known)) != (experience.zone, content_hash(experience)):
             free = free_id(experience.id, entries.__contains__)
             entries[free] = replace(experience, id=free)
     extra = {key: value for file in reversed(files) for key, value in file.extra.items()}

@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from flex.errors import LibraryError
-from flex.library.entry import parse_entry
+from flex.library.entry import restored_entry
 from flex.types import ZONES, Change, Experience
 
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -126,7 +126,7 @@ def replayed(
         steps.append((change, states[change.entry]))
         if changed_content(change):
             before = change.before
-            states[change.entry] = parse_entry(before, before["memory_type"]) if before else None
+            states[change.entry] = restored_entry(before) if before else None
     return steps[::-1], states
 
 
@@ -161,16 +161,16 @@ def difference(a: Experience | None, b: Experience | None, name_a: str = "before
     """
     old, new = list(_lines(a)), list(_lines(b))
     matcher = SequenceMatcher(None, [key for key, _ in old], [key for key, _ in new], autojunk=False)
-    shown: list[str] = []
+    lines: list[str] = []
     for group in matcher.get_grouped_opcodes(_CONTEXT):
         (_, i, _, j, _), (_, _, i_end, _, j_end) = group[0], group[-1]
-        shown.append(f"@@ -{i + 1},{i_end - i} +{j + 1},{j_end - j} @@")
+        lines.append(f"@@ -{i + 1},{i_end - i} +{j + 1},{j_end - j} @@")
         for tag, i1, i2, j1, j2 in group:
             if tag == "equal":
-                shown += [f" {line}" for _, line in new[j1:j2]]
+                lines += [f" {line}" for _, line in new[j1:j2]]
             else:
-                shown += [f"-{line}" for _, line in old[i1:i2]] + [f"+{line}" for _, line in new[j1:j2]]
-    return "\n".join([f"--- {name_a}", f"+++ {name_b}", *shown]) if shown else ""
+                lines += [f"-{line}" for _, line in old[i1:i2]] + [f"+{line}" for _, line in new[j1:j2]]
+    return "\n".join([f"--- {name_a}", f"+++ {name_b}", *lines]) if lines else ""
 
 
 def _restored(version: Version, history: Sequence[Version]) -> Version | None:
@@ -181,7 +181,7 @@ def _restored(version: Version, history: Sequence[Version]) -> Version | None:
 
 
 def _parts(experience: Experience | None) -> list[tuple[str, tuple[str, ...]]]:
-    """Names of the parts of an entry, each with what makes it the same part elsewhere: its text stands last."""
+    """Names of the parts of an entry, each with what makes it the same part elsewhere: the last item is its text."""
     if experience is None:
         return []
     parts: list[tuple[str, tuple[str, ...]]] = [("method", ("method", experience.method))]

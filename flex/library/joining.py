@@ -11,7 +11,7 @@ from typing import Any
 
 from flex.errors import LibraryError
 from flex.library.changes import Author, Recorder
-from flex.library.entry import content_hash, free_id, parse_entry
+from flex.library.entry import content_hash, free_id, restored_entry
 from flex.library.file import LibraryFile
 from flex.library.history import changed_content
 from flex.library.reconcile import Branch, EntryOutcome, Reconciled, origin, reconcile
@@ -157,7 +157,7 @@ def _last_revisions(library: LibraryFile) -> dict[str, Experience]:
     last |= {held.experience.id: held.experience for held in library.quarantine if held.experience.id not in last}
     for change in reversed(library.history):
         if change.entry not in last and change.before is not None:
-            last[change.entry] = parse_entry(change.before, change.before["memory_type"])
+            last[change.entry] = restored_entry(change.before)
     return last
 
 

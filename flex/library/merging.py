@@ -25,18 +25,18 @@ def merge(target: Experience, new: Experience, decision: UpdateDecision) -> Expe
     method, rules and trajectory are its. The target keeps its id; its zone is that of the trajectory it has afterwards,
     so that what was solved at last is no warning any more. Its provenance stays, `merged` holds that of all it took in.
     """
-    told = new if decision.trajectory == "new" else target
+    trajectory_of = new if decision.trajectory == "new" else target
     novel = [new.rules[number] for number in sorted(set(decision.novel_rules))]
-    said = decision.consolidated or replace(
-        target, rules=distinct([*target.rules, *novel]), revised_trajectory=told.revised_trajectory
+    content = decision.consolidated or replace(
+        target, rules=distinct([*target.rules, *novel]), revised_trajectory=trajectory_of.revised_trajectory
     )
     contradicts = dict.fromkeys((*target.contradicts, *new.contradicts))
     return replace(
         target,
-        method=said.method,
-        rules=said.rules,
-        revised_trajectory=said.revised_trajectory,
-        zone=told.zone,
+        method=content.method,
+        rules=content.rules,
+        revised_trajectory=content.revised_trajectory,
+        zone=trajectory_of.zone,
         problem_category=target.problem_category or new.problem_category,
         priority=max(target.priority, new.priority),
         provenance=merged_provenance(target.provenance, new.provenance, own=target.provenance),

@@ -1,6 +1,6 @@
 """A SQLite file that many threads and processes read and write: nothing that was acknowledged is lost.
 
-Beside `x.db` stand `x.db-wal` and `x.db-shm`, SQLite's own, which belong to the database as long as they are there, and
+Beside `x.db` are `x.db-wal` and `x.db-shm`, SQLite's own, which belong to the database as long as they are there, and
 `x.db-lock`, empty, which whoever writes holds locked.
 """
 

@@ -1,4 +1,4 @@
-"""Which store a path stands for, and how a library gets from one to the other."""
+"""The store that belongs to a path, and how a library gets from one to the other."""
 
 import logging
 import os
@@ -42,7 +42,7 @@ def open_store(path: Path | None, created_at: str, *, create: bool = False) -> S
 
         return SqliteStore.create(path, empty) if new else SqliteStore.open(path)
     store = MemoryStore(empty if new else read_library(path))
-    _stands_at(store, path)
+    _equals_file(store, path)
     return store
 
 
@@ -68,7 +68,7 @@ def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
             path.with_suffix(".db"),
         )
     if isinstance(store, MemoryStore):
-        _stands_at(store, path)
+        _equals_file(store, path)
     return store
 
 
@@ -85,7 +85,7 @@ def stamp(path: Path) -> tuple[int, ...]:
     return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
-def _stands_at(store: MemoryStore, path: Path) -> None:
+def _equals_file(store: MemoryStore, path: Path) -> None:
     store.read_from, store.vectors = (path, stamp(path)), path.with_name(f".{path.name}.vectors")
 
 

@@ -36,5 +36,5 @@ def refuse_network(path: Path) -> None:
 
 
 def _unescaped(field: str) -> str:
-    """A mount point as it is called: white space stands in octal there."""
+    """A mount point as it is called: white space is in octal there."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

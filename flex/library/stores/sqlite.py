@@ -1,6 +1,6 @@
 """The store of a SQLite library: a million entries, many processes writing, every change on disk when it is made.
 
-Entries and changes stand in its tables (tables.py) as they do in a JSON file. Beside `x.db` are the files of
+Its tables (tables.py) hold entries and changes as a JSON file does. Beside `x.db` are the files of
 database.py, and the folder `x.db.index` that it is searched by: that may be deleted, and is made again when it does not
 match.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flex.errors import LibraryError
-from flex.library.entry import dump_entry, parse_entry
+from flex.library.entry import dump_entry, restored_entry
 from flex.library.file import VERSION, LibraryFile
 from flex.library.history import changed_content, parse_change
 from flex.library.stores.database import TIMEOUT, Database
@@ -230,7 +230,7 @@ def _about(database: Database) -> dict[str, Any]:
 
 
 def _experience(path: Path, entry: str) -> Experience:
-    return _parsed(path, lambda value: parse_entry(value, value["memory_type"]), entry)
+    return _parsed(path, restored_entry, entry)
 
 
 def _parsed(path: Path, parse: Callable[[Any], Parsed], text: str) -> Parsed:
