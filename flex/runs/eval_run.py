@@ -23,9 +23,11 @@ from flex.evaluation.summary import Summary, summarize, with_cost
 from flex.files.atomic import write_json
 from flex.files.jsonlines import to_jsonable
 from flex.files.runlog import FREE_KEYS, RunLog
-from flex.memory_retriever import FlatRetriever, MemoryRetriever
+from flex.memory_retriever import MemoryRetriever, index_order
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.report import write_report
+from flex.report.canvas import Canvas
+from flex.report.forest import picture
 from flex.runs.comparison import compare_settings
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
@@ -58,6 +60,10 @@ class EvalResult:
     @property
     def folder(self) -> Path:
         return self.run.folder
+
+    def plot(self) -> Canvas:
+        """The settings and their differences as a picture: a notebook shows it, `save(path)` writes an SVG file."""
+        return picture(self.settings, self.comparisons)
 
     @property
     def leakage(self) -> str:
@@ -178,8 +184,7 @@ def make_kit(plan: Plan, client: RateLimitedLLMClient) -> Iterator[Kit]:
 def make_retriever(plan: Plan, client: RateLimitedLLMClient) -> Iterator[Retriever]:
     model = make_model(plan.run.endpoint, client, plan.run.models["retriever"], "retriever")
     if plan.retrieval != "agentic":
-        kind = FlatRetriever if plan.retrieval == "flat" else MemoryRetriever
-        yield kind(model, plan.prompts)
+        yield MemoryRetriever(model, plan.prompts, select=index_order if plan.retrieval == "flat" else None)
         return
 
     from flex.agents.agentic_retriever import AgenticRetriever  # smolagents takes a second to import
