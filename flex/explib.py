@@ -100,8 +100,7 @@ class ExpLib:
         with self._changing():
             check_decision(experience, decision, self.get)
             if decision.action == "quarantine":
-                held_back = Quarantined(self._recorder.named(experience), decision.reason)
-                self._recorder.quarantine(held_back, author)
+                self._recorder.quarantine(Quarantined(self._recorder.named(experience), decision.reason), author)
                 return None
             if decision.action == "insert":
                 kept = replace(experience, contradicts=(*experience.contradicts, *decision.contradicts))
@@ -273,8 +272,7 @@ class ExpLib:
 
     def copy(self) -> "ExpLib | None":
         """A copy in memory to try changes on; None of a database that is too large to be copied."""
-        store = self._store.copy()
-        return None if store is None else ExpLib(clock=self._clock, store=store)
+        return ExpLib(clock=self._clock, store=store) if (store := self._store.copy()) else None
 
     def close(self) -> None:
         """Let go of the database; a JSON library has nothing open."""

@@ -204,6 +204,27 @@ def test_a_snapshot_stays_what_it_was_in_every_way(library: ExpLib, tmp_path: Pa
         view.close()
 
 
+def test_a_copy_can_be_changed_and_the_library_stays_as_it_is(
+    library: ExpLib, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("flex.library.stores.library_search.SMALL", 10)
+    with library as lib:
+        before = as_json(lib, tmp_path, "before")
+        copy = lib.copy()
+        copy.add(Experience("Count bears"))
+        copy.remove("fish")
+        assert len(copy.search("bears")) == 1
+        assert copy.path is None
+        assert as_json(lib, tmp_path, "after") == before
+        assert lib.search("bears") == []
+
+
+def test_a_large_database_is_not_copied(opened: Callable[..., ExpLib], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("flex.library.stores.library_search.SMALL", 0)
+    with opened(FISH) as lib:
+        assert (lib.copy() is None) == (lib.path.suffix == ".db")
+
+
 def test_a_quarantined_experience_is_neither_in_nor_lost(library: ExpLib):
     with library as lib:
         lib.apply(replace(BIRD, method="Doubtful"), UpdateDecision("quarantine", reason="unreadable"))
