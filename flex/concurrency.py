@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextvars
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
@@ -55,6 +56,17 @@ class Stop:
         if self._reason is None:
             self._reason = self._watch()
         return self._reason
+
+
+def run_blocking(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """The coroutine's result, for a caller that is not asynchronous; a loop may be running in its thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work())
+    context = contextvars.copy_context()
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: context.run(asyncio.run, work())).result()
 
 
 class Bridge:

@@ -187,6 +187,7 @@ class Steps:
         self, folder: Path, setting: str, model: str, library: Path | None = None, *words: str
     ) -> "Measured":
         """What a setting scores on the test split; `words` are further flags of `flex eval`."""
+        from flex.endpoint.embeddings import embedding_models
         from flex.evaluation.loop import load_results
         from flex.evaluation.settings import get_setting
         from flex.files.runlog import to_jsonable
@@ -211,6 +212,7 @@ class Steps:
             usage = dict(summaries[setting]["usage_by_role"])
             known = sum(before, Usage())
             models = {role: getattr(options, "retriever_model", None) or model for role in usage} | {"actor": model}
+            models |= embedding_models(plan.library.config if plan.library else {})
             self._spent(usage, models, to_jsonable(known))
         return Measured(place)
 

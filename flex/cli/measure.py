@@ -100,7 +100,7 @@ async def run_settings(
     summaries: dict[str, dict[str, Any]] = {}
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(make_client(options))
-        stop = make_stop(options, client, model_names(options))
+        stop = make_stop(options, client, models_of(plan))
         await client.check()
         for setting in settings:
             run = stack.enter_context(RunLog(folder_of(setting)))
@@ -138,13 +138,20 @@ async def measure(plan: Plan, kit: "Kit", setting: "Setting", folder: Path, stop
     return summary
 
 
+def models_of(plan: Plan) -> dict[str, str]:
+    """The names of the models by role, that of the library's vectors too."""
+    from flex.endpoint.embeddings import embedding_models
+
+    return model_names(plan.options) | embedding_models(plan.library.config if plan.library else {})
+
+
 def cost_of(plan: Plan, summary: Mapping[str, Any]) -> dict[str, Any]:
     """Money of a setting, by the models of its roles; None where a price is unknown."""
     from flex.files.runlog import decode
     from flex.types import Usage
 
     by_role = {role: decode(Usage, usage) for role, usage in summary["usage_by_role"].items()}
-    usd = plan.prices.total(by_model(by_role, model_names(plan.options)))
+    usd = plan.prices.total(by_model(by_role, models_of(plan)))
     correct = summary["correct"]
     return {
         "usd": usd,

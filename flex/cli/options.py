@@ -82,13 +82,10 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
 
 
 def by_model(usage_by_role: "Mapping[str, Usage]", models: Mapping[str, str]) -> "dict[str, Usage]":
-    """Usage by the name of the model that a role has."""
-    from flex.types import Usage
+    """Usage by the name of the model that a role has; of a role without one the price is not known either."""
+    from flex.endpoint.usage import summed
 
-    spent: dict[str, Usage] = {}
-    for role, usage in usage_by_role.items():
-        spent[models[role]] = spent.get(models[role], Usage()) + usage
-    return spent
+    return summed((models.get(role, role), usage) for role, usage in usage_by_role.items())
 
 
 def make_stop(options: argparse.Namespace, client: "RateLimitedLLMClient", models: Mapping[str, str]) -> "Stop":
@@ -101,7 +98,7 @@ def make_stop(options: argparse.Namespace, client: "RateLimitedLLMClient", model
 
     budget = Budget(options.max_tokens_total, options.max_usd, Prices.load(options.prices, client.base_url))
     budget.check(set(models.values()))
-    return Stop(lambda: budget.spent(by_model(client.usage, models)))
+    return Stop(lambda: budget.spent(client.usage_by_model))
 
 
 @contextlib.contextmanager

@@ -109,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def train_command(options: argparse.Namespace) -> int:
     """Everything between the flags and the loop; nothing is paid for before all of it has been checked."""
     from flex.benchmarks import get_benchmark
+    from flex.endpoint.embeddings import embedding_models
     from flex.files.runlog import RunLog
     from flex.prompt import Prompts
     from flex.runs.start import holding, library_at_start, starting_library
@@ -134,7 +135,9 @@ async def train_command(options: argparse.Namespace) -> int:
             run.start(configuration(options, models, hashes, tasks, library))
             library = library_at_start(options, run, library)
             team = build_team(benchmark, prompts, models, options.acceptance, options.retrieval)
-            stop = make_stop(options, client, {role: model.name for role, model in models.items()})
+            stop = make_stop(
+                options, client, {role: model.name for role, model in models.items()} | embedding_models(library.config)
+            )
             with listening(stop), holding(options, library):
                 return await report(options, tasks, team, library, run, client, stop)
 

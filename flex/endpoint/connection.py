@@ -144,20 +144,21 @@ class Connection:
     async def close(self) -> None:
         await self._lifetime.aclose()
 
-    async def post(self, body: Mapping[str, Any]) -> "httpx2.Response":
-        """Send one chat completion the way the SDK's `with_raw_response` does, at 70 % of its CPU (bench/client.py).
+    async def post(self, path: str, body: Mapping[str, Any]) -> "httpx2.Response":
+        """Send one call the way the SDK's `with_raw_response` does, at 70 % of its CPU (bench/client.py).
 
         Tracing sees the call: it wraps `AsyncOpenAI.request`. Raises what the SDK raises.
         """
+        from openai.types import CreateEmbeddingResponse
         from openai.types.chat import ChatCompletion
 
         answer = await self._sdk.post(
-            "/chat/completions",
+            path,
             body=body,
-            cast_to=ChatCompletion,
+            cast_to=CreateEmbeddingResponse if path == "/embeddings" else ChatCompletion,
             options={"headers": self._headers, "security": {"bearer_auth": True}},
         )
-        return cast("LegacyAPIResponse[ChatCompletion]", answer).http_response
+        return cast("LegacyAPIResponse[Any]", answer).http_response
 
     async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
         """`asyncio.run` closes the asynchronous generators that are left, and with this one our connections."""
