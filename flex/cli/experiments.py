@@ -20,7 +20,6 @@ from flex.cli.options import (
     add_budget,
     add_endpoint,
     body_sha256,
-    by_model,
     existing,
     natural,
     positive,
@@ -251,7 +250,7 @@ class Steps:
         self, by_role: Mapping[str, Any], models: Mapping[str, str], known: Mapping[str, Any] | None = None
     ) -> None:
         """Take what a step used off the budget; `known` stood there before this call."""
-        from flex.endpoint.cost import Prices
+        from flex.endpoint.cost import Prices, by_model
         from flex.files.runlog import decode
         from flex.types import Usage
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from flex.cli.options import (
     Parser,
-    by_model,
     from_zero,
     listening,
     make_client,
@@ -147,6 +146,7 @@ def models_of(plan: Plan) -> dict[str, str]:
 
 def cost_of(plan: Plan, summary: Mapping[str, Any]) -> dict[str, Any]:
     """Money of a setting, by the models of its roles; None where a price is unknown."""
+    from flex.endpoint.cost import by_model
     from flex.files.runlog import decode
     from flex.types import Usage
 

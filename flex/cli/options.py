@@ -19,7 +19,6 @@ from flex.errors import FlexError, SettingsError
 if TYPE_CHECKING:
     from flex.concurrency import Stop
     from flex.rate_limiter import ChatModel, RateLimitedLLMClient
-    from flex.types import Usage
 
 
 OURS = ("model", "messages", "stream")
@@ -79,13 +78,6 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max_tokens_total", type=positive, default=None, help="tokens of all roles together")
     group.add_argument("--max_usd", type=above_zero, default=None, help="US dollars, all roles together")
     group.add_argument("--prices", type=Path, default=None, help="a JSON file of prices, see flex/endpoint/cost.py")
-
-
-def by_model(usage_by_role: "Mapping[str, Usage]", models: Mapping[str, str]) -> "dict[str, Usage]":
-    """Usage by the name of the model that a role has; of a role without one the price is not known either."""
-    from flex.endpoint.usage import summed
-
-    return summed((models.get(role, role), usage) for role, usage in usage_by_role.items())
 
 
 def make_stop(options: argparse.Namespace, client: "RateLimitedLLMClient", models: Mapping[str, str]) -> "Stop":

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flex.endpoint.usage import summed
 from flex.errors import SettingsError
 from flex.types import Usage
 
@@ -109,6 +110,11 @@ class Budget:
         if amount >= self.max_usd:
             return f"{dollars(amount)} are spent, --max_usd is {dollars(self.max_usd)}"
         return None
+
+
+def by_model(usage_by_role: Mapping[str, Usage], models: Mapping[str, str]) -> dict[str, Usage]:
+    """Usage by the name of the model that a role has; of a role without one the price is not known either."""
+    return summed((models.get(role, role), usage) for role, usage in usage_by_role.items())
 
 
 def dollars(amount: float | None) -> str:

@@ -42,7 +42,8 @@ def library(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def evaluate(url: str, library: Path, *more: object) -> int:
     return flex([str(word) for word in (
         "eval", "--benchmark", "units", "--model", "m", "--data_path", DATA, "--library", library,
-        "--setting", "flex-chat", "--samples", 4, "--max_concurrent", 1, "--out", library.parent / "out", "--base_url", url, "--no-telemetry",
+        "--setting", "flex-chat",
+        "--samples", 4, "--max_concurrent", 1, "--out", library.parent / "out", "--base_url", url, "--no-telemetry",
         *more,
     )])  # fmt: skip
 
