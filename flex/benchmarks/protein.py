@@ -16,7 +16,8 @@ from flex.benchmarks.base import Benchmark
 from flex.errors import BenchmarkError, ParseError
 from flex.proteins.assays import Assay, load_assays
 from flex.proteins.proteingym import AssayScore, by_selection, proteingym_average
-from flex.proteins.question import AssayTools, question
+from flex.proteins.question import question
+from flex.proteins.tools import AssayTools
 from flex.replies import last_tag
 from flex.types import Task
 
