@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from flex.endpoint.calls import A, Call, chat_call
-from flex.endpoint.connection import Connection, find_address, find_key, probe, shown, wrong_protocol
+from flex.endpoint.connection import Connection, find_address, find_key, probe, without_password, wrong_protocol
 from flex.endpoint.dialects import (
     NOT_JSON,
     OPTIONAL_PARAMETERS,
@@ -214,7 +214,7 @@ class RateLimitedLLMClient:
         return explain(
             failure,
             self._without_key(failure),
-            shown(self.base_url),
+            without_password(self.base_url),
             str(call),
             has_key=bool(self._key),
             known=call.model in self._answered,

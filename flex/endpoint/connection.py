@@ -56,7 +56,7 @@ def find_key(argument: str | None) -> str:
     return key
 
 
-def shown(address: str) -> str:
+def without_password(address: str) -> str:
     """An address without the user and password in it."""
     return re.sub(r"//[^/@]*@", "//", address)
 
@@ -104,7 +104,7 @@ async def probe(address: str) -> None:
     except TimeoutError:  # slow is not wrong; the first call will tell
         return
     except OSError as error:
-        raise SettingsError(f"nobody answers at {shown(address)} ({error}); check BASE_URL") from error
+        raise SettingsError(f"nobody answers at {without_password(address)} ({error}); check BASE_URL") from error
     writer.close()
 
 

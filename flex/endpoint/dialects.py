@@ -65,15 +65,15 @@ class Failure:
 
     @property
     def no_such_key(self) -> bool:
-        return self.status == 401 or (self.status in (400, 403) and bool(_NO_SUCH_KEY.search(self._said)))
+        return self.status == 401 or (self.status in (400, 403) and bool(_NO_SUCH_KEY.search(self._words)))
 
     @property
     def no_such_model(self) -> bool:
-        return self.status in (404, 405) or (self.status in (400, 422) and bool(_NO_SUCH_MODEL.search(self._said)))
+        return self.status in (404, 405) or (self.status in (400, 422) and bool(_NO_SUCH_MODEL.search(self._words)))
 
     def refused(self, sent: Collection[str]) -> str | None:
         """Which of the optional parameters that were sent it refuses, None if it is about something else."""
-        if self.status not in (400, 422) or not _REFUSAL.search(self._said.replace("invalid_request_error", "")):
+        if self.status not in (400, 422) or not _REFUSAL.search(self._words.replace("invalid_request_error", "")):
             return None
         if self.param:
             return next((name for name in sent if re.match(rf"(body\.)?{re.escape(name)}\b", self.param)), None)
@@ -81,7 +81,7 @@ class Failure:
         return min(found, key=found.__getitem__, default=None)
 
     @property
-    def _said(self) -> str:
+    def _words(self) -> str:
         return f"{self.code} {self.message}"
 
     def __str__(self) -> str:
@@ -175,8 +175,8 @@ def _assembled(text: str) -> Mapping[str, Any]:
     finish = next((choice["finish_reason"] for choice in choices if choice.get("finish_reason")), None)
     if finish is None and "[DONE]" not in lines:
         raise ValueError("the stream breaks off")
-    said = [_text_of(_dict(choice.get("delta") or choice.get("message"))) for choice in choices]
-    message = {"content": "".join(text for text, _ in said), "reasoning_content": "".join(why for _, why in said)}
+    parts = [_text_of(_dict(choice.get("delta") or choice.get("message"))) for choice in choices]
+    message = {"content": "".join(text for text, _ in parts), "reasoning_content": "".join(why for _, why in parts)}
     usage = next((chunk["usage"] for chunk in reversed(chunks) if chunk.get("usage")), None)
     return {"choices": [{"message": message, "finish_reason": finish}] if choices else [], "usage": usage}
 

@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from flex import telemetry
-from flex.telemetry import carried, span, start_telemetry
+from flex.concurrency import with_current_context
+from flex.telemetry import span, start_telemetry
 
 ENDPOINT_NAMES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "PHOENIX_COLLECTOR_ENDPOINT")
 NOBODY = "http://127.0.0.1:9"
@@ -183,7 +184,7 @@ def test_model_calls_nest_under_role_and_task_across_the_agents_thread(collector
 
         async def solve(name, pool):
             with span(f"task {name}", task=name), span(f"actor {name}", "AGENT", input="6 x 7?") as current:
-                await loop.run_in_executor(pool, carried(agent), name)
+                await loop.run_in_executor(pool, with_current_context(agent), name)
                 current.set(output="42", usage={"calls": 1}, nothing=None)
 
         with ThreadPoolExecutor(2) as pool:
@@ -218,7 +219,7 @@ def test_an_agents_own_steps_nest_under_its_role(collector, monkeypatch):
     monkeypatch.setenv("PHOENIX_COLLECTOR_ENDPOINT", collector.url)
     with start_telemetry(), ThreadPoolExecutor(1) as pool, span("actor", "AGENT"):
         agent = CodeAgent(tools=[], model=Scripted(), verbosity_level=0)
-        assert pool.submit(carried(agent.run), "6 x 7?").result() == 42
+        assert pool.submit(with_current_context(agent.run), "6 x 7?").result() == 42
     spans = collector.spans()
     assert spans["CodeAgent.run"].parent_span_id == spans["actor"].span_id
     assert spans["Step 1"].parent_span_id == spans["CodeAgent.run"].span_id
@@ -282,8 +283,3 @@ def test_the_end_of_tracing_leaves_the_client_as_it_was(collector, monkeypatch):
     assert openai.AsyncOpenAI.request is before
     with span("late") as current:
         current.set(output=1)
-
-
-def test_a_carried_function_may_run_many_times_at_once():
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(carried(lambda n: time.sleep(0.01) or n), range(8))) == list(range(8))
