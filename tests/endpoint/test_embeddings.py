@@ -3,8 +3,9 @@
 import asyncio
 import base64
 import contextvars
-import multiprocessing
 import struct
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from flex.search.text import Wanted
 from flex.types import Experience, Usage
 from tests.fake_endpoint import Answer, Call, Endpoint, error
 
+ROOT = Path(__file__).parents[2]
 COLOURS = ("red", "green", "blue")
 
 
@@ -273,20 +275,21 @@ def test_a_file_that_is_no_cache_is_named(endpoint: Endpoint, tmp_path: Path):
         embedder(endpoint, cache=tmp_path / "nowhere" / "vectors.db").vectors(["red"])
 
 
-def _fill(path: Path, start: int) -> None:
-    for number in range(start, start + 40):
-        vectors = {f"{number} red": np.array([1, number, 0], "<f4"), "shared": np.array([0, 0, 1], "<f4")}
-        VectorCache(path, "colours", 3).put(vectors)
+FILL = """
+import sys, numpy as np
+from pathlib import Path
+from flex.endpoint.vector_cache import VectorCache
+path, start = Path(sys.argv[1]), int(sys.argv[2])
+for number in range(start, start + 40):
+    vectors = {f"{number} red": np.array([1, number, 0], "<f4"), "shared": np.array([0, 0, 1], "<f4")}
+    VectorCache(path, "colours", 3).put(vectors)
+"""
 
 
 def test_several_processes_write_one_cache(tmp_path: Path):
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_fill, args=(tmp_path / "vectors.db", 20 * number)) for number in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    command = [sys.executable, "-c", FILL, tmp_path / "vectors.db"]
+    processes = [subprocess.Popen([*command, str(20 * number)], cwd=ROOT) for number in range(3)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
     kept = VectorCache(tmp_path / "vectors.db", "colours", 3).get(
         [*(f"{number} red" for number in range(90)), "shared"]
     )
