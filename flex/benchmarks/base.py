@@ -25,6 +25,8 @@ class Benchmark(ABC):
     """The module's name, the value of `--task_type`."""
     folder: ClassVar[str] = "data"
     """Where its splits lie, as `train.jsonl` and `test.jsonl`, unless said otherwise."""
+    source: ClassVar[str] = ""
+    """Where its data can be had; ends the error about a missing file."""
     scorer: ClassVar[str] = "1"
     """Changes whenever a score may change; runs with different scorers are not compared."""
     icl_k: ClassVar[int] = 5
@@ -158,3 +160,9 @@ class Benchmark(ABC):
             suffix = f"-{seen[digest]}" if seen[digest] > 1 else ""
             tasks.append(Task(f"{self.name}-{digest}{suffix}", question, target, index))
         return tasks
+
+
+def fingerprint(tasks: Sequence[Task]) -> str:
+    """A sha256 over questions and targets, in order."""
+    lines = (f"{task.question}\0{task.target}\n".encode() for task in tasks)
+    return hashlib.sha256(b"".join(lines)).hexdigest()

@@ -75,12 +75,12 @@ class RateLimitedLLMClient:
         self._outer: RateLimitedLLMClient | None = None
 
     @property
-    def usage(self) -> Mapping[str, Usage]:
+    def usage(self) -> dict[str, Usage]:
         """What was spent so far, per role."""
         return self._usage.by_role
 
     @property
-    def usage_by_model(self) -> Mapping[str, Usage]:
+    def usage_by_model(self) -> dict[str, Usage]:
         """What was spent so far, per model."""
         return self._usage.by_model
 
