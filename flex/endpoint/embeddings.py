@@ -1,23 +1,21 @@
-"""Vectors of texts from any OpenAI-compatible `/v1/embeddings` endpoint, and exact search among them.
+"""Vectors of texts from any OpenAI-compatible `/v1/embeddings` endpoint.
 
 Off unless a library asks for it: `config["embeddings"] = {"model": ..., "dimensions": ...}`. It is meant for prose: of
 SMILES sentence embeddings know nothing, and fusing them with text there drops recall@1 from .79 to .33.
 """
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from flex.concurrency import run_blocking
 from flex.endpoint.calls import Call
 from flex.endpoint.client import RateLimitedLLMClient, current_client
 from flex.endpoint.dialects import Failure, failure_within, parse_usage, shorten
 from flex.endpoint.vector_cache import VectorCache
-from flex.errors import LibraryError
-from flex.search.lazy_index import Channel
-from flex.search.text import EVERYTHING, Found, Wanted
+from flex.text import valid_utf8
 from flex.types import Usage
 
 if TYPE_CHECKING:
@@ -144,62 +142,9 @@ def _unusable(message: str) -> Failure:
     return Failure(200, message, should_retry=False)
 
 
-class _Vectors(NamedTuple):
-    ids: list[str]
-    matrix: "Array"
-
-
-class VectorIndex(Channel["Array", _Vectors]):
-    """The vectors of experiences; `put` adds and replaces, `search` ranks all of them exactly."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        super().__init__()
-        self._embedder = embedder
-
-    def search(self, query: str, top_k: int, wanted: Wanted = EVERYTHING) -> list[Found]:
-        """The wanted experiences whose vectors are nearest to the query's, at most `top_k`; score: cosine above 0.
-
-        Best first, equal scores by id. Texts without a vector are embedded first; raises as `Embedder.vectors` does.
-        """
-        if not self._experiences or not query.strip() or top_k < 1:
-            return []
-        table = self._refreshed()
-        # Rounded, because the last bits depend on the machine's arithmetic.
-        scores = (table.matrix @ self._embedder.vectors([query])[0]).astype(float).round(6)
-        return self._leading(table.ids, scores, top_k, wanted, "vectors")
-
-    def _values(self, texts: Sequence[str]) -> "Array":
-        return self._embedder.vectors(texts)
-
-    def _tabled(self, values: dict[str, "Array"]) -> _Vectors:
-        import numpy as np
-
-        return _Vectors(list(values), np.stack(list(values.values())))
-
-
-def library_embedder(config: Mapping[str, Any], *, cache: Path | None = None) -> Embedder | None:
-    """The embedder that a library's config names, None when it names none.
-
-    Raises LibraryError when `config["embeddings"]` is no model with dimensions.
-    """
-    wanted = config.get("embeddings")
-    if wanted is None:
-        return None
-    model, dimensions = (wanted.get("model"), wanted.get("dimensions")) if isinstance(wanted, Mapping) else (None, None)
-    if not isinstance(model, str) or not model or type(dimensions) is not int or dimensions < 1:
-        raise LibraryError(f'config["embeddings"] has to be {{"model": name, "dimensions": number}}, not {wanted!r}')
-    return Embedder(model, dimensions=dimensions, cache=cache)
-
-
-def embedding_models(config: Mapping[str, Any]) -> dict[str, str]:
-    """By role, the model that searching a library adds to those of a run; none when its config asks for no vectors."""
-    embedder = library_embedder(config)
-    return {ROLE: embedder.model} if embedder else {}
-
-
 def _clipped(text: str) -> str:
     """What is sent of a text: endpoints refuse empty ones, JSON cannot hold half a character."""
-    return text[:LONGEST].encode("utf-8", "replace").decode() if text.strip() else "-"
+    return valid_utf8(text[:LONGEST]) if text.strip() else "-"
 
 
 def _batches(texts: Sequence[str], room: float) -> Iterator[list[str]]:

@@ -10,7 +10,7 @@ from flex.benchmarks import Benchmark, get_benchmark
 from flex.benchmarks.base import fingerprint
 from flex.endpoint.connection import find_address
 from flex.endpoint.cost import Prices
-from flex.endpoint.embeddings import embedding_models
+from flex.search.vectors import embedding_models
 from flex.errors import SettingsError
 from flex.evaluation.leakage import Leak, find_leaks, hidden_from
 from flex.evaluation.settings import Setting

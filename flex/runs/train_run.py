@@ -10,7 +10,7 @@ from flex.benchmarks import Benchmark, get_benchmark
 from flex.benchmarks.base import fingerprint
 from flex.concurrency import Stop
 from flex.endpoint.cost import Prices
-from flex.endpoint.embeddings import embedding_models
+from flex.search.vectors import embedding_models
 from flex.explib import ExpLib
 from flex.files.runlog import RunLog, run_config
 from flex.library.stores import is_database
