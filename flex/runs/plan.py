@@ -10,7 +10,6 @@ from flex.benchmarks import Benchmark, get_benchmark
 from flex.benchmarks.base import fingerprint
 from flex.endpoint.connection import find_address
 from flex.endpoint.cost import Prices
-from flex.search.vectors import embedding_models
 from flex.errors import SettingsError
 from flex.evaluation.leakage import Leak, find_leaks, hidden_from
 from flex.evaluation.settings import Setting
@@ -21,6 +20,7 @@ from flex.files.runlog import run_config, to_jsonable
 from flex.prompt import Prompts
 from flex.runs.config import EvalRun
 from flex.runs.setup import sampling
+from flex.search.vectors import embedding_models
 from flex.types import Task
 
 CHAT_PROMPTS = ("llm_system_prompt",)

@@ -10,7 +10,6 @@ from flex.benchmarks import Benchmark, get_benchmark
 from flex.benchmarks.base import fingerprint
 from flex.concurrency import Stop
 from flex.endpoint.cost import Prices
-from flex.search.vectors import embedding_models
 from flex.explib import ExpLib
 from flex.files.runlog import RunLog, run_config
 from flex.library.stores import is_database
@@ -21,6 +20,7 @@ from flex.runs.config import TrainRun
 from flex.runs.plan import split_of
 from flex.runs.setup import Bar, build_team, make_client, make_model, no_bar, sampling, watch_budget
 from flex.runs.start import holding, library_to_train, run_id, starting_library
+from flex.search.vectors import embedding_models
 from flex.telemetry import start_telemetry
 from flex.types import Task, Usage
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from flex.cli.download import main
 from flex.errors import EndpointError, SettingsError
 from flex.files import download
-from flex.files.download import SOURCES, Source, chosen, fetch, main
+from flex.files.download import SOURCES, Source, chosen, fetch
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "download_data.py"
 CONTENT = b"".join(b'{"question": "%d", "answer": "1"}\n' % number for number in range(20_000))
