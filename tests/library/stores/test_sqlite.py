@@ -184,7 +184,7 @@ def test_what_may_not_be_written_is_read_and_searched(tmp_path: Path, path: Path
 
 
 _NOBODY = """
-import json, os, sys
+import filelock, json, os, sys
 from flex.errors import LibraryError
 from flex.explib import ExpLib
 with ExpLib(sys.argv[1]) as lib:
