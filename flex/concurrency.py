@@ -39,11 +39,15 @@ async def in_order(items: Sequence[T], work: Callable[[T], Awaitable[R]], limit:
 
 
 class Stop:
-    """Asked before every task; `watch` is a further thing to ask, such as a budget: why to stop, or None."""
+    """A stop request that loops check between tasks: nothing new is begun, what is under way ends and is kept."""
 
-    def __init__(self, watch: Callable[[], str | None] = lambda: None) -> None:
-        self._watch = watch
+    def __init__(self, *watches: Callable[[], str | None]) -> None:
+        self._watches = list(watches)
         self._reason: str | None = None
+
+    def watch(self, why: Callable[[], str | None]) -> None:
+        """Something further to ask, such as a budget: why to stop, or None."""
+        self._watches.append(why)
 
     def request(self, reason: str) -> None:
         """Wish to stop; the first reason counts."""
@@ -53,7 +57,7 @@ class Stop:
     def reason(self) -> str | None:
         """Why nothing new is to be begun, None while all is well."""
         if self._reason is None:
-            self._reason = self._watch()
+            self._reason = next(filter(None, (why() for why in self._watches)), None)
         return self._reason
 
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from flex.cli.ablation import main
+from flex.cli.experiments import ablation
 
-sys.exit(main())
+sys.exit(ablation())

@@ -2,6 +2,6 @@
 
 import sys
 
-from flex.cli.inheritance import main
+from flex.cli.experiments import inheritance
 
-sys.exit(main())
+sys.exit(inheritance())

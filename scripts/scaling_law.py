@@ -2,6 +2,6 @@
 
 import sys
 
-from flex.cli.scaling_law import main
+from flex.cli.experiments import scaling_law
 
-sys.exit(main())
+sys.exit(scaling_law())

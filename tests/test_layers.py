@@ -14,8 +14,8 @@ replies explib rate_limiter benchmarks memory_tool testing
 actor verifier critic updater memory_retriever
 agents training
 evaluation reject_sampling
-runs
 report
+runs
 experiments
 cli __main__ __init__"""
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS.splitlines()) for room in rooms.split()}

@@ -20,7 +20,7 @@ from flex.chemistry.molecules import (
     largest,
     molecules,
 )
-from flex.replies import last_tag
+from flex.replies import last_answer
 
 _LABEL = re.compile(r"\A(?:[A-Za-z ()]*\b(?:smiles|reactants?|precursors?|answer)\b[A-Za-z ()]*)[:=]\s*", re.IGNORECASE)
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)(?:```|$)", re.DOTALL)
@@ -36,6 +36,7 @@ _QUOTES = " \t\r\n`'\"*"
 class Retro(Benchmark):
     name: ClassVar[str] = "retro"
     folder: ClassVar[str] = "data/uspto50k"
+    source: ClassVar[str] = "`flex download --only uspto50k` fetches data/uspto50k"
     icl_k: ClassVar[int] = 50
     prompts: ClassVar[str] = "retro"
 
@@ -44,9 +45,7 @@ class Retro(Benchmark):
 
         Fences, quotes, labels and prose behind the SMILES are dropped; of a reaction `A.B>>P` the left side counts.
         """
-        tagged = last_tag(text, "answer")
-        if tagged is None and (unclosed := text.rpartition("<answer>"))[1]:  # a stop sequence took the closing tag
-            tagged = unclosed[2]
+        tagged = last_answer(text)
         if len(text if tagged is None else tagged) > LONGEST:
             return None
         return _first_smiles(_unwrapped(tagged)) if tagged is not None else _whole(_unwrapped(text))

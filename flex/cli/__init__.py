@@ -1,4 +1,4 @@
-"""The `flex` command; every subcommand is a file of this package, and the scripts call the same functions."""
+"""The `flex` command; each is a file of this package, and the scripts call the same functions."""
 
 import importlib
 import sys
@@ -10,9 +10,9 @@ COMMANDS = {
     "eval": ("eval", "answer a test split in several settings and compare them"),
     "compare": ("compare", "compare runs that were made at different times"),
     "table": ("table", "print the published results, and measured ones beside them"),
-    "scaling-law": ("scaling_law", "train epoch after epoch and see accuracy follow the library's growth"),
-    "inheritance": ("inheritance", "let every model use the library of every other one"),
-    "ablation": ("ablation", "take away one part at a time and see what it was worth"),
+    "scaling-law": ("experiments:scaling_law", "train epoch after epoch and see accuracy follow the library's growth"),
+    "inheritance": ("experiments:inheritance", "let every model use the library of every other one"),
+    "ablation": ("experiments:ablation", "take away one part at a time and see what it was worth"),
     "report": ("report", "write report.html, one page on a run, from its folder"),
     "export": ("export", "write a run as inspect-ai logs"),
     "lib": ("lib", "look at a library and its history, go back in it, merge and split libraries"),
@@ -26,8 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `flex COMMAND ...`; the exit code: 0 done, 1 failed, 2 wrong settings, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in COMMANDS:
-        module = importlib.import_module(f"flex.cli.{COMMANDS[words[0]][0]}")
-        return int(module.main(words[1:]))
+        module, _, function = COMMANDS[words[0]][0].partition(":")
+        return int(getattr(importlib.import_module(f"flex.cli.{module}"), function or "main")(words[1:]))
     if words and words[0] == "--version":
         from importlib.metadata import version
 

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-from flex.cli.options import Parser, from_zero, whole
+from flex.cli.flags import Parser, from_zero, number
+from flex.runs.config import Range
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def port(text: str) -> int:
-    return whole(text, 0, 65535)
+    return int(number(text, int, Range("a whole number from 0 to 65535", 0, most=65535)))
 
 
 def announce(base_url: str) -> None:

@@ -5,20 +5,23 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from flex.cli.options import Parser, existing, run_command
+from flex.cli.command import run_command
+from flex.cli.flags import Parser
+from flex.files.paths import existing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     from flex.benchmarks import benchmark_names
 
-    parser = Parser("flex audit", "List the experiences of a library, and training tasks, that give test tasks away.")
+    parser = Parser("flex audit", "List the experiences of a library, and training tasks, that give test tasks away.",
+                    "flex audit exps/mine.json --benchmark math --against data/AIME/test.jsonl")  # fmt: skip
     parser.add_argument("library", type=Path, help="the library, a file or a folder")
     parser.add_argument("--against", type=Path, required=True, help="the test split, a .jsonl file")
-    parser.add_argument("--task_type", required=True, choices=benchmark_names(), help="the benchmark")
+    parser.add_argument("--benchmark", "--task_type", required=True, choices=benchmark_names(), help="the benchmark")
     parser.add_argument("--train", type=Path, default=None, help="the train split, to be compared as well")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     options = parser.parse(argv)
-    return run_command(lambda: audit(options))
+    return run_command(lambda: audit(options), verbose=options.verbose)
 
 
 async def audit(options: argparse.Namespace) -> int:
@@ -29,7 +32,7 @@ async def audit(options: argparse.Namespace) -> int:
     from flex.evaluation.leakage import counts, find_leaks, table
     from flex.explib import ExpLib
 
-    benchmark = get_benchmark(options.task_type)
+    benchmark = get_benchmark(options.benchmark)
     library = ExpLib(existing(options.library, "the library"))
     tasks = benchmark.load(options.against)
     train_tasks = benchmark.load(options.train) if options.train else []

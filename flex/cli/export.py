@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from flex.cli.options import Parser, run_command
+from flex.cli.command import run_command
+from flex.cli.flags import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,4 +22,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n".join(map(str, written)))
         return 0
 
-    return run_command(work)
+    return run_command(work, verbose=options.verbose)

@@ -3,11 +3,14 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from flex.cli.compare import named_folders, read_json
-from flex.cli.options import Parser, run_command
+from flex.cli.command import run_command
+from flex.cli.flags import Parser
 from flex.errors import SettingsError
+
+if TYPE_CHECKING:
+    from flex.evaluation.summary import Summary
 
 SETTINGS = ("vanilla", "icl", "agent", "flex")
 APPRENTICE = "apprentice"
@@ -15,48 +18,42 @@ APPRENTICE = "apprentice"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = Parser("flex table", "Print the published results, and measured ones beside them.")
+    parser = Parser("flex table", "Print the published results, and measured ones beside them.",
+                    "flex table results/math_gpt-5-mini --benchmark math")  # fmt: skip
     parser.add_argument("runs", nargs="*", metavar="RUN", type=Path, help="folders of `flex eval` or of the scripts")
     parser.add_argument("--benchmark", default=None, help="only this one")
     options = parser.parse(argv)
-    return run_command(lambda: table_command(options))
+    return run_command(lambda: table_command(options), verbose=options.verbose)
 
 
 async def table_command(options: argparse.Namespace) -> int:
     from flex.benchmarks import benchmark_names
+    from flex.evaluation.folder import named_settings
     from flex.experiments.published import TABLE_1
 
-    measured = [measured_row(run) for run in options.runs]
+    measured = [[setting.summary for setting in named_settings([run]).values()] for run in options.runs]
     wanted = options.benchmark
     known = dict.fromkeys([*benchmark_names(), *(row.benchmark for row in TABLE_1)])
     if wanted not in (None, *known):
         raise SettingsError(f"unknown benchmark '{wanted}'; choose from {', '.join(known)}")
     print(f"{'benchmark':<11}{'model':<26}{'source':<15}" + "".join(f"{name:>14}" for name in SETTINGS))
-    for benchmark in dict.fromkeys([row.benchmark for row in TABLE_1] + [row["benchmark"] for row in measured]):
+    ours = [run for run in measured if not run[0].model.startswith(APPRENTICE)]
+    for benchmark in dict.fromkeys([row.benchmark for row in TABLE_1] + [run[0].benchmark for run in measured]):
         if wanted in (None, benchmark):
             for row in (r for r in TABLE_1 if r.benchmark == benchmark):
                 cells = "".join(f"{getattr(row, name):>14.1f}" for name in SETTINGS)
                 print(f"{benchmark:<11}{row.model:<26}{'published':<15}{cells}")
-            for mine in (r for r in measured if r["benchmark"] == benchmark and not r["model"].startswith(APPRENTICE)):
-                print(line_of(mine))
-    apart = [r for r in measured if r["model"].startswith(APPRENTICE) and wanted in (None, r["benchmark"])]
-    if apart:
+            for run in (r for r in ours if r[0].benchmark == benchmark):
+                print(line_of(run))
+    if apart := [run for run in measured if run not in ours and wanted in (None, run[0].benchmark)]:
         print("\nthe apprentice is a mechanical learner, not an LLM:")
-        for mine in apart:
-            print(line_of(mine))
+        for run in apart:
+            print(line_of(run))
     return 0
 
 
-def measured_row(run: Path) -> dict[str, Any]:
-    """A run as a row: accuracy and half the interval's width by setting, in per cent."""
-    summaries = [read_json(folder / "summary.json") for folder in named_folders([run]).values()]
-    cells = {
-        s["setting"]: f"{100 * s[s.get('headline', 'accuracy')]:.1f}±{50 * (s['high'] - s['low']):.1f}"
-        for s in summaries
-    }
-    return {"benchmark": summaries[0]["benchmark"], "model": summaries[0]["model"], "cells": cells}
-
-
-def line_of(row: dict[str, Any]) -> str:
-    cells = "".join(f"{row['cells'].get(name, '-'):>14}" for name in SETTINGS)
-    return f"{row['benchmark']:<11}{row['model']:<26}{'measured here':<15}{cells}"
+def line_of(run: "Sequence[Summary]") -> str:
+    """A run as a row: each setting's number and half the width of its interval, in per cent."""
+    cells = {s.setting: f"{100 * s.value:.1f}±{50 * (s.high - s.low):.1f}" for s in run}
+    shown = "".join(f"{cells.get(name, '-'):>14}" for name in SETTINGS)
+    return f"{run[0].benchmark:<11}{run[0].model:<26}{'measured here':<15}{shown}"

@@ -111,6 +111,14 @@ class Budget:
         return None
 
 
+def by_model(usage_by_role: Mapping[str, Usage], models: Mapping[str, str]) -> dict[str, Usage]:
+    """Usage by the name of the model that a role has."""
+    spent: dict[str, Usage] = {}
+    for role, usage in usage_by_role.items():
+        spent[models[role]] = spent.get(models[role], Usage()) + usage
+    return spent
+
+
 def dollars(amount: float | None) -> str:
     """ "$1.23", "$1,234.50", "$0.0042"; "unknown" for None."""
     if amount is None:

@@ -8,6 +8,6 @@ __all__ = ["evaluate", "evaluate_retro_results_fuzzy"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'flex.evaluation' has no attribute '{name}'")
-    from flex.evaluation import loop
+    from flex.evaluation import loop, summary
 
-    return getattr(loop, name)
+    return getattr(loop if name == "evaluate" else summary, name)

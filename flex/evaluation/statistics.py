@@ -90,20 +90,27 @@ def majority(answers: Sequence[str | None], key: Callable[[str], Hashable] = str
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better one setting did than another on the same tasks; `difference` = mean(a) - mean(b)."""
+    """How much better setting `a` did than `b` on the same tasks: mean(a) - mean(b), with its 95 % interval."""
 
     difference: float
     low: float
     high: float
     p: float
     verdict: str
-    tasks: int
-    repeats: int
-    gains: int
+    """ "better" or "worse" where that is shown; else that no difference is shown, and which one would be."""
+    tasks: int = 0
+    repeats: int = 1
+    gains: int = 0
     """Tasks whose mean score is higher in a than in b."""
-    losses: int
-    detectable: float
+    losses: int = 0
+    detectable: float = 0.0
     """The smallest true difference that such a comparison shows four times in five."""
+    a: str = ""
+    b: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """One of the `comparisons` of a run's summary.json."""
+        return {name: getattr(self, name) for name in ("a", "b", "difference", "low", "high", "p", "verdict")}
 
 
 def paired_difference(

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from flex.errors import SettingsError
-from flex.evaluation.loop import Result
+from flex.evaluation.folder import Run, SettingRun, Trace, read_run
+from flex.evaluation.results import Result
 from flex.files.clock import now
 from flex.files.runlog import to_jsonable
-from flex.runs.folder import Run, SettingRun, Trace, read_run
 from flex.types import Usage
 
 SCORER = "flex"

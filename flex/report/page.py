@@ -6,13 +6,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from flex.evaluation.folder import Run, read_run
 from flex.files.atomic import write_atomically
 from flex.files.clock import now
 from flex.report import problems, tables
 from flex.report.drawings import Drawings
 from flex.report.html import templates
 from flex.report.shown import json_island, visible
-from flex.runs.folder import Run, read_run
 
 _HERE = Path(__file__).parent
 _TEMPLATES = templates(_HERE)
@@ -36,18 +36,15 @@ def render(run: Run) -> str:
     details = problems.details(run, matrix, drawings)
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     shared, different = tables.configuration(run)
-    comparisons, reach = tables.effects(run)
     return _TEMPLATES.get_template("report.html").render(
         title=visible(f"{run.benchmark or run.folder.name} · {run.model}")[:160],
         headline=tables.headline(run),
         measure=tables.measure(run),
         written=now(),
         settings=[visible(setting.name)[: tables.NAME] for setting in run.settings],
-        accuracies=tables.accuracies(run),
+        run=run,
+        tables=tables,
         metrics=tables.metrics(run),
-        effects=comparisons,
-        reach=reach,
-        costs=tables.costs(run),
         failures=tables.failures(run),
         hidden=tables.hidden(run),
         problems=matrix,

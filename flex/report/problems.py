@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flex.evaluation.loop import Result
+from flex.evaluation.folder import Run, SettingRun, Trace
+from flex.evaluation.results import Result
 from flex.report.drawings import Drawings
 from flex.report.shown import shortened, visible
-from flex.runs.folder import Run, SettingRun, Trace, log_name
 
 BUDGET = 3_600_000
 """Characters of details and drawings in a page; a page is to stay below 5 MB."""
@@ -164,7 +164,7 @@ class _Writer:
             answer=None if row.answer is None else shortened(row.answer, limit),
             error=row.error and shortened(row.error, limit),
             score=f"{row.score:.3g}",
-            files=visible(f"{setting.folder.name}/{log_name(row)}.txt"),
+            files=visible(f"{setting.folder.name}/{row.log_name}.txt"),
         )
         if not full:
             return brief

@@ -5,62 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flex.evaluation.folder import Run, SettingRun
+from flex.evaluation.statistics import Difference
+from flex.evaluation.summary import Summary
 from flex.report.shown import shortened, visible
-from flex.runs.folder import Comparison, Run, SettingRun, Summary
 
 NAME = 80
 """Characters of a setting's or model's name."""
 MOST_ERRORS = 8
 HEADLINES = (("flex", "agent"), ("flex", "vanilla"), ("flex-chat", "vanilla"), ("agent", "vanilla"))
 """Which comparison to open with; the first that was made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """A setting's accuracy with its 95 % interval; in percent, as printed and as drawn."""
-
-    setting: str
-    percent: str
-    interval: str
-    counts: str
-    at: float
-    low: float
-    high: float
-    failed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """A paired difference in percentage points, with its place in a plot that is symmetric about zero."""
-
-    a: str
-    b: str
-    points: str
-    interval: str
-    p: str
-    verdict: str
-    at: float
-    low: float
-    high: float
-    kind: str
-    """`better`, `worse` or `none`: the first word of the verdict, for the colour."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a setting took, and what one correct answer took of it."""
-
-    setting: str
-    calls: str
-    retries: str
-    tokens_in: str
-    cached: str
-    tokens_out: str
-    reasoning: str
-    hours: str
-    per_correct: str
-    usd: str
-    usd_per_correct: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +44,13 @@ def headline(run: Run) -> str:
     if chosen and chosen.a in summaries and chosen.b in summaries:
         a, b = summaries[chosen.a], summaries[chosen.b]
         return (
-            f"{_name(chosen.a)} {_reached(a)} {a.n:,} {kind}problems, {_name(chosen.b)} {_number(b)}: "
-            f"a difference of {_points(chosen.difference)} points "
-            f"(95\u00a0% interval {_range(_points(chosen.low), _points(chosen.high))}): {_verdict(chosen.verdict)}."
+            f"{name_of(chosen.a)} {_reached(a)} {a.n:,} {kind}problems, {name_of(chosen.b)} {_number(b)}: "
+            f"a difference of {points(chosen.difference)} points "
+            f"(95\u00a0% interval {interval(points(chosen.low), points(chosen.high))}): {verdict(chosen.verdict)}."
         )
     parts = [
-        f"{_name(name)} {_reached(s)} {s.n:,} {kind}problems "
-        f"(95\u00a0% interval {_range(_percent(s.low), _percent(s.high))})"
+        f"{name_of(name)} {_reached(s)} {s.n:,} {kind}problems "
+        f"(95\u00a0% interval {interval(percent(s.low), percent(s.high))})"
         for name, s in summaries.items()
     ]
     return ("; ".join(parts[:4]) + ("; and so on" if len(parts) > 4 else "")) + "."
@@ -104,91 +58,56 @@ def headline(run: Run) -> str:
 
 def measure(run: Run) -> str:
     """What the numbers of a run are: shares of right answers, or means of scores."""
-    graded = any(setting.summary.headline == "mean_score" for setting in run.settings)
+    graded = any(setting.summary.graded for setting in run.settings)
     return "Mean score, of 100" if graded else "Accuracy, %"
 
 
 def _number(s: Summary) -> str:
-    return _percent(s.value) if s.headline == "mean_score" else f"{_percent(s.value)}\u00a0%"
+    return percent(s.value) if s.graded else f"{percent(s.value)}\u00a0%"
 
 
 def _reached(s: Summary) -> str:
-    return f"scores {_number(s)} of 100 on" if s.headline == "mean_score" else f"solves {_number(s)} of"
+    return f"scores {_number(s)} of 100 on" if s.graded else f"solves {_number(s)} of"
 
 
-def accuracies(run: Run) -> list[Accuracy]:
-    """One bar per setting, in order."""
-    return [_accuracy(setting) for setting in run.settings]
-
-
-def _accuracy(setting: SettingRun) -> Accuracy:
-    s = setting.summary
+def counts(s: Summary) -> str:
+    """How many answers were right: "54 of 100"."""
     repeats = f" in {s.n:,} problems, {s.repeats} times each" if s.repeats > 1 else ""
-    return Accuracy(
-        setting=_name(setting.name),
-        percent=_percent(s.value),
-        interval=_range(_percent(s.low), _percent(s.high)),
-        counts=f"{s.correct:,} of {s.n * max(1, s.repeats):,}{repeats}",
-        at=_place(s.value),
-        low=_place(s.low),
-        high=_place(s.high),
-        failed=s.failed,
-    )
+    return f"{s.correct:,} of {s.n * max(1, s.repeats):,}{repeats}"
 
 
 def metrics(run: Run) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """Further numbers: their names, and for each setting the values in percent."""
     names = list(dict.fromkeys(name for setting in run.settings for name in setting.summary.metrics))
     rows = [
-        (_name(setting.name), [_percent(s[name]) if name in (s := setting.summary.metrics) else "–" for name in names])
+        (name_of(setting.name), [percent(s[name]) if name in (s := setting.summary.metrics) else "–" for name in names])
         for setting in run.settings
     ]
     return [visible(name)[:NAME] for name in names], rows
 
 
-def effects(run: Run) -> tuple[list[Effect], str]:
-    """The paired differences, and how many points the plot reaches to either side."""
-    reach = max((abs(value) for c in run.comparisons for value in (c.low, c.high, c.difference)), default=0.0)
-    reach = next((step for step in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75) if reach <= step), 1.0)
-    return [_effect(comparison, reach) for comparison in run.comparisons], f"{100 * reach:.0f}"
+def reach(run: Run) -> float:
+    """How far to either side of zero a plot of the differences goes: a round number, 1 at most."""
+    most = max((abs(value) for c in run.comparisons for value in (c.low, c.high, c.difference)), default=0.0)
+    return next((step for step in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75) if most <= step), 1.0)
 
 
-def _effect(c: Comparison, reach: float) -> Effect:
-    return Effect(
-        a=_name(c.a),
-        b=_name(c.b),
-        points=_points(c.difference),
-        interval=_range(_points(c.low), _points(c.high)),
-        p="" if c.p is None else "< 0.001" if c.p < 0.001 else f"{c.p:.3f}",
-        verdict=_verdict(c.verdict),
-        at=_place((c.difference / reach + 1) / 2),
-        low=_place((c.low / reach + 1) / 2),
-        high=_place((c.high / reach + 1) / 2),
-        kind=next((word for word in ("better", "worse") if c.verdict.startswith(word)), "none"),
-    )
+def kind(difference: Difference) -> str:
+    """`better`, `worse` or `none`: the first word of the verdict, for the colour."""
+    return next((word for word in ("better", "worse") if difference.verdict.startswith(word)), "none")
 
 
-def costs(run: Run) -> list[Cost]:
-    """What each setting took."""
-    return [_cost(setting) for setting in run.settings]
-
-
-def _cost(setting: SettingRun) -> Cost:
-    s = setting.summary
-    none = "no correct answer"
-    return Cost(
-        setting=_name(setting.name),
-        calls=f"{s.usage.calls:,}",
-        retries=f"{s.usage.retries:,}",
-        tokens_in=f"{s.usage.prompt_tokens:,}",
-        cached=f"{s.usage.cached_tokens:,}",
-        tokens_out=f"{s.usage.completion_tokens:,}",
-        reasoning=f"{s.usage.reasoning_tokens:,}",
-        hours=_duration(s.seconds),
-        per_correct=f"{s.usage.tokens / s.correct:,.0f}" if s.correct else none,
-        usd="unknown" if s.usd is None else f"{s.usd:,.2f}",
-        usd_per_correct="unknown" if s.usd is None else f"{s.usd / s.correct:,.4f}" if s.correct else none,
-    )
+def cost_cells(s: Summary) -> list[str]:
+    """What a setting took, in the order of the table's columns, and what one correct answer took of it."""
+    none, used, usd = "no correct answer", s.usage, s.cost.usd
+    return [
+        f"{used.tokens / s.correct:,.0f}" if s.correct else none,
+        "unknown" if usd is None else f"{usd / s.correct:,.4f}" if s.correct else none,
+        "unknown" if usd is None else f"{usd:,.2f}",
+        *(f"{count:,}" for count in (used.calls, used.retries, used.prompt_tokens, used.cached_tokens)),
+        *(f"{count:,}" for count in (used.completion_tokens, used.reasoning_tokens)),
+        duration(s.seconds),
+    ]
 
 
 def failures(run: Run) -> list[Failure]:
@@ -198,14 +117,14 @@ def failures(run: Run) -> list[Failure]:
 
 def _failure(setting: SettingRun) -> Failure:
     errors = Counter(shortened(row.error, 300) for row in setting.rows if row.error is not None)
-    return Failure(_name(setting.name), errors.total(), len(setting.rows), tuple(errors.most_common(MOST_ERRORS)))
+    return Failure(name_of(setting.name), errors.total(), len(setting.rows), tuple(errors.most_common(MOST_ERRORS)))
 
 
 def hidden(run: Run) -> list[Hidden]:
     """What the leakage guard hid, for the settings in which it hid something."""
     return [
         Hidden(
-            _name(setting.name),
+            name_of(setting.name),
             experiences=len({experience for row in setting.rows for experience in row.hidden}),
             tasks=len({row.task_id for row in setting.rows if row.hidden}),
             all_tasks=len({row.task_id for row in setting.rows}),
@@ -221,7 +140,7 @@ def prompts(run: Run) -> list[tuple[str, str, str]]:
     for setting in run.settings:
         hashes = setting.config.get("prompts")
         for name, digest in hashes.items() if isinstance(hashes, Mapping) else ():
-            users.setdefault((visible(str(name))[:NAME], visible(str(digest))[:NAME]), []).append(_name(setting.name))
+            users.setdefault((visible(str(name))[:NAME], visible(str(digest))[:NAME]), []).append(name_of(setting.name))
     return [(name, digest, ", ".join(settings)) for (name, digest), settings in users.items()]
 
 
@@ -250,33 +169,44 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         )
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """A name as it may stand in the page."""
     return visible(text)[:NAME]
 
 
-def _verdict(text: str) -> str:
+def verdict(text: str) -> str:
+    """A verdict as it may stand in the page."""
     return shortened(text, 300)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """ "54.0" of 0.54."""
     return f"{100 * share:.1f}"
 
 
-def _points(share: float) -> str:
-    """With a sign, and a minus as wide as a plus."""
+def points(share: float) -> str:
+    """ "+54.0" of 0.54, with a minus as wide as a plus."""
     text = f"{100 * share:+.1f}"
     return "0.0" if float(text) == 0 else text.replace("-", "−")
 
 
-def _range(low: str, high: str) -> str:
+def interval(low: str, high: str) -> str:
+    """ "44.3 to 63.4"."""
     return f"{low} to {high}"
 
 
-def _place(share: float) -> float:
+def p_value(p: float) -> str:
+    """ "= 0.031", or "< 0.001"."""
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def place(share: float) -> float:
+    """Where in a plot a share stands, in per cent of its width."""
     return round(100 * min(1.0, max(0.0, share)), 2)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """ "1 h 02 min", "3 min 05 s" or "4.2 s"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{seconds:.1f} s"

@@ -1,24 +1,26 @@
 """What an evaluation reads and checks before anything is paid for, and what makes a run this run."""
 
-import argparse
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flex.cli.options import body_sha256, existing
-from flex.cli.train import fingerprint
+from flex.benchmarks import Benchmark, get_benchmark
+from flex.benchmarks.base import fingerprint
+from flex.endpoint.connection import find_address
+from flex.endpoint.cost import Prices
 from flex.errors import SettingsError
-
-if TYPE_CHECKING:
-    from flex.benchmarks import Benchmark
-    from flex.endpoint.cost import Prices
-    from flex.evaluation.leakage import Leak
-    from flex.evaluation.settings import Setting
-    from flex.explib import ExpLib
-    from flex.prompt import Prompts
-    from flex.types import Task
+from flex.evaluation.leakage import Leak, find_leaks, hidden_from
+from flex.evaluation.settings import Setting
+from flex.explib import ExpLib
+from flex.files.atomic import json_bytes
+from flex.files.paths import existing, here_or_shipped
+from flex.files.runlog import run_config, to_jsonable
+from flex.prompt import Prompts
+from flex.runs.config import EvalRun
+from flex.runs.setup import sampling
+from flex.types import Task
 
 CHAT_PROMPTS = ("llm_system_prompt",)
 AGENT_PROMPTS = ("actor", "agent_system", "agent_out_of_steps")
@@ -29,135 +31,117 @@ LIBRARY_PROMPTS = ("memory", "retrieved", "reask")
 class Plan:
     """All that was read and checked before anything is paid for."""
 
-    options: argparse.Namespace
-    benchmark: "Benchmark"
-    tasks: "Sequence[Task]"
-    train_tasks: "Sequence[Task]"
-    prompts: "Prompts"
-    library: "ExpLib | None"
-    leaks: "Sequence[Leak]"
+    run: EvalRun
+    benchmark: Benchmark
+    tasks: Sequence[Task]
+    train_tasks: Sequence[Task]
+    prompts: Prompts
+    library: ExpLib | None
+    leaks: Sequence[Leak]
     hidden: Mapping[str, Collection[str]]
+    """By task, the experiences that would give its answer away."""
     hidden_examples: Mapping[str, Collection[str]]
-    prices: "Prices"
+    prices: Prices
+
+    @property
+    def retrieval(self) -> str:
+        """How the library is read."""
+        return self.run.retrieval or self.benchmark.retrieval
+
+    @property
+    def examples_shown(self) -> int:
+        """How many examples `icl` shows."""
+        return self.run.icl_k or min(self.benchmark.icl_k, len(self.train_tasks))
 
 
-def make_plan(options: argparse.Namespace, settings: "Sequence[Setting]") -> Plan:
+def make_plan(run: EvalRun, settings: Sequence[Setting]) -> Plan:
     """Read and check everything the settings need. Raises SettingsError."""
-    from flex.benchmarks import get_benchmark
-    from flex.endpoint.connection import find_address
-    from flex.endpoint.cost import Prices
-    from flex.evaluation.leakage import find_leaks, hidden_from
-    from flex.prompt import Prompts
-
-    benchmark = get_benchmark(options.task_type)
-    path = split_path(options, benchmark)
-    options.retrieval = options.retrieval or benchmark.retrieval
-    tasks = benchmark.load(path)[: options.samples]
-    train_tasks = train_split(options, benchmark, path, needed=any(setting.examples for setting in settings))
+    benchmark = get_benchmark(run.benchmark)
+    path = split_of(run.data_path, benchmark, run.split)
+    tasks = benchmark.load(path)[: run.samples]
+    with_examples = any(setting.examples for setting in settings)
+    train_tasks = train_split(run, benchmark, path, needed=with_examples)
     needs_library = any(setting.library in ("own", "shuffled") for setting in settings)
-    library = read_library(options, benchmark) if needs_library else None
+    library = read_library(run, benchmark) if needs_library else None
     leaks = find_leaks(tasks, train_tasks, library, benchmark)
-    prompts = Prompts(benchmark.prompts, {"actor": options.actor_prompt, "memory": options.memory_prompt})
-    if any(setting.examples for setting in settings):
-        examples_shown(options, benchmark, train_tasks)
+    prompts = Prompts(benchmark.prompts, {"actor": run.actor_prompt, "memory": run.memory_prompt})
+    if with_examples and run.icl_k and run.icl_k > len(train_tasks):
+        raise SettingsError(f"--icl_k {run.icl_k} is more than the {len(train_tasks)} tasks of the train split")
     for setting in settings:
-        prompts.checked(prompt_names(setting, options.executor))
-    guarded = () if options.allow_leakage else leaks
+        prompts.checked(prompt_names(setting, run.executor))
+    guarded = () if run.allow_leakage else leaks
     hidden, hidden_examples = hidden_from(guarded), hidden_from(guarded, "train")
-    prices = Prices.load(options.prices, find_address(options.base_url))
-    return Plan(options, benchmark, tasks, train_tasks, prompts, library, leaks, hidden, hidden_examples, prices)
+    prices = Prices.load(run.budget.prices, find_address(run.endpoint.base_url))
+    return Plan(run, benchmark, tasks, train_tasks, prompts, library, leaks, hidden, hidden_examples, prices)
 
 
-def split_path(options: argparse.Namespace, benchmark: "Benchmark") -> Path:
-    """Where the split lies; --data_path may be the folder that holds it."""
-    path = Path(options.data_path)
-    return existing(benchmark.split(path, options.split) if path.is_dir() else path, "the split")
+def split_of(data_path: Path | None, benchmark: Benchmark, name: str) -> Path:
+    """Where a split lies: a file, or in a folder of splits, by default the benchmark's. Raises SettingsError."""
+    path = here_or_shipped(data_path or benchmark.folder)
+    if path.is_dir() or data_path is None:
+        path = benchmark.split(path, name)
+    return existing(path, f"the {name} split", benchmark.source)
 
 
-def train_split(options: argparse.Namespace, benchmark: "Benchmark", path: Path, *, needed: bool) -> "list[Task]":
+def train_split(run: EvalRun, benchmark: Benchmark, path: Path, *, needed: bool) -> list[Task]:
     """The train split, for examples and for the leakage guard; none where it is not needed and not there."""
-    train_path = options.train_path or benchmark.train_beside(path)
+    train_path = run.train_path or benchmark.train_beside(path)
     if train_path == path and needed:
         raise SettingsError("icl needs a train split that is not the test split: give --train_path")
-    if train_path == path or not (needed or options.train_path or train_path.exists()):
+    if train_path == path or not (needed or run.train_path or train_path.exists()):
         return []
-    return benchmark.load(existing(train_path, "the train split"))
+    return benchmark.load(existing(train_path, "the train split", benchmark.source))
 
 
-def read_library(options: argparse.Namespace, benchmark: "Benchmark") -> "ExpLib":
+def read_library(run: EvalRun, benchmark: Benchmark) -> ExpLib:
     """The library to consult. Raises SettingsError when there is none, or when it was learned elsewhere."""
-    from flex.explib import ExpLib
-
-    if options.memory_path is None:
-        raise SettingsError("this setting needs a library: give --memory_path")
-    library = ExpLib(existing(options.memory_path, "the library"))
+    if run.library is None:
+        raise SettingsError("this setting needs a library: give --library")
+    library = ExpLib(existing(here_or_shipped(run.library), "the library"))
     tasks = (str(task) for experience in library for task in experience.provenance.get("tasks") or ())
     origins = {task.split("-")[0] for task in tasks}
     if origins and benchmark.name not in origins:
         learned = ", ".join(sorted(origins))
-        raise SettingsError(f"{options.memory_path} was learned from {learned}, not {benchmark.name}")
+        raise SettingsError(f"{run.library} was learned from {learned}, not {benchmark.name}")
     return library
 
 
-def examples_shown(options: argparse.Namespace, benchmark: "Benchmark", train_tasks: "Sequence[Task]") -> int:
-    """How many examples `icl` shows. Raises SettingsError when more are asked for than there are."""
-    if options.icl_k and options.icl_k > len(train_tasks):
-        raise SettingsError(f"--icl_k {options.icl_k} is more than the {len(train_tasks)} tasks of the train split")
-    return options.icl_k or min(benchmark.icl_k, len(train_tasks))
-
-
-def prompt_names(setting: "Setting", executor: str) -> list[str]:
+def prompt_names(setting: Setting, executor: str) -> list[str]:
     """The prompts a setting uses."""
     names = [*AGENT_PROMPTS, f"executor_{executor}"] if setting.agent else [*CHAT_PROMPTS]
     names += ["icl"] if setting.examples else []
     return names + (list(LIBRARY_PROMPTS) if setting.library != "none" else [])
 
 
-def model_names(options: argparse.Namespace) -> dict[str, str]:
-    """The names of the models by role."""
-    return {"actor": options.model, "retriever": options.retriever_model or options.model}
-
-
-def configuration(plan: Plan, setting: "Setting") -> dict[str, Any]:
+def configuration(plan: Plan, setting: Setting) -> dict[str, Any]:
     """What makes a setting's run this run."""
-    from flex.files.runlog import run_config
-
-    options = plan.options
+    run = plan.run
     reads = setting.library != "none"
-    own = {"path": str(options.memory_path), "sha256": content_hash(plan.library)} if plan.library else None
-    sampling = ("temperature", "max_tokens", "reasoning_effort")
+    own = {"path": str(run.library), "sha256": content_hash(plan.library)} if plan.library else None
+    examples = {
+        "k": plan.examples_shown,
+        "selection": run.icl_selection,
+        "train": fingerprint(plan.train_tasks),
+    }
     return run_config(
-        models={role: name for role, name in model_names(options).items() if reads or role == "actor"},
-        prompts=plan.prompts.checked(prompt_names(setting, options.executor)),
+        models={role: name for role, name in run.models.items() if reads or role == "actor"},
+        prompts=plan.prompts.checked(prompt_names(setting, run.executor)),
         benchmark=plan.benchmark.name,
         scorer=plan.benchmark.scorer,
         setting=setting.name,
-        repeats=options.repeats,
-        executor=options.executor if setting.agent else None,
-        retrieval=options.retrieval if reads else None,
-        icl=icl_settings(plan) if setting.examples else None,
-        data=str(options.data_path),
+        repeats=run.repeats,
+        executor=run.executor if setting.agent else None,
+        retrieval=plan.retrieval if reads else None,
+        icl=examples if setting.examples else None,
+        data=str(run.data_path or here_or_shipped(plan.benchmark.folder)),
         n=len(plan.tasks),
         tasks=fingerprint(plan.tasks),
         library=own if setting.library in ("own", "shuffled") else None,
-        allow_leakage=options.allow_leakage,
-        extra_body=body_sha256(options.extra_body),
-        **{name: getattr(options, name) for name in sampling},
+        allow_leakage=run.allow_leakage,
+        **sampling(run.endpoint),
     )
 
 
-def icl_settings(plan: Plan) -> dict[str, Any]:
-    options = plan.options
-    return {
-        "k": examples_shown(options, plan.benchmark, plan.train_tasks),
-        "selection": options.icl_selection,
-        "train": fingerprint(plan.train_tasks),
-    }
-
-
-def content_hash(library: "ExpLib") -> str:
+def content_hash(library: ExpLib) -> str:
     """A sha256 over all experiences, in order."""
-    from flex.files.atomic import json_bytes
-    from flex.files.runlog import to_jsonable
-
     return hashlib.sha256(json_bytes(to_jsonable(list(library)))).hexdigest()

@@ -138,7 +138,7 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(tmp_path):
         started.send_signal(signal.SIGINT)
         message = started.communicate(timeout=30)[1]
     assert started.returncode == 130
-    assert f"--run_dir {tmp_path / 'run'} goes on from here" in message
+    assert f"--out {tmp_path / 'run'} goes on from here" in message
     assert "Traceback" not in message
     assert len(ExpLib(tmp_path / "library.json")) >= 1
 
@@ -219,14 +219,14 @@ def test_a_library_that_exists_is_not_trained_over_by_accident(capsys, here, url
         capsys, reject_sampling, *TRAIN, "--data_path", DEMO / "train.jsonl", "--base_url", url,
         "--store_path", trained / "library.json",
     )  # fmt: skip
-    assert "--load_path" in line
+    assert "--library" in line
     assert (trained / "library.json").read_bytes() == before
 
 
 def test_retrieval_without_a_library_says_so(capsys, here):
     common = ["--task_type", "retro", "--actor", "m", "--data_path", DEMO]
-    assert "--memory_path" in wrong(capsys, main_flex, *common)
-    assert "exps/retro.json does not exist" in wrong(
+    assert "exps/retro_claude.json is not there: `flex download` fetches it" in wrong(capsys, main_flex, *common)
+    assert "exps/retro_claude.json is not there" in wrong(
         capsys, main_retro, "--model", "m", "--retrieve", "--data_path", DEMO
     )
 
@@ -259,7 +259,7 @@ def test_an_unknown_model_is_one_line(capsys, here, url):
 
 def test_an_unknown_benchmark_is_refused(capsys):
     line = wrong(capsys, reject_sampling, "--task_type", "chess", "--data_path", "x", "--llm_model", "m")
-    assert line.startswith("error: argument --task_type: invalid choice: 'chess' (choose from ")
+    assert line.startswith("error: argument --benchmark: invalid choice: 'chess' (choose from ")
 
 
 @pytest.mark.parametrize(
@@ -269,11 +269,11 @@ def test_an_unknown_benchmark_is_refused(capsys):
         (["--temperature", "inf"], "'inf' is not a number from 0"),
         (["--temperature=-1"], "'-1' is not a number from 0"),
         (["--timeout", "0"], "'0' is not a number above 0"),
-        (["--timeout=-5"], "'-5' is not a number from 0"),
-        (["--requests_per_minute=-1"], "'-1' is not a number from 0"),
+        (["--timeout=-5"], "'-5' is not a number above 0"),
+        (["--requests_per_minute=-1"], "'-1' is not a number above 0"),
         (["--tokens_per_minute", "0"], "'0' is not a whole number from 1"),
         (["--max_connections", "many"], "'many' is not a whole number from 1"),
-        (["--max_usd", "nan"], "'nan' is not a number from 0"),
+        (["--max_usd", "nan"], "'nan' is not a number above 0"),
         (["--extra_body", "{"], "not valid JSON"),
         (["--extra_body", "[]"], "not a JSON object"),
         (["--extra_body", '{"top_p": NaN}'], "not valid JSON"),
@@ -291,7 +291,7 @@ def test_a_wrong_value_is_refused_in_one_line(capsys, words, message):
 
 def test_a_command_without_its_flags_is_refused_in_one_line(capsys):
     assert "required: --model" in wrong(capsys, main_aime)
-    assert "required: --actor" in wrong(capsys, main_flex, "--task_type", "retro", "--data_path", "x")
+    assert "required: --model" in wrong(capsys, main_flex, "--task_type", "retro", "--data_path", "x")
     assert "unrecognized arguments: --gold" in wrong(capsys, flex, "download", "--gold")
 
 
@@ -299,12 +299,12 @@ def test_a_folder_as_the_store_is_refused(capsys, here, url):
     (here / "libraries").mkdir()
     common = ["--data_path", DEMO / "train.jsonl", "--base_url", url]
     line = wrong(capsys, reject_sampling, *TRAIN, *common, "--store_path", "libraries")
-    assert "--store_path libraries is a folder; it has to be a file" in line
+    assert "--save_to libraries is a folder; it has to be a file" in line
 
 
 def test_a_library_that_would_not_be_read_is_refused(capsys, here):
     line = wrong(capsys, main_retro, "--model", "m", "--data_path", DEMO, "--memory_path", "mine.json")
-    assert "--memory_path mine.json is read only with --retrieve: add --retrieve" in line
+    assert "--library mine.json is read only with --retrieve: add --retrieve" in line
 
 
 def test_keys_in_the_extra_body_are_not_written_down(here, url):

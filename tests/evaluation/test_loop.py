@@ -7,14 +7,10 @@ from flex.benchmarks import get_benchmark
 from flex.concurrency import Stop
 from flex.endpoint.usage import charge
 from flex.errors import EndpointError, RunError, SettingsError
-from flex.evaluation.loop import (
-    EvalConfig,
-    evaluate,
-    evaluate_retro_results_fuzzy,
-    load_results,
-    summarize,
-)
+from flex.evaluation.loop import EvalConfig, evaluate
+from flex.evaluation.results import load_results
 from flex.evaluation.settings import SETTINGS, Kit, get_setting, solver
+from flex.evaluation.summary import evaluate_retro_results_fuzzy, summarize
 from flex.explib import ExpLib
 from flex.memory_retriever import MemoryRetriever
 from flex.prompt import Prompts
@@ -59,7 +55,7 @@ def test_rows_hold_what_other_programs_read(tmp_path):
 
 
 def test_the_summary_counts_and_has_an_interval(tmp_path):
-    summary = summarize(run(tmp_path, right_for_even), MATH, SETTINGS["vanilla"], "m")
+    summary = summarize(run(tmp_path, right_for_even), MATH, setting="vanilla", model="m").to_json()
     wanted = {"benchmark": "math", "setting": "vanilla", "model": "m", "n": 4, "correct": 2, "failed": 0}
     assert wanted.items() <= summary.items()
     assert summary["accuracy"] == summary["mean_score"] == 0.5
@@ -76,7 +72,7 @@ def test_a_refused_call_counts_as_wrong_and_is_listed(tmp_path):
 
     results = run(tmp_path, refused)
     assert (results[1].error, results[1].correct) == ("content filter", False)
-    summary = summarize(results, MATH, SETTINGS["vanilla"], "m")
+    summary = summarize(results, MATH, setting="vanilla", model="m").to_json()
     assert (summary["n"], summary["correct"], summary["failed"]) == (4, 3, 1)
 
 
@@ -113,7 +109,7 @@ def test_repeats_are_distinct_attempts(tmp_path):
     assert [(r.index, r.repeat) for r in results] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert len({r.answer for r in results}) == 6
     assert (tmp_path / "0_2.txt").exists()
-    summary = summarize(results, MATH, SETTINGS["vanilla"], "m")
+    summary = summarize(results, MATH, setting="vanilla", model="m").to_json()
     assert (summary["n"], summary["repeats"], summary["correct"]) == (2, 3, 1)
     assert summary["pass@3"] == 0.5
     assert summary["pass@2"] == pytest.approx(1 / 3)
@@ -240,5 +236,5 @@ def test_the_majority_is_counted_by_what_the_scorer_takes_for_the_same(tmp_path,
         return Attempt("", next(said))
 
     results = run(tmp_path, says, [MATH.task("q", "-7")], EvalConfig(SETTINGS["vanilla"], repeats=3, concurrency=1))
-    summary = summarize(results, MATH, SETTINGS["vanilla"], "m")
+    summary = summarize(results, MATH, setting="vanilla", model="m").to_json()
     assert (summary["top-1"], summary["top-3"]) == (top_1, top_3)

@@ -10,8 +10,7 @@ import pytest
 
 from flex.apprentice import running_apprentice
 from flex.cli import main as flex
-from flex.cli.ablation import explorations
-from flex.experiments.undistilled import undistilled
+from flex.experiments.ablation import explorations, raw_record
 from flex.explib import ExpLib
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +47,7 @@ def test_the_scaling_law_measures_within_and_after_every_epoch(scaling):
     assert result["points"][1]["train"]["n"] == 6
     assert result["law"]["why_not"].startswith("2 different library sizes")
     ET.parse(scaling / "picture.svg")
-    assert "flex train --task_type retro" in (scaling / "index.html").read_text()
+    assert "flex train --benchmark retro" in (scaling / "index.html").read_text()
 
 
 def test_an_epoch_goes_on_with_the_library_of_the_one_before(scaling):
@@ -118,7 +117,7 @@ def test_an_ablation_makes_every_variant_of_the_same_explorations(url, tmp_path)
     records = ExpLib(tmp_path / "no-critic" / "library.json")
     assert [e.zone for e in records] == sorted(e.zone for e in records)
     first = explorations(tmp_path / "learned")[0].trajectories[0]
-    record = undistilled(first)
+    record = raw_record(first)
     assert first.task.question in record.method
     assert all(seen.attempt.text in record.revised_trajectory for seen in first.rounds)
     assert records.identical(record)

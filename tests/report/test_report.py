@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from flex.errors import RunError
-from flex.evaluation.loop import Result
+from flex.evaluation.folder import read_run
+from flex.evaluation.results import Result
 from flex.files.runlog import to_jsonable
 from flex.report import problems, tables, write_report
 from flex.report.drawings import Drawings
 from flex.report.shown import json_island, shortened, visible
-from flex.runs.folder import read_run
 from flex.types import Usage
 
 HOSTILE = (
@@ -132,11 +132,11 @@ def test_what_a_summary_says_counts_rather_than_the_rows(tmp_path):
     ("name", "content", "message"),
     [
         ("results.jsonl", None, "holds no results"),
-        ("results.jsonl", '{"repeat": 0}\n', "has no 'task_id'"),
+        ("results.jsonl", '{"repeat": 0}\n', "cannot be read back: task_id"),
         ("results.jsonl", '{"task_id": "x", "repeat": 0}\n', "cannot be read back: index"),
-        ("summary.json", "[]", "holds no object"),
+        ("summary.json", "[]", "is not what a run writes"),
         ("summary.json", "{", "cannot read"),
-        ("summary.json", '{"comparisons": [{"a": "flex"}]}', "Comparison cannot be read back: b"),
+        ("summary.json", '{"comparisons": [{"a": "flex"}]}', "Difference cannot be read back: difference"),
     ],
 )
 def test_what_is_no_run_is_refused_in_one_line(tmp_path, name, content, message):
@@ -151,16 +151,16 @@ def test_what_is_no_run_is_refused_in_one_line(tmp_path, name, content, message)
 
 
 def test_money_nobody_knows_is_unknown_and_never_zero(run):
-    assert {cost.usd for cost in tables.costs(read_run(run))} == {"unknown"}
+    assert {tables.cost_cells(setting.summary)[2] for setting in read_run(run).settings} == {"unknown"}
     compared(run, cost={"settings": {"flex": {"usd": 3.0}, "agent": {"usd": None}}})
-    agent, flex = tables.costs(read_run(run))
-    assert (flex.usd, flex.usd_per_correct, flex.per_correct) == ("3.00", "1.5000", "180")
-    assert (agent.usd, agent.usd_per_correct) == ("unknown", "unknown")
+    agent, flex = (tables.cost_cells(setting.summary) for setting in read_run(run).settings)
+    assert flex[:3] == ["180", "1.5000", "3.00"]
+    assert agent[1:3] == ["unknown", "unknown"]
 
 
 def test_no_correct_answer_has_no_price(tmp_path):
     put(tmp_path, "flex", [row(correct=False)])
-    assert tables.costs(read_run(tmp_path))[0].per_correct == "no correct answer"
+    assert tables.cost_cells(read_run(tmp_path).settings[0].summary)[0] == "no correct answer"
 
 
 def test_failures_are_counted_by_their_reason(run):

@@ -51,22 +51,22 @@ def say(text: str) -> None:
 
 def opened(path: Path) -> "ExpLib":
     """The library at a path, which has to exist. Raises SettingsError."""
-    from flex.cli.options import existing
     from flex.explib import ExpLib
+    from flex.files.paths import existing
 
     return ExpLib(existing(path, "the library"))
 
 
 def on_library(options: argparse.Namespace, work: "Callable[[ExpLib, argparse.Namespace], None]") -> int:
     """Do something with the library that the options name; the exit code."""
-    from flex.cli.options import run_command
+    from flex.cli.command import run_command
 
     async def opened_and_closed() -> int:
         with opened(options.library) as library:
             work(library, options)
         return 0
 
-    return run_command(opened_and_closed)
+    return run_command(opened_and_closed, verbose=options.verbose)
 
 
 def known_id(library: "ExpLib", text: str) -> str:

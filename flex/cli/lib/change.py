@@ -7,9 +7,10 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flex.cli.command import run_command
+from flex.cli.flags import Parser, natural
 from flex.cli.lib import known_id, opened, say
 from flex.cli.lib.text import change_line, shortened
-from flex.cli.options import Parser, natural, run_command
 from flex.errors import SettingsError
 
 if TYPE_CHECKING:

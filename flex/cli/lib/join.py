@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flex.cli.command import run_command
+from flex.cli.flags import Parser
 from flex.cli.lib import check_free, on_library, opened, say
 from flex.cli.lib.look import add_filters, is_wanted
 from flex.cli.lib.text import markdown
-from flex.cli.options import Parser, run_command
 from flex.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flex.cli.flags import Parser, positive
 from flex.cli.lib import known_id, on_library, opened, present, say
 from flex.cli.lib.text import blame_lines, change_line, entry_line, entry_page, overview
-from flex.cli.options import Parser, positive
 from flex.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ class Page:
     headline: str
     remarks: Sequence[str]
     tables: Sequence[Table]
-    commands: Sequence[str]
+    commands: Sequence[str] = ()
     apprentice: bool = False
 
     def html(self, wide: Canvas, phone: Canvas) -> str:

@@ -1,0 +1,218 @@
+"""Flags out of the fields of a configuration: names, types, defaults and help stand there, groups and older names here.
+
+The same field is the same flag in every command.
+"""
+
+import argparse
+import ast
+import inspect
+import json
+import math
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+
+from flex.errors import SettingsError
+from flex.runs.config import FromZero, Natural, Positive, Range, alternatives, body_problem, range_of
+
+T = TypeVar("T")
+
+OLDER = {
+    "benchmark": ("task_type",),
+    "model": ("llm_model", "actor"),
+    "library": ("memory_path", "load_path"),
+    "save_to": ("store_path",),
+    "out": ("run_dir", "results_dir"),
+    "train_samples": ("max_samples",),
+    "samples": ("max_samples",),
+    "repeats": ("pass_at_n",),
+    "settings": ("setting",),
+}
+"""Names that flags had before, and have in the published scripts; all of them go on working."""
+GROUPS = {
+    "models": "model models verifier_model critic_model updater_model retriever_model",
+    "files": "data_path split train_path library save_to out",
+    "how much": "samples train_samples repeats epochs early max_rounds max_rollouts batch_size batch_pause "
+    "max_concurrent seed",
+    "prompts": "llm_system_prompt verifier_prompt actor_prompt memory_prompt",
+}
+"""Under which heading of --help a field stands; the others stand first."""
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows a default where there is one, and a flag by its present name."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        without = action.default is None or isinstance(action.default, bool)
+        return action.help if without else super()._get_help_string(action)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or "-h" in action.option_strings:
+            return super()._format_action_invocation(action)
+        name = action.option_strings[0]
+        if isinstance(action, argparse.BooleanOptionalAction):
+            return f"{name}, --no-{name.removeprefix('--')}"
+        return name if action.nargs == 0 else f"{name} {self._format_args(action, action.dest.upper())}"
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes whole names only, `--max-rounds` for `--max_rounds` and the other way round, and refuses in one line."""
+
+    def __init__(self, prog: str, description: str, example: str = "") -> None:
+        super().__init__(prog, description=description, formatter_class=_Help, allow_abbrev=False)
+        self.example = example
+        self.add_argument("--verbose", action="store_true", help="log what the library does")
+
+    def error(self, message: str) -> NoReturn:
+        message = re.sub(r"(--\w+)(/--[\w-]+)+", r"\1", message)  # a flag by its present name only
+        self.exit(2, f"error: {' '.join(message.split())} (see --help)\n")
+
+    def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
+        """The options. Leaves with 2 and one line when they are wrong."""
+        known = {option.replace("-", "_"): option for action in self._actions for option in action.option_strings}
+        words = []
+        for word in sys.argv[1:] if argv is None else argv:
+            name, equals, value = word.partition("=")
+            words.append(known.get(name.replace("-", "_"), name) + equals + value if name.startswith("--") else word)
+        return self.parse_args(words)
+
+    def format_help(self) -> str:
+        older = [f"{', '.join(names)} = {now}" for now, names in self._older().items()]
+        lines = [f"example: {self.example}"] if self.example else []
+        lines += [f"older names that go on working: {'; '.join(older)}"] if older else []
+        self.epilog = "\n".join(lines)
+        needed = [action for action in self._actions if action.required]
+        words = [f"{a.option_strings[0]} {a.dest.upper()}" if a.option_strings else str(a.metavar) for a in needed]
+        self.usage = " ".join([self.prog, *words, "[flags]"])
+        return super().format_help()
+
+    def _older(self) -> dict[str, list[str]]:
+        """Older names by the present one."""
+        named = {a.option_strings[0]: a.option_strings for a in self._actions if a.option_strings}
+        wanted = {f"--{name}": {f"--{old}" for old in older} for name, older in OLDER.items()}
+        found = {now: [name for name in names if name in wanted.get(now, ())] for now, names in named.items()}
+        return {now: names for now, names in found.items() if names}
+
+    def add_config(
+        self, kind: type, *, leave_out: Collection[str] = (), defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        """A flag for every field of a configuration; `defaults` where a command has others."""
+        headings = {name: title for title, names in GROUPS.items() for name in names.split()}
+        groups: dict[str | None, argparse._ArgumentGroup] = {}
+        hints, docs = get_type_hints(kind, include_extras=True), field_docs(kind)
+        for one in fields(kind):
+            if is_dataclass(hints[one.name]):
+                self._add_section(hints[one.name])
+            elif one.name not in leave_out:
+                title = headings.get(one.name)
+                if title not in groups:
+                    groups[title] = self.add_argument_group(title) if title else self._optionals
+                self._add(groups[title], one, hints[one.name], docs[one.name], defaults or {})
+
+    def _add_section(self, kind: Any) -> None:
+        """A nested configuration as a group of its own, headed by its docstring."""
+        group = self.add_argument_group((inspect.getdoc(kind) or "").rstrip("."))
+        hints, docs = get_type_hints(kind, include_extras=True), field_docs(kind)
+        for one in fields(kind):
+            self._add(group, one, hints[one.name], docs[one.name], {})
+
+    def _add(
+        self, group: argparse._ArgumentGroup, one: "Field[Any]", hint: Any, doc: str, defaults: Mapping[str, Any]
+    ) -> None:
+        required = one.default is MISSING and one.default_factory is MISSING and one.name not in defaults
+        default = defaults.get(one.name, None if required else one.default)
+        more: dict[str, Any] = {"help": doc, "default": default, "required": required}
+        if hint is bool:
+            more["action"] = argparse.BooleanOptionalAction
+        else:
+            more |= self._value(one.name, hint)
+            if isinstance(default, tuple):
+                more["default"] = ",".join(default)
+        taken = set(self._option_string_actions)
+        names = [f"--{name}" for name in (one.name, *OLDER.get(one.name, ())) if f"--{name}" not in taken]
+        group.add_argument(*names, **more)
+
+    def _value(self, name: str, hint: Any) -> dict[str, Any]:
+        """How a value is read, and the choices there are."""
+        if name == "benchmark":
+            from flex.benchmarks import benchmark_names
+
+            return {"choices": benchmark_names()}
+        kind = alternatives(hint)[0]
+        if get_origin(kind) is Literal:
+            return {"choices": get_args(kind)}
+        return {"type": reader(kind)}
+
+    def config(self, kind: type[T], options: argparse.Namespace, **values: Any) -> T:
+        """The configuration that these options say, with some values given; leaves with 2 when it is none."""
+        try:
+            return _config(kind, options, values)
+        except SettingsError as error:
+            self.error(str(error))
+
+
+def _config(kind: type[T], options: argparse.Namespace, values: Mapping[str, Any]) -> T:
+    found: dict[str, Any] = {}
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        if name in values:
+            found[name] = values[name]
+        elif is_dataclass(hint):
+            found[name] = _config(hint, options, {})  # type: ignore[arg-type]
+        elif name in options:
+            found[name] = getattr(options, name)
+    return kind(**found)
+
+
+@cache
+def field_docs(kind: type) -> dict[str, str]:
+    """The sentence below each field of a dataclass, those it inherits included."""
+    docs: dict[str, str] = {}
+    for base in reversed(kind.__mro__[:-1]):
+        if is_dataclass(base):
+            definition = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+            assert isinstance(definition, ast.ClassDef)
+            for one, after in pairwise(definition.body):
+                if isinstance(one, ast.AnnAssign) and isinstance(after, ast.Expr):
+                    docs[one.target.id] = " ".join(ast.literal_eval(after.value).split())  # type: ignore[union-attr]
+    return docs
+
+
+def reader(kind: Any) -> Callable[[str], Any]:
+    """What reads a value of this type from a word of the command line. It raises what argparse shows."""
+    if (allowed := range_of(kind)) is not None:
+        return lambda text: number(text, get_args(kind)[0], allowed)
+    if get_origin(kind) is not None and issubclass(get_origin(kind), Mapping):
+        return json_object
+    return kind if kind in (str, Path) else str
+
+
+def number(text: str, kind: type, allowed: Range) -> Any:
+    """A number within a range. Raises what argparse shows."""
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not allowed.accepts(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not {allowed.words}")
+    return value
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object, as in --extra_body '{"top_p": 0.9}'."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
+    if problem := body_problem(value):
+        raise argparse.ArgumentTypeError(problem)
+    return dict(value)
+
+
+positive, natural, from_zero = reader(Positive), reader(Natural), reader(FromZero)
+"""A whole number from 1, one from 0, and a number from 0, as argparse reads them."""

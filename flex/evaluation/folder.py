@@ -1,0 +1,154 @@
+"""What a folder of `flex eval --out` holds, or one of a single setting, as the scripts write it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from flex.benchmarks import benchmark_names, get_benchmark
+from flex.errors import RunError, SettingsError
+from flex.evaluation.results import Result, load_results
+from flex.evaluation.statistics import Difference, paired_difference
+from flex.evaluation.summary import Cost, Summary, scores_by_task, summarize
+from flex.files.paths import existing
+from flex.files.runlog import decode
+from flex.types import Retrieval
+
+ORDER = ("vanilla", "icl", "agent", "flex-empty", "flex-shuffled", "flex-chat", "flex")
+"""Of settings nobody has ordered: baselines, then controls, then what they are compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How an answer came about: an agent's steps, and what it read in the library."""
+
+    steps: tuple[Mapping[str, Any], ...] = ()
+    retrievals: tuple[Retrieval, ...] = ()
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRun:
+    """One setting of a run: its rows in the order of the results file, its configuration and its numbers."""
+
+    name: str
+    folder: Path
+    rows: tuple[Result, ...]
+    summary: Summary
+    config: Mapping[str, Any]
+
+    def trace(self, row: Result) -> Trace:
+        """The raw trace of one answer; empty when there is none."""
+        trace = read_json(self.folder.with_name(f"{self.folder.name}_process") / f"{row.log_name}.json", missing={})
+        return decode(Trace, trace) if trace.get("task_id") == row.task_id else Trace()
+
+    def by_task(self) -> dict[str, list[Result]]:
+        """The repeats of each task, in order."""
+        rows = sorted(self.rows, key=lambda row: (row.index, row.task_id, row.repeat))
+        return {task: list(repeats) for task, repeats in groupby(rows, key=lambda row: row.task_id)}
+
+    def scores(self) -> dict[str, list[float]]:
+        """The outcomes of each task's repeats that the summary is about. Raises RunError when some are missing."""
+        rows = [row for row in self.rows if row.repeat < self.summary.repeats]
+        if len(rows) != self.summary.answers:
+            raise RunError(f"{self.folder} is unfinished; the command that made it goes on from here")
+        return scores_by_task(rows, graded=self.summary.graded)
+
+    def minus(self, other: "SettingRun") -> Difference:
+        """The paired difference to another setting over the same tasks. Raises RunError when they are others."""
+        ours, theirs = self.scores(), other.scores()
+        if set(ours) != set(theirs):
+            raise RunError(f"{self.name} and {other.name} cannot be compared: one of them has not answered every task")
+        difference = paired_difference([ours[task] for task in theirs], list(theirs.values()))
+        return replace(difference, a=self.name, b=other.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything a report or an export is made from."""
+
+    folder: Path
+    settings: tuple[SettingRun, ...]
+    comparisons: tuple[Difference, ...]
+    benchmark: str
+    model: str
+
+
+def read_run(folder: str | Path) -> Run:
+    """The run in a folder. Raises RunError when there are no results, or something in it is not what it should be."""
+    folder = Path(folder)
+    overall = read_json(folder / "summary.json", missing={})
+    if (folder / "results.jsonl").is_file():
+        settings = [read_setting(folder)]
+    else:
+        numbers = _object(overall, "settings")
+        found = [path.parent for path in folder.glob("*/results.jsonl")]
+        order: Sequence[str] = [*numbers, *ORDER]
+        found.sort(key=lambda path: (order.index(path.name) if path.name in order else len(order), path.name))
+        costs = _object(_object(overall, "cost"), "settings")
+        settings = [read_setting(path, _object(numbers, path.name), _object(costs, path.name)) for path in found]
+    if not settings:
+        raise RunError(f"{folder} holds no results: no results.jsonl in it or in a folder of it")
+    comparisons = tuple(decode(Difference, row) for row in overall.get("comparisons") or ())
+    first = settings[0].summary
+    benchmark, model = (str(overall.get(key) or getattr(first, key)) for key in ("benchmark", "model"))
+    return Run(folder, tuple(settings), comparisons, benchmark, model)
+
+
+def read_setting(
+    folder: Path, numbers: Mapping[str, Any] | None = None, cost: Mapping[str, Any] | None = None
+) -> SettingRun:
+    """The setting in a folder: its numbers as they are given, else of its summary.json, else counted from its rows."""
+    rows = tuple(load_results(folder))
+    config = read_json(folder / "config.json", missing={})
+    numbers = numbers or read_json(folder / "summary.json", missing={})
+    summary = Summary.from_json(numbers) if "accuracy" in numbers else _counted(rows, config)
+    if cost and summary.cost == Cost():
+        summary = replace(summary, cost=decode(Cost, cost))
+    name = summary.setting or str(config.get("setting") or (rows[0].setting if rows else folder.name))
+    return SettingRun(name, folder, rows, summary, config)
+
+
+def _counted(rows: Sequence[Result], config: Mapping[str, Any]) -> Summary:
+    """What summary.json would say, for a run that was stopped before it was written."""
+    benchmark, models = str(config.get("benchmark") or ""), _object(config, "models")
+    known = get_benchmark(benchmark) if benchmark in benchmark_names() else None
+    summary = summarize(rows, known, setting=str(config.get("setting") or ""), model=str(models.get("actor", "")))
+    return replace(summary, benchmark=benchmark)
+
+
+def named_settings(runs: Sequence[Path]) -> dict[str, SettingRun]:
+    """The settings in folders of results, by name; where a name comes twice, by path. Raises SettingsError."""
+    found: list[SettingRun] = []
+    for run in runs:
+        existing(run, "the run")
+        folders = [run] if (run / "results.jsonl").exists() else sorted(p.parent for p in run.glob("*/results.jsonl"))
+        if not folders:
+            raise SettingsError(f"{run} holds no results.jsonl, nor does a folder in it")
+        if unfinished := [folder for folder in folders if not (folder / "summary.json").exists()]:
+            raise RunError(f"{unfinished[0]} is unfinished; the command that made it goes on from here")
+        found += [read_setting(folder) for folder in folders]
+    names = [str(setting.config.get("setting", setting.folder.name)) for setting in found]
+    keys = [name if names.count(name) == 1 else str(s.folder) for name, s in zip(names, found, strict=True)]
+    return {key: replace(setting, name=key) for key, setting in zip(keys, found, strict=True)}
+
+
+def read_json(path: Path, *, missing: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A run's file; `missing` is what it says where there is none. Raises RunError when it is missing or broken."""
+    if missing is not None and not path.exists():
+        return dict(missing)
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot read {path}: {error}") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{path} is not what a run writes")
+    return value
+
+
+def _object(value: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The object under a key; empty when there is none."""
+    inner = value.get(key)
+    return dict(inner) if isinstance(inner, Mapping) else {}

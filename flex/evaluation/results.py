@@ -1,0 +1,76 @@
+"""What an evaluation keeps of every answer: a row of results.jsonl, and two files for people."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flex.files.atomic import json_bytes
+from flex.files.runlog import JsonLines, decode, to_jsonable
+from flex.types import Attempt, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row of results.jsonl; an `error` is the endpoint's and counts as wrong."""
+
+    task_id: str
+    index: int
+    repeat: int
+    question: str
+    target: str
+    answer: str | None
+    score: float
+    correct: bool
+    error: str | None
+    setting: str
+    seconds: float
+    usage: Usage
+    usage_by_role: Mapping[str, Usage] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    hits: tuple[str, ...] = ()
+    """Ids of the experiences that were retrieved, in order of first use."""
+    hidden: tuple[str, ...] = ()
+    """Ids of the experiences that the leakage guard hid from this task."""
+    reply: str = ""
+    points: tuple[tuple[float, float], ...] = ()
+    """Prediction and measurement of items, where the answer predicts many."""
+
+    @property
+    def log_name(self) -> str:
+        """The stem of the answer's log and trace: `12`, or `12_1` from the second repeat."""
+        return f"{self.index}" if self.repeat == 0 else f"{self.index}_{self.repeat}"
+
+
+def load_results(folder: str | Path) -> list[Result]:
+    """The rows of a results folder, the last one for each task and repeat. Raises RunError."""
+    lines = JsonLines(Path(folder) / "results.jsonl")
+    return list({(row.task_id, row.repeat): row for row in rows_of(lines)}.values())
+
+
+def rows_of(lines: JsonLines) -> Iterator[Result]:
+    """The rows of a file, as they stand in it. Raises RunError."""
+    return (decode(Result, row) for row in lines)
+
+
+def write_logs(folder: Path, result: Result, attempt: Attempt) -> None:
+    """The two files of one answer for people: what was asked and said, and how it came about."""
+    name = result.log_name
+    parts = {
+        "Question": result.question,
+        "Reply": result.error or attempt.text,
+        "Answer": str(result.answer),
+        "Target": result.target,
+        "Score": f"{result.score:g} ({'failed' if result.error else 'correct' if result.correct else 'wrong'})",
+    }
+    text = "\n\n".join(f"## {title}\n{content}" for title, content in parts.items())
+    (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    if attempt.steps or attempt.retrievals or attempt.reasoning:
+        process = folder.with_name(f"{folder.name}_process")
+        process.mkdir(exist_ok=True)
+        trace = {
+            "task_id": result.task_id,
+            "steps": attempt.steps,
+            "retrievals": attempt.retrievals,
+            "reasoning": attempt.reasoning,
+        }
+        (process / f"{name}.json").write_bytes(json_bytes(to_jsonable(trace), indent=1))

@@ -1,0 +1,187 @@
+"""The numbers of one setting, as they stand in its summary.json."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from flex.benchmarks import Benchmark
+from flex.evaluation.results import Result, load_results
+from flex.evaluation.statistics import accuracy_interval, majority, mean_interval, pass_at_k
+from flex.files.runlog import decode, to_jsonable
+from flex.types import Usage
+
+PASS, TOP = "pass@", "top-"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Money and tokens; None where a price is unknown or nothing was right."""
+
+    usd: float | None = None
+    usd_per_correct: float | None = None
+    tokens_per_correct: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The numbers of one setting; answers that failed count as wrong."""
+
+    n: int
+    """Tasks."""
+    repeats: int
+    """Answers to each of them."""
+    correct: int
+    accuracy: float
+    low: float
+    """With `high` the 95 % interval of `value`."""
+    high: float
+    failed: int
+    """Answers that never came, for want of an endpoint's reply."""
+    benchmark: str = ""
+    setting: str = ""
+    model: str = ""
+    mean_score: float = 0.0
+    headline: Literal["accuracy", "mean_score"] = "accuracy"
+    """Which of the two counts; "mean_score" for a benchmark whose scores are more than right and wrong."""
+    pass_at: Mapping[str, float] = field(default_factory=dict)
+    """By k: the share of tasks that one of k answers solves."""
+    top: Mapping[str, float] = field(default_factory=dict)
+    """By k: the share of tasks with a right one among the k commonest answers."""
+    aggregates: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    usage_by_role: Mapping[str, Usage] = field(default_factory=dict)
+    seconds: float = 0.0
+    """Of all answers, added up."""
+    wall_seconds: float = 0.0
+    """From the first question to the last answer of the call that finished the setting."""
+    cost: Cost = Cost()
+
+    @property
+    def graded(self) -> bool:
+        """Whether scores are more than right and wrong."""
+        return self.headline == "mean_score"
+
+    @property
+    def value(self) -> float:
+        """The number that counts, 0 to 1 (a mean score may be negative)."""
+        return self.mean_score if self.graded else self.accuracy
+
+    @property
+    def answers(self) -> int:
+        """How many answers it is about."""
+        return self.n * self.repeats
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of summary.json: `pass@k` and `top-k` are keys of their own."""
+        pass_at = {f"{PASS}{k}": share for k, share in self.pass_at.items()}
+        top = {f"{TOP}{k}": share for k, share in self.top.items()}
+        head = {name: getattr(self, name) for name in ("benchmark", "setting", "model", "n", "repeats", "correct")}
+        head |= {name: getattr(self, name) for name in ("accuracy", "mean_score", "headline", "low", "high")}
+        rest = ("aggregates", "metrics", "failed", "usage", "usage_by_role", "seconds", "wall_seconds", "cost")
+        return {**head, **pass_at, **top, **to_jsonable({name: getattr(self, name) for name in rest})}
+
+    @classmethod
+    def from_json(cls, numbers: Mapping[str, Any]) -> "Summary":
+        """The summary that `to_json` made this of. Raises RunError when it is none."""
+        shares = {
+            name: {key.removeprefix(mark): value for key, value in numbers.items() if key.startswith(mark)}
+            for name, mark in (("pass_at", PASS), ("top", TOP))
+        }
+        return decode(cls, {**numbers, **shares})
+
+
+def summarize(
+    rows: Sequence[Result], benchmark: Benchmark | None = None, *, setting: str = "", model: str = ""
+) -> Summary:
+    """The numbers of a setting's rows; without a benchmark, scores count as right and wrong.
+
+    Of a graded benchmark the mean score is the headline, and the interval is that of the mean score.
+    """
+    by_task: dict[str, list[Result]] = {}
+    for row in rows:
+        by_task.setdefault(row.task_id, []).append(row)
+    graded = benchmark is not None and benchmark.graded
+    correct = [[row.correct for row in repeats] for repeats in by_task.values()]
+    scores = [[row.score for row in repeats] for repeats in by_task.values()]
+    low, high = mean_interval(scores) if graded else accuracy_interval(correct)
+    roles: dict[str, Usage] = {}
+    for role, usage in ((role, usage) for row in rows for role, usage in row.usage_by_role.items()):
+        roles[role] = roles.get(role, Usage()) + usage
+    repeats = max(map(len, correct), default=0)
+    return Summary(
+        n=len(by_task),
+        repeats=repeats,
+        correct=sum(row.correct for row in rows),
+        accuracy=mean([row.correct for row in rows]),
+        low=low,
+        high=high,
+        failed=sum(row.error is not None for row in rows),
+        benchmark=benchmark.name if benchmark else "",
+        setting=setting,
+        model=model,
+        mean_score=mean([row.score for row in rows]),
+        headline="mean_score" if graded else "accuracy",
+        pass_at={str(k): mean([pass_at_k(len(r), sum(r), k) for r in correct]) for k in range(2, repeats + 1)},
+        top={} if benchmark is None or graded else top_k(list(by_task.values()), benchmark, repeats),
+        aggregates=dict(benchmark.aggregates(mean_scores(by_task.values()))) if benchmark else {},
+        metrics={
+            name: mean([row.metrics.get(name, 0.0) for row in rows]) for name in (rows[0].metrics if rows else ())
+        },
+        usage=sum((row.usage for row in rows), Usage()),
+        usage_by_role=roles,
+        seconds=round(sum(row.seconds for row in rows), 3),
+    )
+
+
+def with_cost(summary: Summary, usd: float | None, wall_seconds: float) -> Summary:
+    """The summary with what it cost: money, None where unknown, and time."""
+    tokens, correct = summary.usage.tokens, summary.correct
+    cost = Cost(usd, usd / correct if usd is not None and correct else None, tokens / correct if correct else None)
+    return replace(summary, cost=cost, wall_seconds=round(wall_seconds, 1))
+
+
+def top_k(tasks: Sequence[Sequence[Result]], benchmark: Benchmark, repeats: int) -> dict[str, float]:
+    """The share of tasks with a right one among the k answers given most often; k = 1 is the majority's vote."""
+    if repeats < 2:
+        return {}
+    ranked = []
+    for rows in tasks:
+        right = {row.answer for row in rows if row.correct}
+        first: list[str] = []
+
+        def key(answer: str, first: list[str] = first) -> str:
+            """The first answer that the scorer takes for the same."""
+            same = next((other for other in first if benchmark.accepts(benchmark.score(answer, other))), None)
+            first += [] if same is not None else [answer]
+            return answer if same is None else same
+
+        ranked.append([answer in right for answer in majority([row.answer for row in rows], key)])
+    ks = [k for k in (1, 3, 5, 10) if k < repeats] + [repeats]
+    return {str(k): mean([any(answers[:k]) for answers in ranked]) for k in ks}
+
+
+def mean_scores(tasks: Iterable[Sequence[Result]]) -> dict[str, float]:
+    """By target, the mean score of its repeats."""
+    return {rows[0].target: mean([row.score for row in rows]) for rows in tasks}
+
+
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def scores_by_task(rows: Sequence[Result], *, graded: bool) -> dict[str, list[float]]:
+    """The outcomes of each task's repeats: scores where they are graded, else 1 for right and 0 for wrong."""
+    scores: dict[str, list[float]] = {}
+    for row in rows:
+        scores.setdefault(row.task_id, []).append(row.score if graded else float(row.correct))
+    return scores
+
+
+def evaluate_retro_results_fuzzy(results_dir: str | Path) -> dict[str, float]:
+    """Means of all retro metrics over a results folder: `exact` and its looser readings, `n` rows. Raises RunError."""
+    rows = load_results(results_dir)
+    names = dict.fromkeys(name for row in rows for name in row.metrics)
+    means = {name: mean([row.metrics.get(name, 0.0) for row in rows]) for name in names}
+    return {"n": len(rows), "exact": mean([row.score for row in rows]), **means}

@@ -1,0 +1,196 @@
+"""What each part is worth, by taking it away (`flex ablation`).
+
+One training run explores; every variant is made of its explorations, so that only the part in question differs and
+nothing is explored twice. `no updater` keeps every experience as it was distilled, `no critic` the bare records.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flex.concurrency import Stop
+from flex.errors import SettingsError
+from flex.evaluation.folder import SettingRun
+from flex.experiments.measured import difference_numbers, numbers, percent, points, unit
+from flex.experiments.pictures import Page, Table
+from flex.experiments.pictures.ablation import ablation_picture
+from flex.experiments.published import ABLATION, ABLATION_WHAT
+from flex.experiments.steps import Findings, OneModelRun, Steps
+from flex.explib import ExpLib
+from flex.files.runlog import RunLog, decode
+from flex.runs.config import Positive, names_in
+from flex.runs.setup import Bar, no_bar
+from flex.types import Experience, Exploration, Rule, Trajectory
+
+FULL = "full"
+VARIANTS = {
+    FULL: "the library that critic and updater made, read as the benchmark's libraries are",
+    "flat retrieval": "the same library in the order of the search, no model selects",
+    "hierarchical retrieval": "the same library, a model selects methods, then rules, then trajectories",
+    "no warning zone": "the same library without its entries from failures",
+    "no updater": "every experience added as it was distilled, nothing merged or discarded",
+    "no critic": "the records of all attempts as entries, nothing distilled",
+    "no library": "the agent alone",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ablation(OneModelRun):
+    """Take away one part of FLEX at a time and see what it was worth."""
+
+    out: Path = Path("runs/ablation")
+    """folder of the experiment; name an old one to go on with it"""
+    variants: str | None = None
+    """comma-separated: full, flat retrieval, hierarchical retrieval, no warning zone, no updater, no critic, no
+    library; default: all
+    """
+    epochs: Positive = 1
+    """passes over the training tasks"""
+
+
+async def ablation(
+    run: Ablation, *, say: Callable[[str], None] = lambda line: None, bar: Bar = no_bar, stop: Stop | None = None
+) -> Findings:
+    """Train once, make the libraries of all variants of it, and answer the test split with each."""
+    with Steps(run, [run.model], say=say, bar=bar, stop=stop) as steps:
+        own = f"{steps.benchmark.retrieval} retrieval"
+        names = chosen(run.variants or ",".join(name for name in VARIANTS if name != own))
+        steps.start("ablation", {"actor": run.model}, training_epochs=run.epochs)
+        folder = steps.out / "learned"
+        library = await steps.learn(folder, run.model, use_library=True, epochs=run.epochs)
+        answered: dict[str, SettingRun] = {}
+        sizes: dict[str, int] = {}
+        for name in names:
+            place, path = steps.out / name.replace(" ", "-"), folder / "library.json"
+            if name in DERIVED:
+                path = place / "library.json"
+                if not path.exists():
+                    derived(DERIVED[name](library, folder), path)
+            if name == "no library":
+                answered[name], sizes[name] = await steps.answer(place, "agent", run.model), 0
+            else:
+                changes = {"retrieval": name.split()[0]} if name.endswith("retrieval") else {}
+                answered[name] = await steps.answer(place, "flex", run.model, path, **changes)
+                sizes[name] = len(ExpLib(path))
+            say(f"{name}: {percent(numbers(answered[name].summary))}")
+        return finish(run, steps, answered, sizes)
+
+
+def chosen(text: str) -> list[str]:
+    """The variants named, the whole first. Raises SettingsError."""
+    names = [name.replace("-", " ") for name in names_in(text)]
+    if unknown := [name for name in names if name not in VARIANTS]:
+        raise SettingsError(f"unknown variant '{unknown[0]}'; choose from {', '.join(VARIANTS)}")
+    return list(dict.fromkeys([FULL, *names]))
+
+
+def derived(experiences: Iterable[Experience], path: Path) -> None:
+    """Save these experiences as a library of their own."""
+    library = ExpLib()
+    for experience in experiences:
+        library.add(experience)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    library.save(path)
+
+
+def without_warnings(library: ExpLib, run: Path) -> Iterable[Experience]:
+    return [experience for experience in library if experience.zone != "warning"]
+
+
+def as_distilled(library: ExpLib, run: Path) -> Iterable[Experience]:
+    return [experience for exploration in explorations(run) for experience in exploration.experiences]
+
+
+def as_recorded(library: ExpLib, run: Path) -> Iterable[Experience]:
+    return [raw_record(trajectory) for exploration in explorations(run) for trajectory in exploration.trajectories]
+
+
+DERIVED: dict[str, Callable[[ExpLib, Path], Iterable[Experience]]] = {
+    "no warning zone": without_warnings,
+    "no updater": as_distilled,
+    "no critic": as_recorded,
+}
+"""Variants whose libraries are made of the training run, which stands in a folder."""
+
+
+def explorations(run: Path) -> list[Exploration]:
+    """What a training run has explored, in the order of epochs and tasks."""
+    latest = {(e["epoch"], e["exploration"]["task"]["id"]): e for e in RunLog(run).events("explored")}
+    ordered = sorted(latest.values(), key=lambda e: (e["epoch"], e["exploration"]["task"]["index"]))
+    return [decode(Exploration, event["exploration"]) for event in ordered]
+
+
+def raw_record(trajectory: Trajectory) -> Experience:
+    """The rollout as an experience: the question is its method, the whole record its trajectory, nothing is concluded.
+
+    It holds what a critic would have read, the target where it is known included.
+    """
+    said = "solved" if trajectory.solved else "not solved"
+    parts = [f"Question: {trajectory.task.question}"]
+    for number, seen in enumerate(trajectory.rounds, 1):
+        parts += [f"Attempt {number}: {seen.attempt.text}", f"Feedback: {seen.verdict.feedback}"]
+    if trajectory.task.target is not None:
+        parts.append(f"Target: {trajectory.task.target}")
+    return Experience(
+        method=f"A record of attempts, {said}: {trajectory.task.question}",
+        rules=(Rule(f"No rule was drawn from these attempts; the problem was {said}."),),
+        revised_trajectory="\n".join(parts),
+        zone="golden" if trajectory.solved else "warning",
+        problem_category="record of attempts",
+        provenance={"tasks": [trajectory.task.id]},
+    )
+
+
+def finish(run: Ablation, steps: Steps, answered: Mapping[str, SettingRun], sizes: Mapping[str, int]) -> Findings:
+    """Compare with the whole, draw and write."""
+    whole = answered[FULL]
+    variants: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "library": sizes[name],
+            **numbers(one.summary),
+            "difference_to_full": None if name == FULL else difference_numbers(one.minus(whole)),
+        }
+        for name, one in answered.items()
+    ]
+    what = unit(whole.summary)
+    result = {
+        "experiment": "ablation",
+        "benchmark": run.benchmark,
+        "model": run.model,
+        "unit": what,
+        "variants": variants,
+    }
+    published = Table(
+        f"Published, not measured here: {ABLATION_WHAT}",
+        ["variant", "value"],
+        [[name, f"{value:.3f}"] for name, value in ABLATION],
+    )
+    page = Page(
+        kicker=f"Ablation · {run.benchmark} · {run.model}",
+        headline=headline(variants),
+        remarks=steps.remarks(
+            f"One training run over {len(steps.train_tasks)} tasks; every variant is made of its explorations and "
+            f"answered the same {whole.summary.n} test tasks. Differences are paired by task."
+        ),
+        tables=[Table("Measured here", *table_of(variants, what)), published],
+    )
+    return steps.finish(result, ablation_picture, page)
+
+
+def headline(variants: Sequence[dict[str, Any]]) -> str:
+    """Which parts are shown to matter."""
+    worse = [v["name"] for v in variants if (d := v["difference_to_full"]) and d["verdict"] == "worse"]
+    if not worse:
+        return "No part that was taken away is shown to matter"
+    return f"Shown to be worse than the whole: {', '.join(worse)}"
+
+
+def table_of(variants: Sequence[dict[str, Any]], unit: str) -> tuple[list[str], list[list[str]]]:
+    rows = []
+    for variant in variants:
+        d = variant["difference_to_full"]
+        against = [points(d), d["verdict"]] if d else ["-", "-"]
+        rows.append([variant["name"], str(variant["library"]), percent(variant), *against, VARIANTS[variant["name"]]])
+    return ["variant", "entries", unit, "points against full", "verdict", "what it is"], rows

@@ -1,0 +1,118 @@
+"""Libraries of some models used by others (paper, 4.3; `flex inheritance`)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flex.concurrency import Stop
+from flex.errors import SettingsError
+from flex.evaluation.folder import SettingRun
+from flex.experiments.measured import difference_numbers, numbers, percent, points, unit
+from flex.experiments.pictures import Page, Table
+from flex.experiments.pictures.inheritance import inheritance_picture
+from flex.experiments.published import INHERITANCE
+from flex.experiments.steps import ExperimentRun, Findings, Steps
+from flex.explib import ExpLib
+from flex.files.paths import existing
+from flex.runs.config import file_name
+from flex.runs.setup import Bar, no_bar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inheritance(ExperimentRun):
+    """Let every model learn a library, and every model use the library of every other."""
+
+    out: Path = Path("runs/inheritance")
+    """folder of the experiment; name an old one to go on with it"""
+    models: tuple[str, ...] = ("apprentice", "apprentice-acylation", "apprentice-coupling", "apprentice-unmasking")
+    """comma-separated; each plays all roles"""
+    library: Mapping[str, Path] = field(default_factory=dict)
+    """one more column, NAME=FILE: a library that exists (Claude=exps/aime_claude.json); may be repeated"""
+
+
+async def inheritance(
+    run: Inheritance, *, say: Callable[[str], None] = lambda line: None, bar: Bar = no_bar, stop: Stop | None = None
+) -> Findings:
+    """Every model learns alone, with the library in the loop; then every model is tested with every library."""
+    if not run.models:
+        raise SettingsError("--models names no model")
+    given = {name: existing(path, "the library") for name, path in run.library.items()}
+    if twice := [name for name in given if name in run.models]:
+        raise SettingsError(f"--library {twice[0]}=...: a model of that name learns its own; choose another name")
+    with Steps(run, run.models, say=say, bar=bar, stop=stop) as steps:
+        steps.start("inheritance", {str(place): name for place, name in enumerate(run.models)})
+        libraries = dict[str, Path]()
+        for model in run.models:
+            folder = steps.out / "learned" / file_name(model)
+            library = await steps.learn(folder, model, use_library=True)
+            say(f"{model} learned {len(library)} experiences")
+            libraries[model] = folder / "library.json"
+        libraries |= given
+        rows = []
+        for model in run.models:
+            place = steps.out / "used" / file_name(model)
+            alone = await steps.answer(place / "no-library", "agent", model)
+            say(f"{model} without a library: {percent(numbers(alone.summary))}")
+            cells = []
+            for name, path in libraries.items():
+                used = await steps.answer(place / f"library-of-{file_name(name)}", "flex", model, path)
+                difference = difference_numbers(used.minus(alone))
+                cells.append({"library": name, **numbers(used.summary), "difference": difference})
+                say(f"{model} with the library of {name}: {percent(numbers(used.summary))}")
+            rows.append({"model": model, "agent": numbers(alone.summary), "cells": cells})
+        return finish(run, steps, libraries, rows, alone)
+
+
+def finish(
+    run: Inheritance, steps: Steps, libraries: Mapping[str, Path], rows: list[dict[str, Any]], last: SettingRun
+) -> Findings:
+    """Draw and write."""
+    result = {
+        "experiment": "inheritance",
+        "benchmark": run.benchmark,
+        "unit": unit(last.summary),
+        "libraries": {name: len(ExpLib(path)) for name, path in libraries.items()},
+        "rows": rows,
+    }
+    page = Page(
+        kicker=f"Inheritance · {run.benchmark} · {', '.join(run.models)}",
+        headline=headline(rows),
+        remarks=steps.remarks(
+            f"All learned from the same {len(steps.train_tasks)} tasks and answered the same {last.summary.n} test "
+            "tasks. Differences to the same model as an agent without a library are paired by task."
+        ),
+        tables=[Table("Measured here", *table_of(result)), published_table()],
+    )
+    return steps.finish(result, inheritance_picture, page)
+
+
+def headline(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How often somebody else's library is worth something."""
+    others = [cell["difference"] for row in rows for cell in row["cells"] if cell["library"] != row["model"]]
+    better = sum(difference["verdict"] == "better" for difference in others)
+    if not others:
+        return "One model and its own library: give more --models for a matrix"
+    return f"{better} of {len(others)} times a model is better with the library of another one than without a library"
+
+
+def table_of(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    heads = ["used by", "library of", "entries", result["unit"], "points over no library", "verdict"]
+    rows = []
+    for row in result["rows"]:
+        rows.append([row["model"], "-", "-", percent(row["agent"]), "-", "-"])
+        for cell in row["cells"]:
+            difference, entries = cell["difference"], str(result["libraries"][cell["library"]])
+            shown = [percent(cell), points(difference), difference["verdict"]]
+            rows.append([row["model"], cell["library"], entries, *shown])
+    return heads, rows
+
+
+def published_table() -> Table:
+    rows = [
+        [row.benchmark, row.model, f"{row.alone:.1f}", name, f"{value:.1f}", f"{value - row.alone:+.1f}"]
+        for row in INHERITANCE
+        for name, value in row.libraries.items()
+    ]
+    heads = ["benchmark", "used by", "no library", "library of", "with it", "points"]
+    return Table("Published, not measured here (per cent; protein: Spearman x 100)", heads, rows)

@@ -1,0 +1,177 @@
+"""How accuracy follows the library's growth (paper, figure 4; `flex scaling-law`)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flex.concurrency import Stop
+from flex.errors import SettingsError
+from flex.evaluation.folder import SettingRun
+from flex.evaluation.statistics import wilson
+from flex.evaluation.summary import mean
+from flex.experiments.measured import difference_numbers, first_attempts, numbers, percent, points, unit
+from flex.experiments.pictures import Page, Table
+from flex.experiments.pictures.scaling import scaling_picture
+from flex.experiments.power_law import fit_power_law
+from flex.experiments.published import SCALING, SCALING_BASELINE, SCALING_WHAT
+from flex.experiments.steps import Findings, OneModelRun, Steps
+from flex.explib import ExpLib
+from flex.runs.config import Natural, Positive
+from flex.runs.setup import Bar, no_bar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingLaw(OneModelRun):
+    """Train epoch after epoch with the library in the loop, and test after each of them."""
+
+    out: Path = Path("runs/scaling_law")
+    """folder of the experiment; name an old one to go on with it"""
+    epochs: Positive = 5
+    """passes over the training tasks; more may be added"""
+    early: Natural = 4
+    """measure within the first epoch too: after a half, a quarter, ..."""
+
+
+async def scaling_law(
+    run: ScalingLaw, *, say: Callable[[str], None] = lambda line: None, bar: Bar = no_bar, stop: Stop | None = None
+) -> Findings:
+    """Measure without a library, then after every epoch; the library goes on from epoch to epoch."""
+    with Steps(run, [run.model], say=say, bar=bar, stop=stop) as steps:
+        steps.start("scaling law", {"actor": run.model}, early=run.early)
+        baseline = await steps.answer(steps.out / "no-library", "agent", run.model)
+        say(f"no library: {percent(numbers(baseline.summary))}")
+        rows: list[dict[str, Any]] = []
+        latest, before = baseline, None
+        for epoch in range(1, run.epochs + 1):
+            folder = steps.out / f"epoch-{epoch}"
+            library = await steps.learn(folder, run.model, use_library=True, library=before)
+            before = folder / "library.json"
+            for count in early_counts(run, steps) if epoch == 1 else ():
+                part = folder / f"after-{count}"
+                kept = library_after(library, {task.id for task in steps.train_tasks[:count]}, part / "library.json")
+                tested = await steps.answer(part, "flex", run.model, part / "library.json")
+                rows.append(row_of(0, count, kept, tested, baseline, None))
+                say(line_of(rows[-1]))
+            latest = await steps.answer(folder / "test", "flex", run.model, before)
+            right, solved = first_attempts(folder, steps.train_tasks, steps.benchmark.accepts)
+            trained = (right, solved, len(steps.train_tasks))
+            rows.append(row_of(epoch, epoch * len(steps.train_tasks), library, latest, baseline, trained))
+            say(line_of(rows[-1]))
+        return finish(run, steps, rows, baseline, latest)
+
+
+def early_counts(run: ScalingLaw, steps: Steps) -> list[int]:
+    """After how many tasks of the first epoch to measure: a half of it, a quarter, and so on."""
+    tasks = len(steps.train_tasks)
+    return sorted({tasks >> halving for halving in range(1, run.early + 1)} - {0})
+
+
+def library_after(library: ExpLib, tasks: set[str], path: Path) -> ExpLib:
+    """The library as it was when only these tasks had been learned from, saved as a file of its own."""
+    if path.exists():
+        return ExpLib(path)
+    numbers = [change.number for change in library.history() if tasks.issuperset(change.source.get("tasks") or ())]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    earlier = ExpLib(library.path)
+    earlier.rollback(max(numbers, default=0))
+    earlier.save(path)
+    return ExpLib(path)
+
+
+def row_of(
+    epoch: int,
+    tasks: int,
+    library: ExpLib,
+    tested: SettingRun,
+    baseline: SettingRun,
+    trained: tuple[int, int, int] | None,
+) -> dict[str, Any]:
+    """One point of the curve; epoch 0 stands for within the first one."""
+    train = None
+    if trained:
+        right, solved, n = trained
+        low, high = wilson(right, n)
+        shown = {name: round(100 * x, 4) for name, x in (("percent", right / n), ("low", low), ("high", high))}
+        train = {**shown, "n": n, "correct": right, "solved": solved}
+    return {
+        "epoch": epoch or None,
+        "tasks": tasks,
+        "library": len(library),
+        "zones": library.stats()["zones"],
+        "train": train,
+        "test": numbers(tested.summary),
+        "difference_to_no_library": difference_numbers(tested.minus(baseline)),
+        "outcomes": [mean(scores) for _, scores in sorted(tested.scores().items())],
+    }
+
+
+def line_of(row: Mapping[str, Any]) -> str:
+    where = f"epoch {row['epoch']}" if row["epoch"] else f"after {row['tasks']} tasks"
+    return f"{where}: library {row['library']}, test {percent(row['test'])}"
+
+
+def finish(
+    run: ScalingLaw, steps: Steps, rows: list[dict[str, Any]], baseline: SettingRun, latest: SettingRun
+) -> Findings:
+    """Fit, draw and write."""
+    if not rows:
+        raise SettingsError("there is nothing to draw")
+    law = fit_power_law([row["library"] for row in rows], [row.pop("outcomes") for row in rows])
+    result = {
+        "experiment": "scaling law",
+        "benchmark": run.benchmark,
+        "model": run.model,
+        "unit": unit(latest.summary),
+        "tasks_per_epoch": len(steps.train_tasks),
+        "baseline": numbers(baseline.summary),
+        "points": rows,
+        "law": asdict(law),
+    }
+    last = rows[-1]
+    page = Page(
+        kicker=f"Scaling law · {run.benchmark} · {run.model}",
+        headline=f"From {100 * baseline.summary.value:.1f} without a library to {last['test']['percent']:.1f} with "
+        f"{last['library']} entries after {last['tasks']} explorations ({unit(latest.summary)})",
+        remarks=steps.remarks(
+            f"Test: setting flex on {baseline.summary.n} tasks, 95 % intervals; differences are paired by task. Train: "
+            "the first attempts of the epoch's exploration, before any feedback, with the library as it was when the "
+            "batch began."
+        ),
+        tables=[Table("Measured here", *table_of(rows)), published_table()],
+    )
+    return steps.finish(result, scaling_picture, page, remarks=[law.words])
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    heads = [
+        "epoch",
+        "tasks",
+        "library",
+        "golden",
+        "warning",
+        "train, first try, %",
+        "test, %",
+        "points over no library",
+    ]
+    return heads, [
+        [
+            str(row["epoch"] or "within 1"),
+            str(row["tasks"]),
+            str(row["library"]),
+            str(row["zones"].get("golden", 0)),
+            str(row["zones"].get("warning", 0)),
+            percent(row["train"]) if row["train"] else "-",
+            percent(row["test"]),
+            points(row["difference_to_no_library"]),
+        ]
+        for row in rows
+    ]
+
+
+def published_table() -> Table:
+    rows = [[str(e.epoch), str(e.library), f"{e.train:.1f}", f"{e.test:.1f}"] for e in SCALING]
+    heads = ["epoch", "library", "train, %", "test, %"]
+    return Table(
+        f"Published, not measured here: {SCALING_WHAT}", heads, [["none", "0", "-", f"{SCALING_BASELINE:.1f}"], *rows]
+    )

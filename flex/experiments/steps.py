@@ -1,0 +1,286 @@
+"""What the paper's experiments share: a configuration, an endpoint, and steps that are runs of `train` and `evaluate`.
+
+Every step has a folder below `out` and is skipped once it is finished, so that a second call goes on, or only draws.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flex.benchmarks import get_benchmark
+from flex.benchmarks.base import fingerprint
+from flex.concurrency import Stop
+from flex.endpoint.cost import Prices, by_model
+from flex.errors import EndpointError, SettingsError
+from flex.evaluation.folder import SettingRun, read_json, read_setting
+from flex.experiments.pictures import Page, Table
+from flex.experiments.pictures.drawing import PHONE, WIDE, Canvas
+from flex.explib import ExpLib
+from flex.files.atomic import write_atomically, write_json
+from flex.files.paths import existing, here_or_shipped, shipped
+from flex.files.runlog import FREE_KEYS, RunLog, run_config
+from flex.runs.config import Budget, Checked, EndpointConfig, EvalRun, Natural, Positive, TrainRun, as_command
+from flex.runs.eval_run import answer_split
+from flex.runs.setup import Bar, no_bar, sampling
+from flex.runs.train_run import train
+from flex.types import Usage
+
+R = TypeVar("R", TrainRun, EvalRun)
+
+APPRENTICE = "apprentice"
+"""Models whose names begin so are served by the experiment itself unless a base_url is given."""
+ROLES = ("verifier_model", "critic_model", "updater_model", "retriever_model")
+LIMITS = ("max_rounds", "max_rollouts", "batch_size")
+OF_APPRENTICES = {"max_rounds": 2, "max_rollouts": 1, "batch_size": 10}
+"""As in `flex demo`: a mechanical learner gains nothing by trying again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentRun(Checked):
+    """What every experiment is told."""
+
+    benchmark: str = "retro"
+    """which one"""
+    data_path: Path | None = None
+    """the folder of train and test split; default: the demo data for the apprentice, else the benchmark's folder"""
+    out: Path = Path("runs/experiment")
+    """folder of the experiment; name an old one to go on with it"""
+    train_samples: Positive | None = None
+    """learn from the first so many tasks only"""
+    samples: Positive | None = None
+    """answer the first so many test tasks only"""
+    repeats: Positive = 1
+    """independent answers per test task"""
+    max_rounds: Positive | None = None
+    """attempts within a rollout; default: of `flex train`, 2 for the apprentice"""
+    max_rollouts: Positive | None = None
+    """rollouts of a task that is not solved; default: of `flex train`, 1 for the apprentice"""
+    batch_size: Positive | None = None
+    """training tasks explored at once; default: of `flex train`, 10 for the apprentice"""
+    seed: Natural | None = None
+    """shuffle the training tasks with it; unset: the file's order"""
+    max_concurrent: Positive = 10
+    """test tasks answered at once"""
+    telemetry: bool = True
+    """send traces to a collector that listens"""
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
+    budget: Budget = field(default_factory=Budget)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneModelRun(ExperimentRun):
+    """What an experiment with one actor is told; the other roles may be other models."""
+
+    model: str = APPRENTICE
+    """the model that learns and answers; the apprentice is no LLM"""
+    verifier_model: str | None = None
+    """default: as in `flex train`"""
+    critic_model: str | None = None
+    """default: as in `flex train`"""
+    updater_model: str | None = None
+    """default: as in `flex train`"""
+    retriever_model: str | None = None
+    """default: as in `flex train`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an experiment came to; result.json, picture.svg and index.html are in its folder."""
+
+    folder: Path
+    result: Mapping[str, Any]
+    table: Table
+    remarks: Sequence[str] = ()
+
+
+class Stopped(Exception):
+    """A step was stopped before its end; everything paid for is kept."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Steps:
+    """Runs of `train` and `evaluate` under one folder and one budget; remembers the commands that say them."""
+
+    def __init__(
+        self,
+        run: ExperimentRun,
+        models: Sequence[str],
+        *,
+        say: Callable[[str], None] = lambda line: None,
+        bar: Bar = no_bar,
+        stop: Stop | None = None,
+    ) -> None:
+        self.out = run.out
+        self.say = say
+        self.benchmark = get_benchmark(run.benchmark)
+        self.commands: list[str] = []
+        self._bar, self._stop = bar, stop or Stop()
+        self._closing = ExitStack()
+        self._tokens, self._usd = 0, 0.0
+        self.of_apprentices = all(name.startswith(APPRENTICE) for name in models)
+        mixed = not self.of_apprentices and any(name.startswith(APPRENTICE) for name in models)
+        if mixed and run.endpoint.base_url is None:
+            raise SettingsError(
+                "the apprentice and other models are at different endpoints: give --base_url, or part them"
+            )
+        if self.of_apprentices:
+            changes: dict[str, Any] = {name: getattr(run, name) or value for name, value in OF_APPRENTICES.items()}
+            run = replace(run, **changes)
+        self.run = run
+        demo = shipped("data/retro_demo") if self.of_apprentices and run.benchmark == "retro" else None
+        data = run.data_path or demo or self.benchmark.folder
+        self.data = existing(here_or_shipped(data), "the data folder")
+        self.train_path, self.test_path = self._split("train"), self._split("test")
+        self.train_tasks = self.benchmark.load(self.train_path)[: run.train_samples]
+        self.test_tasks = self.benchmark.load(self.test_path)[: run.samples]
+
+    def _split(self, name: str) -> Path:
+        """Where a split lies in the data folder. Raises SettingsError when it does not."""
+        if not self.data.is_dir():
+            raise SettingsError(f"--data_path {self.data} is a file; give the folder of both splits")
+        return existing(self.benchmark.split(self.data, name), f"the {name} split", self.benchmark.source)
+
+    def __enter__(self) -> "Steps":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._closing.close()
+
+    def start(self, experiment: str, models: Mapping[str, str], **settings: object) -> None:
+        """Write down what makes this experiment this one. Raises RunError when the folder is of another one."""
+        configured: dict[str, Any] = {"task_type": self.run.benchmark, "seed": self.run.seed, **settings}
+        configured |= {name: getattr(self.run, name) for name in LIMITS}
+        configured |= {"train": fingerprint(self.train_tasks), "test": fingerprint(self.test_tasks)}
+        log = self._closing.enter_context(RunLog(self.out))
+        config = run_config(
+            models=models, prompts={}, experiment=experiment, **configured, **sampling(self.run.endpoint)
+        )
+        log.start(config, free=FREE_KEYS | {"epochs", "models"})
+
+    async def learn(self, folder: Path, model: str, **changes: Any) -> ExpLib:
+        """The library that a training run in this folder has learned; `changes` are further fields of its `TrainRun`.
+
+        Raises Stopped, and EndpointError when every task failed.
+        """
+        store = folder / "library.json"
+        run = TrainRun(
+            benchmark=self.run.benchmark,
+            model=model,
+            data_path=self.train_path,
+            save_to=store,
+            out=folder,
+            samples=self.run.train_samples,
+            seed=self.run.seed,
+            endpoint=self.run.endpoint,
+            **{name: value for name in LIMITS if (value := getattr(self.run, name)) is not None},
+            **{name: value for name in ROLES if (value := getattr(self.run, name, None))},
+            **changes,
+        )
+        self._remember("flex train", run)
+        if not (store.exists() and _trained(folder)):
+            result = await train(self._under_way(run), bar=self._bar, stop=Stop(lambda: self._stop.reason))
+            self._spent(result.usage, run.models)
+            if result.stopped is not None:
+                raise Stopped(result.stopped)
+            progress = result.progress
+            if progress.explored and progress.failed == progress.explored:
+                raise EndpointError(f"every task failed; the first: {progress.errors[0]}")
+        return ExpLib(store)
+
+    async def answer(
+        self, folder: Path, setting: str, model: str, library: Path | None = None, **changes: Any
+    ) -> SettingRun:
+        """What a setting scores on the test split; `changes` are further fields of its `EvalRun`. Raises Stopped."""
+        place = folder / setting
+        run = EvalRun(
+            benchmark=self.run.benchmark,
+            model=model,
+            settings=(setting,),
+            retriever_model=getattr(self.run, "retriever_model", None),
+            data_path=self.test_path,
+            train_path=self.train_path if self.train_path.is_file() else None,
+            library=library,
+            out=folder,
+            samples=self.run.samples,
+            repeats=self.run.repeats,
+            max_concurrent=self.run.max_concurrent,
+            endpoint=self.run.endpoint,
+            **changes,
+        )
+        self._remember("flex eval", run)
+        if not self._answered(place):
+            stop = Stop(lambda: self._stop.reason)
+            result = await answer_split(self._under_way(run), {setting: place}, bar=self._bar, stop=stop)
+            self._spent(result.usage, run.models)
+            if result.stopped is not None:
+                raise Stopped(result.stopped)
+            if result.leakage:
+                self.say(f"  {result.leakage}")
+        return read_setting(place)
+
+    def _answered(self, place: Path) -> bool:
+        """Whether every answer of this call is there and none has failed."""
+        summary = read_json(place / "summary.json", missing={})
+        wanted = (len(self.test_tasks), self.run.repeats)
+        return (summary.get("n"), summary.get("repeats")) == wanted and not summary.get("failed")
+
+    def _remember(self, command: str, run: TrainRun | EvalRun) -> None:
+        """Write down the command that says this run, without pace, address and budget."""
+        pace = ("base_url", "requests_per_minute", "tokens_per_minute", "max_connections", "max_retries", "timeout")
+        self.commands.append(as_command(command, run, below=self.out, leave_out=pace))
+
+    def _under_way(self, run: R) -> R:
+        """The run with what it needs to be carried out: an endpoint, and what is left of the budget.
+
+        An apprentice is started when the first step needs one. Raises Stopped when the budget is spent.
+        """
+        if self.run.endpoint.base_url is None and self.of_apprentices:
+            from flex.apprentice import running_apprentice
+
+            address = self._closing.enter_context(running_apprentice())
+            self.run = replace(self.run, endpoint=replace(self.run.endpoint, base_url=address))
+        left: dict[str, Any] = {}
+        for name, spent in (("max_tokens_total", self._tokens), ("max_usd", self._usd)):
+            if (limit := getattr(self.run.budget, name)) is not None:
+                if limit <= spent:
+                    raise Stopped(f"--{name} {limit:,} is spent")
+                left[name] = limit - spent
+        budget = replace(self.run.budget, **left)
+        return replace(run, endpoint=self.run.endpoint, budget=budget, telemetry=self.run.telemetry)
+
+    def _spent(self, usage: Mapping[str, Usage], models: Mapping[str, str]) -> None:
+        """Take what a step used off the budget."""
+        self._tokens += sum(used.tokens for used in usage.values())
+        if self.run.budget.max_usd is not None:
+            prices = Prices.load(self.run.budget.prices, self.run.endpoint.base_url)
+            self._usd += prices.total(by_model(usage, models)) or 0.0
+
+    def remarks(self, *lines: str) -> list[str]:
+        """Remarks for the page; where apprentices have answered, that they are no LLMs."""
+        words = "The apprentice is a mechanical learner, not an LLM; its numbers mean nothing beside those of one."
+        return [*lines, words] if self.of_apprentices else list(lines)
+
+    def finish(
+        self,
+        result: Mapping[str, Any],
+        picture: Callable[[Mapping[str, Any], int], Canvas],
+        page: Page,
+        remarks: Sequence[str] = (),
+    ) -> Findings:
+        """Write result.json, picture.svg and index.html."""
+        wide, phone = (picture(result, width) for width in (WIDE, PHONE))
+        page = replace(page, commands=self.commands, apprentice=self.of_apprentices)
+        write_json(self.out / "result.json", result)
+        write_atomically(self.out / "picture.svg", wide.svg(alone=True).encode())
+        write_atomically(self.out / "index.html", page.html(wide, phone).encode())
+        return Findings(self.out, result, page.tables[0], remarks)
+
+
+def _trained(folder: Path) -> bool:
+    """Whether a training run has finished in which not everything failed."""
+    return any(event["explored"] > event["failed"] for event in RunLog(folder).events("finished"))

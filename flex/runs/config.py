@@ -1,0 +1,329 @@
+"""What a run is asked to do: frozen values, checked when they are made.
+
+Their fields, with the sentence below each of them, are the flags of the commands too (flex/cli/flags.py), so a default
+and its description stand here and nowhere else. A path may be given as a text.
+"""
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from flex.errors import SettingsError
+
+OURS = ("model", "messages", "stream")
+"""What `extra_body` must not replace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Which numbers a field takes, and the words for them."""
+
+    words: str
+    least: float
+    inclusive: bool = True
+    most: float = math.inf
+
+    def accepts(self, value: float) -> bool:
+        enough = value > self.least or (self.inclusive and value == self.least)
+        return math.isfinite(value) and enough and value <= self.most
+
+
+Positive = Annotated[int, Range("a whole number from 1", 1)]
+Natural = Annotated[int, Range("a whole number from 0", 0)]
+AboveZero = Annotated[float, Range("a number above 0", 0, inclusive=False)]
+FromZero = Annotated[float, Range("a number from 0", 0)]
+
+
+class Checked:
+    """A configuration that refuses values it cannot be run with. Raises SettingsError naming field and value."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            value = getattr(self, name)
+            if value is None or not (options := alternatives(hint)):
+                continue
+            if Path in options and isinstance(value, str):
+                object.__setattr__(self, name, Path(value))
+            elif hint == tuple[str, ...] and isinstance(value, str):
+                object.__setattr__(self, name, names_in(value))
+            elif problem := next(filter(None, (_problem(option, value) for option in options)), None):
+                raise SettingsError(f"{name} has to be {problem}, not {value!r}")
+
+
+def alternatives(hint: Any) -> tuple[Any, ...]:
+    """The types that a field takes, None left out: (int,) of `int | None`."""
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return tuple(option for option in options if option is not NoneType)
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The names in a comma-separated list, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def range_of(hint: Any) -> Range | None:
+    """The range of an annotated number, None where the type is no such number."""
+    return next((mark for mark in get_args(hint)[1:] if isinstance(mark, Range)), None)
+
+
+def _problem(hint: Any, value: Any) -> str | None:
+    """What a value has to be when it is not what the type says; only ranges and choices are checked."""
+    if (allowed := range_of(hint)) is not None:
+        whole = get_args(hint)[0] is int
+        number = not isinstance(value, bool) and isinstance(value, int if whole else int | float)
+        return None if number and allowed.accepts(value) else allowed.words
+    if get_origin(hint) is Literal and value not in get_args(hint):
+        return f"one of {', '.join(get_args(hint))}"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointConfig(Checked):
+    """Endpoint: how to talk to it; its address and key come from BASE_URL and API_KEY."""
+
+    base_url: str | None = None
+    """instead of BASE_URL"""
+    requests_per_minute: AboveZero | None = None
+    """never more in any 60 seconds"""
+    tokens_per_minute: Positive | None = None
+    """never more in any 60 seconds"""
+    max_connections: Positive = 100
+    """calls in flight at once"""
+    max_retries: Natural = 6
+    """of a call that fails for a passing reason"""
+    timeout: AboveZero = 600.0
+    """seconds to wait for a reply"""
+    temperature: FromZero | None = None
+    """of the actor; unset: the endpoint's default"""
+    max_tokens: Positive | None = None
+    """of every reply; unset: the endpoint's default"""
+    reasoning_effort: str | None = None
+    """passed through to models that reason"""
+    extra_body: Mapping[str, Any] | None = None
+    """JSON object merged into every request"""
+
+    def __post_init__(self) -> None:
+        Checked.__post_init__(self)
+        if self.extra_body is not None and (problem := body_problem(self.extra_body)):
+            raise SettingsError(f"extra_body: {problem}")
+
+
+def body_problem(body: Any) -> str | None:
+    """Why a value cannot be merged into every request; None when it can."""
+    if not isinstance(body, Mapping):
+        return "not a JSON object"
+    try:
+        json.dumps(body, allow_nan=False, ensure_ascii=False).encode()  # what will be sent
+    except (TypeError, ValueError, RecursionError) as error:
+        return f"not valid JSON: {error}"
+    taken = next((name for name in OURS if name in body), None)
+    return f"'{taken}' is set by flex itself and cannot be replaced" if taken else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget(Checked):
+    """Budget: what a run may spend; one that reaches it stops cleanly and can be resumed."""
+
+    max_tokens_total: Positive | None = None
+    """tokens of all roles together"""
+    max_usd: AboveZero | None = None
+    """US dollars, all roles together"""
+    prices: Path | None = None
+    """a JSON file of prices, see docs/endpoints.md"""
+
+
+Retrieval = Literal["hierarchical", "flat", "agentic"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRun(Checked):
+    """Explore a train split by reject sampling and grow an experience library."""
+
+    benchmark: str
+    """which one"""
+    model: str
+    """the model that learns: the actor"""
+    verifier_model: str | None = None
+    """default: the actor's"""
+    critic_model: str | None = None
+    """default: the actor's"""
+    updater_model: str | None = None
+    """default: the critic's"""
+    retriever_model: str | None = None
+    """with --use_library; default: the actor's"""
+    data_path: Path | None = None
+    """the train split, a .jsonl file or its folder; default: the benchmark's folder"""
+    library: Path | None = None
+    """a library (file or folder) to start from"""
+    save_to: Path | None = None
+    """where to save the library; default: exps/<benchmark>.json"""
+    out: Path | None = None
+    """folder of the run; name an old one to resume it; default: runs/<library>-<time>"""
+    samples: Positive | None = None
+    """only the first so many tasks"""
+    seed: Natural | None = None
+    """shuffle the tasks with it; unset: the file's order"""
+    epochs: Positive = 1
+    """passes over the split"""
+    batch_size: Positive = 20
+    """tasks between saves; with --use_library, those explored with one and the same library"""
+    max_concurrent: Positive | None = None
+    """tasks explored at once; default: --batch_size"""
+    max_rounds: Positive = 5
+    """attempts within a rollout"""
+    max_rollouts: Positive = 3
+    """rollouts of a task that is not solved"""
+    acceptance: Literal["both", "verifier", "score"] = "both"
+    """who accepts an attempt"""
+    with_gt: bool = True
+    """verifier and critic may see the target"""
+    use_library: bool = False
+    """the actor consults the growing library"""
+    retrieval: Literal["hierarchical", "flat"] | None = None
+    """how the library is read; default: the benchmark's way"""
+    contrast: bool = False
+    """also distil what parts failed from solved rollouts"""
+    direct_add: bool = False
+    """insert every experience, ask no updater"""
+    llm_system_prompt: Path | None = None
+    """a file of yours instead of ours"""
+    verifier_prompt: Path | None = None
+    """a file of yours instead of ours"""
+    telemetry: bool = True
+    """send traces to a collector that listens"""
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
+    budget: Budget = field(default_factory=Budget)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The names of the models by role."""
+        critic = self.critic_model or self.model
+        return {
+            "actor": self.model,
+            "verifier": self.verifier_model or self.model,
+            "critic": critic,
+            "updater": self.updater_model or critic,
+            "retriever": self.retriever_model or self.model,
+        }
+
+    @property
+    def store(self) -> Path:
+        """Where the library is kept."""
+        return self.save_to or Path("exps") / f"{self.benchmark}.json"
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is kept."""
+        assert self.out is not None  # filled in when it was made
+        return self.out
+
+    def __post_init__(self) -> None:
+        Checked.__post_init__(self)
+        if self.out is None:
+            started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+            object.__setattr__(self, "out", Path("runs") / f"{self.store.stem}-{started}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalRun(Checked):
+    """Answer a test split in several settings and compare them."""
+
+    benchmark: str
+    """which one"""
+    model: str
+    """the actor"""
+    settings: tuple[str, ...] = ("vanilla", "agent", "flex")
+    """comma-separated: vanilla, icl, agent, flex, flex-empty, flex-shuffled, flex-chat"""
+    retriever_model: str | None = None
+    """default: the actor's"""
+    data_path: Path | None = None
+    """the test split, a .jsonl file or its folder; default: the benchmark's folder"""
+    split: str = "test"
+    """which split of a folder"""
+    train_path: Path | None = None
+    """the train split; default: train.jsonl beside the test split"""
+    library: Path | None = None
+    """the experience library to consult, a file or a folder"""
+    out: Path | None = None
+    """folder of the run; default: results/<benchmark>_<model>"""
+    samples: Positive | None = None
+    """only the first so many tasks"""
+    repeats: Positive = 1
+    """independent answers per task and setting"""
+    max_concurrent: Positive = 10
+    """tasks answered at once"""
+    batch_size: Positive | None = None
+    """tasks between pauses; default: --max_concurrent"""
+    batch_pause: FromZero = 0.0
+    """seconds to wait between batches"""
+    retrieval: Retrieval | None = None
+    """how the library is read; default: the benchmark's way"""
+    icl_k: Positive | None = None
+    """training examples in the prompt of icl; default: the benchmark's number"""
+    icl_selection: Literal["first", "random", "similar"] = "first"
+    """which ones"""
+    executor: Literal["monty", "local", "docker"] = "monty"
+    """where the agent's code runs"""
+    allow_leakage: bool = False
+    """show experiences to a task even if they give its answer away"""
+    actor_prompt: Path | None = None
+    """a file of yours instead of ours"""
+    memory_prompt: Path | None = None
+    """a file of yours instead of ours"""
+    telemetry: bool = True
+    """send traces to a collector that listens"""
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
+    budget: Budget = field(default_factory=Budget)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The names of the models by role."""
+        return {"actor": self.model, "retriever": self.retriever_model or self.model}
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is kept; each setting has a folder in it."""
+        return self.out or Path("results") / file_name(f"{self.benchmark}_{self.model}")
+
+
+def file_name(text: str) -> str:
+    """A text, such as a model's name, as the name of a file or folder."""
+    return re.sub(r"[^\w.-]+", "-", text)
+
+
+def as_command(command: str, run: Any, *, below: Path, leave_out: Collection[str] = ()) -> str:
+    """The command that says this run; what is as by default is left out, paths are as seen from a folder."""
+    return shlex.join([*command.split(), *_words(run, below, leave_out)])
+
+
+def _words(run: Any, below: Path, leave_out: Collection[str]) -> list[str]:
+    words: list[str] = []
+    for one in fields(run):
+        value = getattr(run, one.name)
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        if one.name in leave_out or value == default:
+            continue
+        if is_dataclass(value):
+            words += _words(value, below, leave_out)
+        elif isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{one.name}")
+        else:
+            words += [f"--{one.name}", _word(value, below)]
+    return words
+
+
+def _word(value: Any, below: Path) -> str:
+    if isinstance(value, Path):
+        return str(value.relative_to(below) if value.is_relative_to(below) else value)
+    if isinstance(value, Mapping):
+        return json.dumps(value)
+    return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,203 @@
+"""A whole evaluation, from an `EvalRun` to its folder, its comparisons and its report."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from flex.concurrency import Stop
+from flex.endpoint.cost import by_model
+from flex.errors import SettingsError
+from flex.evaluation.folder import read_setting
+from flex.evaluation.leakage import Leak
+from flex.evaluation.loop import EvalConfig
+from flex.evaluation.loop import evaluate as answer_tasks
+from flex.evaluation.reading import Retriever
+from flex.evaluation.results import Result
+from flex.evaluation.settings import Kit, Setting, get_setting, solver
+from flex.evaluation.statistics import Difference
+from flex.evaluation.summary import Summary, summarize, with_cost
+from flex.files.atomic import write_json
+from flex.files.runlog import FREE_KEYS, RunLog, to_jsonable
+from flex.memory_retriever import FlatRetriever, MemoryRetriever
+from flex.rate_limiter import RateLimitedLLMClient
+from flex.report import write_report
+from flex.runs.comparison import compare_settings
+from flex.runs.config import EvalRun
+from flex.runs.plan import Plan, configuration, make_plan
+from flex.runs.setup import Bar, make_client, make_model, no_bar, watch_budget
+from flex.telemetry import start_telemetry
+from flex.types import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class EvalResult:
+    """What came of an evaluation; everything is on disk as well."""
+
+    run: EvalRun
+    settings: Mapping[str, Summary]
+    """By name; those that were finished."""
+    comparisons: Sequence[Difference] = ()
+    """Every two settings, paired by task; `flex` minus the others first."""
+    leaks: Sequence[Leak] = ()
+    """What the guard found in the library and the examples."""
+    hidden: int = 0
+    """How many experiences it hid, counted for each task; none with `allow_leakage`."""
+    tasks: int = 0
+    report: Path | None = None
+    """One page on the run, to look at and to hand on."""
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    """What this call spent, by role."""
+    stopped: str | None = None
+    """Why it ended early, None when it is finished; the same run goes on."""
+
+    @property
+    def folder(self) -> Path:
+        return self.run.folder
+
+    @property
+    def leakage(self) -> str:
+        """What the leakage guard found, in a sentence; empty when all is clean."""
+        if not self.leaks:
+            return ""
+        tasks = len({leak.task_id for leak in self.leaks})
+        done = "shown all the same" if self.run.allow_leakage else "hidden from them"
+        return (
+            f"leakage: {tasks} of {self.tasks} tasks have a near duplicate or their answer in what was learned "
+            f"from; {self.hidden} experiences are {done} (`flex audit` lists them)"
+        )
+
+    @property
+    def failed(self) -> bool:
+        """Whether in one of the settings no answer came at all."""
+        return any(summary.failed == summary.answers for summary in self.settings.values())
+
+
+async def evaluate(run: EvalRun, *, bar: Bar = no_bar, stop: Stop | None = None) -> EvalResult:
+    """Answer a test split in every setting, compare them, write summary.json and report.html; resumes.
+
+    Raises SettingsError for what only a person can mend, RunError for a folder of another run.
+    """
+    folders = {name: run.folder / name for name in run.settings}
+    result = await answer_split(run, folders, bar=bar, stop=stop)
+    if result.stopped is None:
+        comparisons = compare_settings({name: read_setting(folder) for name, folder in folders.items()})
+        result = replace(result, comparisons=comparisons)
+        write_json(run.folder / "summary.json", content_of(result))
+        result = replace(result, report=write_report(run.folder))
+    return result
+
+
+async def answer_split(
+    run: EvalRun, folders: Mapping[str, Path], *, bar: Bar = no_bar, stop: Stop | None = None
+) -> EvalResult:
+    """The settings, one after the other, each into its folder; nothing is compared."""
+    if not folders:
+        raise SettingsError("--settings names no setting")
+    settings = [get_setting(name) for name in folders]
+    plan, stop = make_plan(run, settings), stop or Stop()
+    summaries: dict[str, Summary] = {}
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(make_client(run.endpoint))
+        watch_budget(stop, run.budget, plan.prices, client, run.models)
+        await client.check()
+        for setting in settings:
+            log = stack.enter_context(RunLog(folders[setting.name]))
+            log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data"})
+        with start_telemetry(run.telemetry), make_kit(plan, client) as kit:
+            for setting in settings:
+                summary = await answer_setting(plan, kit, setting, folders[setting.name], bar, stop)
+                if summary is None:
+                    break
+                summaries[setting.name] = summary
+    return EvalResult(
+        run,
+        summaries,
+        leaks=plan.leaks,
+        hidden=sum(len(ids) for ids in plan.hidden.values()),
+        tasks=len(plan.tasks),
+        usage=dict(client.usage),
+        stopped=None if len(summaries) == len(settings) else stop.reason,
+    )
+
+
+async def answer_setting(plan: Plan, kit: Kit, setting: Setting, folder: Path, bar: Bar, stop: Stop) -> Summary | None:
+    """Answer the split in one setting and write its summary; None, and no summary, when it was stopped before."""
+    run = plan.run
+    config = EvalConfig(
+        setting=setting,
+        repeats=run.repeats,
+        concurrency=run.max_concurrent,
+        batch_size=run.batch_size or run.max_concurrent,
+        batch_pause=run.batch_pause,
+        hidden=plan.hidden if setting.library in ("own", "shuffled") else {},
+    )
+    started, counts, answers = time.monotonic(), Counter[str](), len(plan.tasks) * run.repeats
+    with solver(setting, kit) as solve, bar(setting.name, answers, "answer") as step:
+
+        def show(row: Result) -> None:
+            counts.update(correct=row.correct, failed=row.error is not None, tokens=row.usage.tokens)
+            step(counts)
+
+        rows = await answer_tasks(plan.tasks, plan.benchmark, solve, config, folder, show, stop)
+    if len(rows) < answers:
+        return None
+    summary = summarize(rows, plan.benchmark, setting=setting.name, model=run.model)
+    usd = plan.prices.total(by_model(summary.usage_by_role, run.models))
+    summary = with_cost(summary, usd, time.monotonic() - started)
+    write_json(folder / "summary.json", summary.to_json())
+    return summary
+
+
+@contextmanager
+def make_kit(plan: Plan, client: RateLimitedLLMClient) -> Iterator[Kit]:
+    """What the settings are made of, with the retriever that the run asks for."""
+    run = plan.run
+    with make_retriever(plan, client) as retriever:
+        yield Kit(
+            model=make_model(run.endpoint, client, run.model, "actor"),
+            benchmark=plan.benchmark,
+            prompts=plan.prompts,
+            retriever=retriever,
+            library=plan.library,
+            hidden=plan.hidden,
+            train_tasks=plan.train_tasks,
+            hidden_examples=plan.hidden_examples,
+            icl_k=plan.examples_shown if plan.train_tasks else 0,
+            icl_selection=run.icl_selection,
+            executor=run.executor,
+            concurrency=run.max_concurrent,
+        )
+
+
+@contextmanager
+def make_retriever(plan: Plan, client: RateLimitedLLMClient) -> Iterator[Retriever]:
+    model = make_model(plan.run.endpoint, client, plan.run.models["retriever"], "retriever")
+    if plan.retrieval != "agentic":
+        kind = FlatRetriever if plan.retrieval == "flat" else MemoryRetriever
+        yield kind(model, plan.prompts)
+        return
+
+    from flex.agents.agentic_retriever import AgenticRetriever  # smolagents takes a second to import
+    from flex.agents.pool import AgentPool
+
+    with AgentPool(model, plan.prompts, executor="monty", concurrency=plan.run.max_concurrent) as agents:
+        yield AgenticRetriever(agents, plan.prompts)
+
+
+def content_of(result: EvalResult) -> dict[str, Any]:
+    """The content of the run's summary.json."""
+    costs = {name: to_jsonable(summary.cost) for name, summary in result.settings.items()}
+    known = [summary.cost.usd for summary in result.settings.values()]
+    usd = None if None in known else sum(amount for amount in known if amount is not None)
+    usage = sum((summary.usage for summary in result.settings.values()), Usage())
+    return {
+        "benchmark": result.run.benchmark,
+        "model": result.run.model,
+        "settings": {name: summary.to_json() for name, summary in result.settings.items()},
+        "comparisons": [difference.to_json() for difference in result.comparisons],
+        "cost": {"settings": costs, "usd": usd, "usage": to_jsonable(usage)},
+    }

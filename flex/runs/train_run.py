@@ -1,0 +1,140 @@
+"""A whole training run, from a `TrainRun` to its folder and its library."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flex.benchmarks import Benchmark, get_benchmark
+from flex.benchmarks.base import fingerprint
+from flex.concurrency import Stop
+from flex.endpoint.cost import Prices
+from flex.explib import ExpLib
+from flex.files.runlog import RunLog, run_config
+from flex.library.stores import is_database
+from flex.prompt import Prompts
+from flex.reject_sampling import Limits, Progress, TrainConfig
+from flex.reject_sampling import train as learn
+from flex.runs.config import TrainRun
+from flex.runs.plan import split_of
+from flex.runs.setup import Bar, build_team, make_client, make_model, no_bar, sampling, watch_budget
+from flex.runs.start import holding, library_to_train, run_id, starting_library
+from flex.telemetry import start_telemetry
+from flex.types import Task, Usage
+
+if TYPE_CHECKING:
+    pass
+
+PROMPTS = (
+    "llm_system_prompt",
+    "feedback",
+    "overruled",
+    "verifier",
+    "critic_solved",
+    "critic_failed",
+    "critic_contrast",
+    "updater",
+    "updater_consolidate",
+    "memory",
+    "retrieved",
+    "reask",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What came of a training run; everything is on disk as well."""
+
+    library: ExpLib
+    progress: Progress
+    usage: Mapping[str, Usage]
+    """What this call spent, by role."""
+    save_to: Path
+    folder: Path
+    stopped: str | None = None
+    """Why it ended early, None when it is finished; the same run with the same folder goes on."""
+
+    @property
+    def total(self) -> Usage:
+        """What this call spent, all roles together."""
+        return sum(self.usage.values(), Usage())
+
+
+async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -> TrainResult:
+    """Learn from a train split: explore, distil, and grow a library; resumes where the run's folder was left.
+
+    Nothing is paid for before everything has been checked. Raises SettingsError for what only a person can mend,
+    RunError for a folder of another run, LibraryError and BenchmarkError for files that cannot be used.
+    """
+    stop = stop or Stop()
+    benchmark = get_benchmark(run.benchmark)
+    tasks = tasks_of(run, benchmark)
+    prompts = Prompts(benchmark.prompts, {"llm_system_prompt": run.llm_system_prompt, "verifier": run.verifier_prompt})
+    hashes = prompts.checked([*PROMPTS, "progress"] if benchmark.open_ended else PROMPTS)
+    async with make_client(run.endpoint) as client:
+        models = {role: make_model(run.endpoint, client, name, role) for role, name in run.models.items()}
+        with RunLog(run.folder) as log, start_telemetry(run.telemetry):
+            library = starting_library(run.library, run.store, log)
+            await client.check()
+            log.start(configuration(run, benchmark, hashes, tasks, library))
+            library = library_to_train(library, run.store, log)
+            team = build_team(run, benchmark, prompts, models)
+            watch_budget(stop, run.budget, Prices.load(run.budget.prices, client.base_url), client, run.models)
+            with holding(library, run.store), bar("", len(tasks) * run.epochs, "task") as step:
+
+                def show(progress: Progress) -> None:
+                    step({"solved": progress.solved, "library": len(library), "tokens": client.total.tokens})
+
+                config = train_config(run, log)
+                progress = await learn(tasks, team, library, config, log, run.store, show, stop)
+            if not progress.unfinished:
+                log.write("finished", usage=dict(client.usage), library=library.stats(), **asdict(progress))
+    stopped = (stop.reason or "") if progress.unfinished else None
+    return TrainResult(library, progress, dict(client.usage), run.store, run.folder, stopped)
+
+
+def tasks_of(run: TrainRun, benchmark: Benchmark) -> list[Task]:
+    """The tasks to learn from, in the order of the file or of the seed."""
+    tasks = benchmark.load(split_of(run.data_path, benchmark, "train"))
+    if run.seed is not None:
+        random.Random(run.seed).shuffle(tasks)
+    tasks = tasks[: run.samples]
+    return tasks if run.with_gt else [replace(task, target=None) for task in tasks]
+
+
+def train_config(run: TrainRun, log: RunLog) -> TrainConfig:
+    """How the loop is to go about it."""
+    return TrainConfig(
+        limits=Limits(run.max_rollouts, run.max_rounds),
+        epochs=run.epochs,
+        batch_size=run.batch_size,
+        direct_add=run.direct_add,
+        contrast=run.contrast,
+        use_library=run.use_library,
+        run_name=log.folder.name,
+        run_id=run_id(log) if is_database(run.store) else "",
+    )
+
+
+def configuration(
+    run: TrainRun, benchmark: Benchmark, hashes: Mapping[str, str], tasks: Sequence[Task], library: ExpLib
+) -> dict[str, Any]:
+    """What makes this run this run."""
+    names = ["max_rounds", "max_rollouts", "epochs", "direct_add", "contrast", "use_library", "with_gt", "acceptance"]
+    if run.use_library:  # only then does the result depend on how tasks are batched
+        names.append("batch_size")
+    settings = {"task_type": run.benchmark, **{name: getattr(run, name) for name in names}, **sampling(run.endpoint)}
+    retrieval = run.retrieval or benchmark.retrieval
+    if run.use_library and retrieval != "hierarchical":  # as runs did that were begun before there was a choice
+        settings["retrieval"] = retrieval
+    return run_config(
+        models=run.models,
+        prompts=hashes,
+        seed=run.seed,
+        data=str(run.data_path or benchmark.folder),
+        tasks=fingerprint(tasks),
+        library=None if is_database(run.store) else len(library),  # a database has grown when one resumes
+        store_path=str(run.store),
+        **settings,
+    )
