@@ -13,7 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from flex.explib import ExpLib
-from flex.search.text import searchable
+from flex.search.query import searchable
 from flex.types import ZONES, Experience, Rule
 
 VOCABULARY = 20_000

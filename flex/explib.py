@@ -16,7 +16,7 @@ from flex.library.entry import characters, content_hash, derived_id, free_id
 from flex.library.merging import merge
 from flex.library.revisions import Blamed, Version, blame, versions
 from flex.library.stores import Store, open_store, same_file, save_store
-from flex.search.text import Wanted
+from flex.search.query import Filter
 from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, UpdateDecision, Zone
 
 
@@ -139,7 +139,7 @@ class ExpLib:
         """
         for zone in zones or ():
             check_zone(zone)
-        found = self._store.search(query, top_k, Wanted(zones, categories, min_priority, hidden), text_only)
+        found = self._store.search(query, top_k, Filter(zones, categories, min_priority, hidden), text_only)
         return [
             Hit(one.id, one.score, rank=rank, revision=self.revision(one.id), why=one.why)
             for rank, one in enumerate(found, start=1)

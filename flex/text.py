@@ -1,12 +1,8 @@
-"""A text as words, so that two ways of typing the same thing are equal."""
+"""Texts: as words, on one line, and as UTF-8 can hold them."""
 
 import re
 import unicodedata
-from collections import Counter
-from functools import cached_property, lru_cache
-
-Gram = tuple[str, ...]
-"""Words one after the other."""
+from functools import lru_cache
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d*\.?\d+|[^\W\d_]+")
 _NUMBER_WORDS = {
@@ -20,6 +16,18 @@ _NUMBER_WORDS = {
     for word in written.split()
 }  # fmt: skip
 """Without "one", which mostly is no number."""
+
+
+def one_line(text: str, limit: int) -> str:
+    """The text on one line of at most `limit` characters, `...` where it is cut; nothing a terminal would obey."""
+    line = " ".join(text.split())
+    line = line if len(line) <= limit else f"{line[: limit - 3]}..."
+    return "".join(character if character.isprintable() else " " for character in line)
+
+
+def valid_utf8(text: str) -> str:
+    """The text as UTF-8 can hold it: pairs of surrogates become the character they mean, a lone half becomes U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def words(text: str) -> list[str]:
@@ -45,38 +53,3 @@ def _folded(token: str) -> str:
     if "." in number:
         number = number.rstrip("0").rstrip(".")
     return number.lstrip("0") or "0"
-
-
-class Said:
-    """A text as words, and what is looked up in it; each made when it is asked for."""
-
-    def __init__(self, text: str) -> None:
-        self.words = words(text)
-
-    @cached_property
-    def grams(self) -> dict[Gram, None]:
-        """Sequences of three words, in order, each once."""
-        return dict.fromkeys(zip(self.words, self.words[1:], self.words[2:], strict=False))
-
-    @cached_property
-    def pairs(self) -> set[Gram]:
-        return set(zip(self.words, self.words[1:], strict=False))
-
-    @cached_property
-    def numbers(self) -> Counter[str]:
-        return Counter(filter(is_number, self.words))
-
-    def numbers_in_place(self, other: "Said") -> float:
-        """The share of the numbers here that stand in the other text beside the same neighbour."""
-        around = ["", *self.words, ""]
-        places = [n for n, word in enumerate(around) if word and is_number(word)]
-        kept = [n for n in places if {(around[n - 1], around[n]), (around[n], around[n + 1])} & other.pairs]
-        return len(kept) / len(places) if places else 1.0
-
-    @cached_property
-    def joined(self) -> str:
-        return f" {' '.join(self.words)} "
-
-    def holds(self, other: "Said") -> bool:
-        """Whether the other's words stand here one after the other."""
-        return other.joined in self.joined

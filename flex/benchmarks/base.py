@@ -22,7 +22,7 @@ class Benchmark(ABC):
     """One file of this package defines a subclass and `benchmark`, an instance of it."""
 
     name: ClassVar[str]
-    """The module's name, the value of `--task_type`."""
+    """The module's name, the value of `--benchmark`."""
     folder: ClassVar[str] = "data"
     """Where its splits lie, as `train.jsonl` and `test.jsonl`, unless said otherwise."""
     source: ClassVar[str] = ""

@@ -11,21 +11,13 @@ from itertools import chain
 from typing import Any, ClassVar
 
 from flex.benchmarks.base import Benchmark
-from flex.chemistry.molecules import (
-    LONGEST,
-    Molecules,
-    atom_balance,
-    canonical_smiles,
-    functional_groups,
-    largest,
-    molecules,
-)
+from flex.chemistry.molecules import LONGEST, Molecules, largest, molecules
+from flex.chemistry.smiles import smiles_in
+from flex.chemistry.tools import atom_balance, canonical_smiles, functional_groups
 from flex.replies import last_answer
 
 _LABEL = re.compile(r"\A(?:[A-Za-z ()]*\b(?:smiles|reactants?|precursors?|answer)\b[A-Za-z ()]*)[:=]\s*", re.IGNORECASE)
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)(?:```|$)", re.DOTALL)
-_TOKEN = re.compile(r"[A-Za-z0-9@+\-\[\]()=#$:.%/\\*]+")
-_SMILES = re.compile(r"(?:\[[^\[\]]+\]|Br|Cl|[BCNOPSFIbcnops]|[-=#$:/\\.()%\d*])+")
 _BETWEEN = re.compile(r"[\s,;+&\"'`*]*(?:and[\s\"'`*]+)?")
 LISTED = 4
 """So many molecules one after the other are read as one set of reactants."""
@@ -83,27 +75,15 @@ class Retro(Benchmark):
         found: set[str] = set()
         listed: list[Molecules] = []
         end = 0
-        for token in _TOKEN.finditer(text):
-            parts = molecules(_bare(token[0]))
-            if not parts:
-                continue
-            listed = [*listed[1 - LISTED :], parts] if _BETWEEN.fullmatch(text, end, token.start()) else [parts]
-            found |= {".".join(sorted(chain(*listed[-count:]))) for count in range(1, len(listed) + 1)}
-            end = token.end()
+        for start, stop, smiles in smiles_in(text):
+            if parts := molecules(smiles):
+                listed = [*listed[1 - LISTED :], parts] if _BETWEEN.fullmatch(text, end, start) else [parts]
+                found |= {".".join(sorted(chain(*listed[-count:]))) for count in range(1, len(listed) + 1)}
+                end = stop
         return found
 
     def tools(self) -> Sequence[Callable[..., Any]]:
         return canonical_smiles, functional_groups, atom_balance
-
-
-def _bare(token: str) -> str:
-    """A SMILES without the punctuation around it; nothing when it cannot be one."""
-    if len(token) > LONGEST or not _SMILES.fullmatch(token):
-        return ""
-    token = token.replace("\\\\", "\\").lstrip("(.:").rstrip(".:")  # JSON doubles backslashes
-    while token.endswith(")") and token.count(")") > token.count("("):
-        token = token[:-1]
-    return token
 
 
 def _unwrapped(said: str) -> str:

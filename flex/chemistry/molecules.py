@@ -1,4 +1,4 @@
-"""What RDKit knows about molecules: canonical multisets for the score, and three tools for agents.
+"""What RDKit knows about molecules: canonical multisets to compare answers, and fingerprints to search by.
 
 RDKit is imported with the first molecule, not with this module.
 """
@@ -19,50 +19,7 @@ FINGERPRINT = 1024
 """Bits of a fingerprint; twice as many find no more in the published libraries."""
 
 _lock = threading.Lock()
-"""RDKit's log is switched off and on again around our calls, and that for the whole process."""
-
-_GROUPS = {
-    "carboxylic acid": "[CX3](=O)[OX2H1]",
-    "carboxylate": "[CX3](=O)[O-]",
-    "acid halide": "[CX3](=O)[F,Cl,Br,I]",
-    "anhydride": "C(=O)[OX2]C=O",
-    "ester or lactone": "[#6,#1][CX3;!$(C(=O)OC=O)](=O)[OX2;!$(OC(=O)[!#6])][#6;!$(C=O)]",
-    "amide or lactam": "[#6,#1;!$([#8])][CX3](=O)[NX3]",
-    "imide": "[CX3](=O)[NX3][CX3](=O)",
-    "carbamate": "[NX3]C(=O)[OX2][#6]",
-    "Boc group": "[CH3]C([CH3])([CH3])OC(=O)[#7]",
-    "Cbz group": "c1ccccc1[CH2]OC(=O)[#7]",
-    "urea": "[NX3]C(=O)[NX3]",
-    "aldehyde": "[#6][CX3H1]=O",
-    "ketone": "[#6][CX3](=O)[#6]",
-    "acetal or ketal": "[CX4]([OX2][#6])[OX2][#6]",
-    "imine": "[CX3]=[NX2;!$(N[#7,#8])][#6]",
-    "oxime": "C=N[OX2]",
-    "nitrile": "C#N",
-    "isocyanate": "N=C=O",
-    "nitro": "[N+](=O)[O-]",
-    "azide": "N=[N+]=[N-]",
-    "sulfonamide": "S(=O)(=O)[NX3]",
-    "sulfonyl halide": "S(=O)(=O)[F,Cl,Br]",
-    "sulfonate ester": "S(=O)(=O)[OX2][#6]",
-    "sulfone": "[#6]S(=O)(=O)[#6]",
-    "thiol": "[#6][SX2H1]",
-    "thioether": "[#6][SX2;!$(S[#6]=O)][#6]",
-    "alcohol": "[CX4;!$(C([OX2H1])[OX2])][OX2H1]",
-    "phenol or hydroxyarene": "c[OX2H1]",
-    "ether": "[#6;!$(C=[O,S])][OX2;!$(O[CX4][OX2])][#6;!$(C=[O,S])]",
-    "silyl ether": "[Si][OX2][#6]",
-    "primary amine": "[NX3H2][#6;!$(C=[O,S,N])]",
-    "secondary amine": "[NX3H1]([#6;!$(C=[O,S,N])])[#6;!$(C=[O,S,N])]",
-    "tertiary amine": "[NX3H0]([#6;!$(C=[O,S,N])])([#6;!$(C=[O,S,N])])[#6;!$(C=[O,S,N])]",
-    "aryl fluoride": "cF",
-    "aryl Cl/Br/I": "c[Cl,Br,I]",
-    "alkyl Cl/Br/I": "[CX4][Cl,Br,I]",
-    "boronic acid or ester": "[#6]B([OX2])[OX2]",
-    "alkene": "[CX3]=[CX3]",
-    "alkyne": "C#C",
-    "biaryl bond": "c-!@c",
-}
+"""Switching RDKit's log off and on again around our calls concerns the whole process."""
 
 
 @lru_cache(maxsize=50_000)
@@ -76,7 +33,7 @@ def molecules(smiles: str, stereo: bool = True) -> Molecules | None:
     smiles = smiles.strip()
     if not smiles.isascii() or len(smiles) > LONGEST or smiles.split() != [smiles]:
         return None
-    with _quiet():
+    with without_log():
         if (whole := Chem.MolFromSmiles(smiles)) is None:
             return None
         for atom in whole.GetAtoms():
@@ -90,7 +47,7 @@ def molecules(smiles: str, stereo: bool = True) -> Molecules | None:
 
 def largest(parts: Molecules) -> str:
     """The molecule with the most heavy atoms; of equals the last in order."""
-    return max(parts, key=lambda part: (_heavy_atoms(part).total(), part))
+    return max(parts, key=lambda part: (heavy_atoms(part).total(), part))
 
 
 def fingerprint(parts: Molecules) -> bytes:
@@ -98,74 +55,9 @@ def fingerprint(parts: Molecules) -> bytes:
     import numpy as np
     from rdkit import Chem
 
-    with _quiet():
+    with without_log():
         bits = _morgan().GetFingerprintAsNumPy(Chem.MolFromSmiles(".".join(parts)))
     return np.packbits(bits).tobytes()
-
-
-def canonical_smiles(smiles: str) -> str:
-    """Check a SMILES and write it in canonical form; two SMILES are the same molecules if these forms are equal.
-
-    Args:
-        smiles: One molecule, or several joined by ".".
-
-    Returns:
-        The canonical SMILES, molecules in alphabetical order, or a text that begins with "invalid".
-    """
-    parts = molecules(smiles)
-    return ".".join(parts) if parts else _invalid(smiles)
-
-
-def functional_groups(smiles: str) -> str:
-    """Name the functional groups, linkages and rings in a molecule, with how often each occurs.
-
-    Args:
-        smiles: One molecule, or several joined by ".".
-
-    Returns:
-        One line per molecule, "SMILES: group x count, ...", or a text that begins with "invalid".
-    """
-    return "\n".join(f"{part}: {_groups(part)}" for part in molecules(smiles) or ()) or _invalid(smiles)
-
-
-def atom_balance(product: str, reactants: str) -> str:
-    """Compare the heavy atoms of a product with those of proposed reactants.
-
-    Args:
-        product: SMILES of the product.
-        reactants: SMILES of all reactants joined by ".".
-
-    Returns:
-        Which atoms of the product no reactant supplies, and which atoms of the reactants are left over.
-    """
-    sides = []
-    for smiles in (product, reactants):
-        if (parts := molecules(smiles)) is None:
-            return _invalid(smiles)
-        sides.append(sum((_heavy_atoms(part) for part in parts), Counter[str]()))
-    needed, given = sides
-    missing, left = _formula(needed - given), _formula(given - needed)
-    return f"missing for the product: {missing}; left over from the reactants: {left}"
-
-
-@lru_cache(maxsize=10_000)
-def _groups(smiles: str) -> str:
-    from rdkit import Chem
-
-    with _quiet():
-        molecule = Chem.MolFromSmiles(smiles)
-        counts = {name: len(molecule.GetSubstructMatches(pattern)) for name, pattern in _patterns().items()}
-        rings = molecule.GetRingInfo().AtomRings()
-        aromatic = sum(all(molecule.GetAtomWithIdx(i).GetIsAromatic() for i in ring) for ring in rings)
-    counts |= {"aromatic ring": aromatic, "other ring": len(rings) - aromatic}
-    return ", ".join(f"{name} x {count}" for name, count in counts.items() if count) or "no functional group"
-
-
-@lru_cache(maxsize=1)
-def _patterns() -> dict[str, Any]:
-    from rdkit import Chem
-
-    return {name: Chem.MolFromSmarts(smarts) for name, smarts in _GROUPS.items()}
 
 
 @lru_cache(maxsize=1)
@@ -176,23 +68,17 @@ def _morgan() -> Any:
 
 
 @lru_cache(maxsize=50_000)
-def _heavy_atoms(smiles: str) -> Counter[str]:
+def heavy_atoms(smiles: str) -> Counter[str]:
+    """How many atoms of each element a canonical SMILES has, without hydrogen."""
     from rdkit import Chem
 
-    with _quiet():
+    with without_log():
         return Counter(a.GetSymbol() for a in Chem.MolFromSmiles(smiles).GetAtoms() if a.GetAtomicNum() > 1)
 
 
-def _formula(atoms: Counter[str]) -> str:
-    return " ".join(f"{symbol}{count}" for symbol, count in sorted(atoms.items())) or "none"
-
-
-def _invalid(smiles: str) -> str:
-    return f"invalid: '{smiles[:200]}' is not a valid SMILES"
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
+def without_log() -> Iterator[None]:
+    """Let RDKit print nothing about what it is given."""
     from rdkit import rdBase
 
     with _lock, rdBase.BlockLogs():

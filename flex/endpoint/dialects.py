@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from flex.text import one_line, valid_utf8
 from flex.types import Reply, Usage
 
 DISPENSABLE = ("max_completion_tokens", "max_tokens", "temperature", "top_p", "stop")
@@ -122,8 +123,7 @@ def _innermost(body: Any) -> Mapping[str, Any]:
 
 def shorten(text: Any, length: int = 300) -> str:
     """One line of at most `length` characters; of an HTML page only its words."""
-    line = " ".join(re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", str(text), flags=re.DOTALL | re.IGNORECASE).split())
-    return line if len(line) <= length else line[: length - 1] + "…"
+    return one_line(re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", str(text), flags=re.DOTALL | re.IGNORECASE), length)
 
 
 def asked_wait(headers: Mapping[str, str]) -> float | None:
@@ -217,7 +217,7 @@ def _flat(value: Any) -> str:
     if isinstance(value, dict):
         return _flat(value.get("text"))
     # Half of a surrogate pair, as cut by some tokenizers, could neither be sent nor written.
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else ""
+    return valid_utf8(value) if isinstance(value, str) else ""
 
 
 def parse_usage(usage: Any) -> Usage:

@@ -5,17 +5,16 @@ SMILES sentence embeddings know nothing, and fusing them with text there drops r
 """
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from flex.endpoint.connection import find_address, find_key, shown
 from flex.endpoint.dialects import decode, parse_failure, shorten
 from flex.endpoint.usage import charge
 from flex.endpoint.vector_cache import VectorCache
-from flex.errors import EndpointError, FlexError, LibraryError, SettingsError
-from flex.search.lazy_index import Channel
-from flex.search.text import EVERYTHING, Found, Wanted
+from flex.errors import EndpointError, FlexError, SettingsError
+from flex.text import valid_utf8
 from flex.types import Usage
 
 if TYPE_CHECKING:
@@ -146,73 +145,9 @@ class Embedder:
         return EndpointError(f"{shown(self.base_url)}, embedding model '{self.model}': {shorten(said)}")
 
 
-class _Vectors(NamedTuple):
-    ids: list[str]
-    matrix: "Array"
-
-
-class VectorIndex(Channel["Array", _Vectors]):
-    """The vectors of experiences; `put` adds and replaces, `search` ranks all of them exactly."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        super().__init__()
-        self._embedder = embedder
-
-    def search(self, query: str, top_k: int, wanted: Wanted = EVERYTHING) -> list[Found]:
-        """The wanted experiences whose vectors are nearest to the query's, at most `top_k`; score: cosine above 0.
-
-        Best first, equal scores by id. Texts without a vector are embedded first; raises as `Embedder.vectors` does.
-        """
-        if not self._experiences or not query.strip() or top_k < 1:
-            return []
-        table = self._refreshed()
-        # Rounded, because the last bits depend on the machine's arithmetic.
-        scores = (table.matrix @ self._embedder.vectors([query])[0]).astype(float).round(6)
-        return self._leading(table.ids, scores, top_k, wanted, "vectors")
-
-    def _values(self, texts: Sequence[str]) -> "Array":
-        return self._embedder.vectors(texts)
-
-    def _tabled(self, values: dict[str, "Array"]) -> _Vectors:
-        import numpy as np
-
-        return _Vectors(list(values), np.stack(list(values.values())))
-
-
-def library_embedder(
-    config: Mapping[str, Any],
-    base_url: str | None = None,
-    api_key: str | None = None,
-    *,
-    model: str | None = None,
-    dimensions: int | None = None,
-    cache: Path | None = None,
-) -> Embedder | None:
-    """The embedder that a library's config names, None when it names none.
-
-    Raises LibraryError when `config["embeddings"]` is no model with dimensions, or not the ones given here: vectors of
-    different models cannot be compared.
-    """
-    said = config.get("embeddings")
-    if said is None:
-        return None
-    named = (said.get("model"), said.get("dimensions")) if isinstance(said, Mapping) else (None, None)
-    if not isinstance(named[0], str) or not named[0] or type(named[1]) is not int or named[1] < 1:
-        raise LibraryError(f'config["embeddings"] has to be {{"model": name, "dimensions": number}}, not {said!r}')
-    wrong = [
-        (given, there) for given, there in zip((model, dimensions), named, strict=True) if given not in (None, there)
-    ]
-    if wrong:
-        raise LibraryError(
-            f"the library's vectors are of model '{named[0]}' with {named[1]} dimensions, not {wrong[0][0]!r}; "
-            'change config["embeddings"] to embed it anew'
-        )
-    return Embedder(named[0], base_url, api_key, dimensions=named[1], cache=cache)
-
-
 def _clipped(text: str) -> str:
     """What is sent of a text: endpoints refuse empty ones, JSON cannot hold half a character."""
-    return text[:LONGEST].encode("utf-8", "replace").decode() if text.strip() else "-"
+    return valid_utf8(text[:LONGEST]) if text.strip() else "-"
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:

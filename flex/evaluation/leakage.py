@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
 from flex.benchmarks.base import Benchmark
-from flex.text import Gram, Said, words
+from flex.evaluation.overlap import Gram, Said
+from flex.search.query import searchable
+from flex.text import one_line, words
 from flex.types import Experience, Task
 
 NEAR, NEAR_FEW_NUMBERS, ANSWER = 0.3, 0.4, 0.15
@@ -85,7 +87,7 @@ def find_leaks(
         leaks += guard.leaks(found, other.id, other.question, "train")
     learners = _by_value(sources)
     for experience in library or ():
-        said = _said(experience)
+        said = searchable(experience)
         learned = {number for source in _learned_from(experience) for number in learners.get(source, ())}
         leaks += guard.leaks(guard.in_text(said) | dict.fromkeys(learned, _PROVEN), experience.id, said, "library")
     return [leak for _, leak in sorted(leaks, key=lambda pair: pair[0])]
@@ -154,7 +156,7 @@ class _Guard(ABC):
             task = self.tasks[number]
             wanted = self.marks(task.question) | self.marks(task.target or "")
             excerpt = max(pieces, key=lambda piece: len(piece[1] & wanted), default=("", ()))[0]
-            yield number, Leak(task.id, kind, where, round(share, 3), _shown(excerpt), place)
+            yield number, Leak(task.id, kind, where, round(share, 3), one_line(excerpt, 2 * EXCERPT), place)
 
 
 class _Quotes(_Guard):
@@ -266,12 +268,6 @@ def _learned_from(experience: Experience) -> list[str]:
     return [_source(str(source)) for source in ([sources] if not isinstance(sources, list | tuple) else sources)]
 
 
-def _said(experience: Experience) -> str:
-    """All that an actor may read of an experience."""
-    rules = (text for rule in experience.rules for text in (rule.rule, *rule.examples))
-    return "\n".join((experience.problem_category, experience.method, *rules, experience.revised_trajectory))
-
-
 def _pieces(text: str) -> Iterator[str]:
     """The lines of a text, long ones in pieces of about EXCERPT characters, cut between words."""
     for line in text.split("\n"):
@@ -283,9 +279,3 @@ def _pieces(text: str) -> Iterator[str]:
             piece = f"{piece} {word}" if piece else word
         if piece:
             yield piece
-
-
-def _shown(text: str) -> str:
-    """A text on one line, cut, without characters that a terminal would obey."""
-    line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
-    return line if len(line) <= 2 * EXCERPT else line[: 2 * EXCERPT - 3] + "..."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flex.files.atomic import json_bytes
 from flex.files.runlog import JsonLines, decode, to_jsonable
+from flex.text import valid_utf8
 from flex.types import Attempt, Usage
 
 
@@ -63,7 +64,7 @@ def write_logs(folder: Path, result: Result, attempt: Attempt) -> None:
         "Score": f"{result.score:g} ({'failed' if result.error else 'correct' if result.correct else 'wrong'})",
     }
     text = "\n\n".join(f"## {title}\n{content}" for title, content in parts.items())
-    (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    (folder / f"{name}.txt").write_text(valid_utf8(text) + "\n", encoding="utf-8")
     if attempt.steps or attempt.retrievals or attempt.reasoning:
         process = folder.with_name(f"{folder.name}_process")
         process.mkdir(exist_ok=True)

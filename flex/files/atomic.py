@@ -11,10 +11,7 @@ from typing import Any
 
 def json_bytes(value: Any, *, indent: int | None = None) -> bytes:
     """UTF-8 JSON, readable as it stands; lone surrogates, which UTF-8 cannot hold, stay escaped. Raises TypeError."""
-    try:
-        return json.dumps(value, ensure_ascii=False, indent=indent).encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, indent=indent).encode()
+    return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace")
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -12,6 +12,7 @@ from flex.evaluation.folder import Run, SettingRun, Trace, read_run
 from flex.evaluation.results import Result
 from flex.files.clock import now
 from flex.files.runlog import to_jsonable
+from flex.text import valid_utf8
 from flex.types import Usage
 
 SCORER = "flex"
@@ -40,16 +41,16 @@ def export_inspect(folder: str | Path, path: str | Path) -> list[Path]:
 def inspect_log(run: Run, setting: SettingRun) -> Any:
     """One setting as an `inspect_ai.log.EvalLog`; repeats are its epochs, failed answers samples with an error."""
     log, summary, config = _inspect("log"), setting.summary, setting.config
-    model = _text(summary.model or run.model or "unknown")
-    benchmark = _text(run.benchmark or "flex")
+    model = valid_utf8(summary.model or run.model or "unknown")
+    benchmark = valid_utf8(run.benchmark or "flex")
     created = str(config.get("created_at") or now())
     rows = sorted(setting.rows, key=lambda row: (row.index, row.task_id, row.repeat))
-    tasks = list(dict.fromkeys(_text(row.task_id) for row in rows))
+    tasks = list(dict.fromkeys(valid_utf8(row.task_id) for row in rows))
     spec = log.EvalSpec(
         **_ids(setting, created),
         created=created,
-        task=f"{benchmark}-{_text(setting.name)}",
-        solver=_text(setting.name),
+        task=f"{benchmark}-{valid_utf8(setting.name)}",
+        solver=valid_utf8(setting.name),
         model=model,
         dataset=log.EvalDataset(name=benchmark, samples=len(tasks), sample_ids=tasks),
         config=log.EvalConfig(epochs=max(1, summary.repeats)),
@@ -60,7 +61,7 @@ def inspect_log(run: Run, setting: SettingRun) -> Any:
     return log.EvalLog(
         status="success",
         eval=spec,
-        plan=log.EvalPlan(steps=[log.EvalPlanStep(solver=_text(setting.name))]),
+        plan=log.EvalPlan(steps=[log.EvalPlanStep(solver=valid_utf8(setting.name))]),
         results=_results(setting),
         stats=log.EvalStats(started_at=created, model_usage={model: _usage(summary.usage)}),
         samples=[_sample(row, setting.trace(row), model, binary) for row in rows],
@@ -78,7 +79,7 @@ def _results(setting: SettingRun) -> Any:
                 name=SCORER,
                 scorer=SCORER,
                 metrics={
-                    _text(name): log.EvalMetric(name=_text(name), value=value)
+                    valid_utf8(name): log.EvalMetric(name=valid_utf8(name), value=value)
                     for name, value in numbers.items()
                     if math.isfinite(value)
                 },
@@ -93,29 +94,31 @@ def _sample(row: Result, trace: Trace, model: str, binary: bool) -> Any:
     usage = _usage(row.usage)
     details = {"hits": row.hits, "hidden": row.hidden, "metrics": row.metrics, "usage_by_role": row.usage_by_role}
     return log.EvalSample(
-        id=_text(row.task_id),
+        id=valid_utf8(row.task_id),
         epoch=row.repeat + 1,
-        input=_text(row.question),
-        target=_text(row.target),
+        input=valid_utf8(row.question),
+        target=valid_utf8(row.target),
         messages=_messages(row, trace),
-        output=models.ModelOutput.from_content(model, _text(row.reply), error=_text(row.error) if row.error else None),
-        scores={SCORER: scorer.Score(value=value, answer=None if row.answer is None else _text(row.answer))},
+        output=models.ModelOutput.from_content(
+            model, valid_utf8(row.reply), error=valid_utf8(row.error) if row.error else None
+        ),
+        scores={SCORER: scorer.Score(value=value, answer=None if row.answer is None else valid_utf8(row.answer))},
         metadata=_clean({"index": row.index, **details, "retrievals": trace.retrievals}),
         model_usage={model: usage},
         total_time=row.seconds,
-        error=log.EvalError(message=_text(row.error), traceback="", traceback_ansi="") if row.error else None,
+        error=log.EvalError(message=valid_utf8(row.error), traceback="", traceback_ansi="") if row.error else None,
     )
 
 
 def _messages(row: Result, trace: Trace) -> list[Any]:
     """Question, the agent's steps with what came back, reply."""
     models = _inspect("model")
-    messages = [models.ChatMessageUser(content=_text(row.question))]
+    messages = [models.ChatMessageUser(content=valid_utf8(row.question))]
     for step in trace.steps:
-        messages.append(models.ChatMessageAssistant(content=_text(str(step.get("output") or ""))))
+        messages.append(models.ChatMessageAssistant(content=valid_utf8(str(step.get("output") or ""))))
         if seen := "\n".join(str(step[key]) for key in ("observation", "error") if step.get(key)):
-            messages.append(models.ChatMessageUser(content=_text(seen)))
-    return [*messages, models.ChatMessageAssistant(content=_text(row.reply))]
+            messages.append(models.ChatMessageUser(content=valid_utf8(seen)))
+    return [*messages, models.ChatMessageAssistant(content=valid_utf8(row.reply))]
 
 
 def _usage(usage: Usage) -> Any:
@@ -131,22 +134,17 @@ def _usage(usage: Usage) -> Any:
 def _ids(setting: SettingRun, created: str) -> dict[str, str]:
     """Of the log: the same for the same run."""
     texts = {"run_id": f"{setting.folder.resolve().parent}{created}", "eval_id": f"{setting.folder.resolve()}{created}"}
-    ids = {name: hashlib.sha256(text.encode(errors="replace")).hexdigest()[:22] for name, text in texts.items()}
+    ids = {name: hashlib.sha256(valid_utf8(text).encode()).hexdigest()[:22] for name, text in texts.items()}
     return {**ids, "task_id": ids["eval_id"]}
-
-
-def _text(text: str) -> str:
-    """The text without lone surrogates, which no UTF-8 file can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _clean(value: Any) -> Any:
     """The value as JSON that a UTF-8 file can hold."""
     value = to_jsonable(value)
     if isinstance(value, str):
-        return _text(value)
+        return valid_utf8(value)
     if isinstance(value, dict):
-        return {_text(key): _clean(inner) for key, inner in value.items()}
+        return {valid_utf8(key): _clean(inner) for key, inner in value.items()}
     return [_clean(inner) for inner in value] if isinstance(value, Sequence) else value
 
 

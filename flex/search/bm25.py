@@ -1,7 +1,7 @@
 """BM25 over numbered terms with numpy: deterministic, updated in place.
 
-What a text scores depends on the texts alone: not on the order of updates, on threads or on the machine. A budget of
-postings bounds the time of a query: beyond it the commonest terms, which tell the least, are passed over.
+A text's score depends on the texts alone, not on the order of updates, on threads or on the machine. A query reads a
+bounded number of postings: beyond it the commonest terms, which tell the least, are passed over.
 """
 
 import bisect
@@ -18,9 +18,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 K1, B = 1.2, 0.75
 """Saturation of repeated terms and correction for length, at their usual values."""
 _BATCH = 2_000_000
-"""Terms sorted at a time, which bounds memory."""
+"""Terms that are sorted together, which bounds memory."""
 _MERGED = 8_000_000
-"""Postings in a segment at most, which bounds the longest pause."""
+"""The most postings in a segment, which bounds the longest pause."""
 
 
 class _Segment(NamedTuple):
@@ -31,13 +31,13 @@ class _Segment(NamedTuple):
     docs: Array
     counts: Array
     end: int
-    """The number after that of its last text."""
-    gone: Array
-    """The terms of its texts that are removed, sorted, once for every such text."""
+    """One more than the number of its last text."""
+    removed: Array
+    """The terms of its removed texts, sorted, a term once for each of them."""
 
 
 class Ranking:
-    """BM25 over one kind of terms (uint32 arrays). Texts are numbered from 0 as they come; a removed one stays gone."""
+    """BM25 over one kind of terms (uint32 arrays). Texts are numbered from 0 as they come; no number is used twice."""
 
     def __init__(self) -> None:
         self._segments: list[_Segment] = []
@@ -56,36 +56,36 @@ class Ranking:
     def put(self, texts: Sequence[Array]) -> None:
         """Index the terms of each text, under the next numbers."""
         first = len(self._alive)
+        self._lengths = np.append(self._lengths, np.array([len(text) for text in texts], np.int64))
+        self._alive = np.append(self._alive, np.ones(len(texts), bool))
         for batch in batches(texts, _BATCH):
             self._segments.append(_index(batch, first))
             first += len(batch)
-        self._lengths = np.append(self._lengths, np.array([len(text) for text in texts], np.int64))
-        self._alive = np.append(self._alive, np.ones(len(texts), bool))
-        self._merge_segments()
-        self._weigh()
+            self._merge_segments()  # after every batch: the last one, which is smaller, would end the rule
+        self._update_norms()
 
     def remove(self, docs: Sequence[int], texts: Sequence[Array]) -> None:
         """Forget the texts with these numbers, which had these terms."""
         self._alive = self._alive.copy()
         self._alive[list(docs)] = False
-        gone: dict[int, list[Array]] = {}
+        removed: dict[int, list[Array]] = {}
         for doc, terms in zip(docs, texts, strict=True):
-            place = bisect.bisect_right(self._segments, doc, key=lambda segment: segment.end)
-            gone.setdefault(place, []).append(np.unique(terms))
-        for place, those in gone.items():
-            self._segments[place] = self._bury(self._segments[place], those)
-        self._weigh()
+            number = bisect.bisect_right(self._segments, doc, key=lambda segment: segment.end)
+            removed.setdefault(number, []).append(np.unique(terms))
+        for number, of_segment in removed.items():
+            self._segments[number] = self._without(self._segments[number], of_segment)
+        self._update_norms()
 
     def scores(self, terms: Array, postings: int) -> Array:
         """The BM25 score of every text for a query of these terms, in the order of the numbers; 0 if removed.
 
-        Of the terms the rarest are looked up, which have at most so many `postings` together; 20 ns each.
+        Only the rarest terms are looked up, those that have at most `postings` postings together; 20 ns each.
         """
         wanted, repeats = np.unique(terms, return_counts=True)
         found = [_find(segment, wanted) for segment in self._segments]
         appearances = sum((sizes for _, sizes in found), np.zeros(len(wanted), np.int64))
-        for gone in (segment.gone for segment in self._segments if len(segment.gone)):
-            appearances = appearances - _frequencies(gone, wanted)
+        for removed in (segment.removed for segment in self._segments if len(segment.removed)):
+            appearances = appearances - _frequencies(removed, wanted)
         used = _rarest(appearances, postings)
         rows = [_rows(starts[used], sizes[used]) for starts, sizes in found]
         if not sum(map(len, rows)):
@@ -101,15 +101,15 @@ class Ranking:
         """Inverse document frequency; from `math`, because numpy's logarithm is not the same on every machine."""
         return np.array([math.log(1 + (self._count - n + 0.5) / (n + 0.5)) for n in appearances.tolist()])
 
-    def _bury(self, segment: _Segment, texts: Sequence[Array]) -> _Segment:
-        """The segment without texts of these terms: they are noted as gone, or left out when they have become many."""
-        gone = np.sort(np.concatenate([segment.gone, *texts]), kind="stable")
-        if 8 * len(gone) > len(segment.docs):
+    def _without(self, segment: _Segment, texts: Sequence[Array]) -> _Segment:
+        """The segment with texts of these terms noted as removed, or left out once there are many."""
+        removed = np.sort(np.concatenate([segment.removed, *texts]), kind="stable")
+        if 8 * len(removed) > len(segment.docs):
             return _merged([segment], self._alive)
-        return segment._replace(gone=gone)
+        return segment._replace(removed=removed)
 
-    def _weigh(self) -> None:
-        """Note what every score depends on: the number of texts, and the length of each against the average."""
+    def _update_norms(self) -> None:
+        """Note what every score depends on: the number of texts, and how long each is compared with the average."""
         self._count = int(np.count_nonzero(self._alive))
         average = int(self._lengths[self._alive].sum()) / max(self._count, 1)
         self._norms = K1 * (1 - B + B / (average or 1) * self._lengths)
@@ -125,7 +125,7 @@ class Ranking:
 
 
 def best(scores: Array, top_k: int, names: Sequence[str]) -> list[int]:
-    """The places of the `top_k` highest scores above 0, highest first; equal ones in the order of their names."""
+    """The indices of the `top_k` highest scores above 0, highest first; equal ones in the order of their names."""
     places = np.flatnonzero(scores > 0)
     if 0 < top_k < len(places):
         least = np.partition(scores[places], -top_k)[-top_k]
@@ -135,7 +135,7 @@ def best(scores: Array, top_k: int, names: Sequence[str]) -> list[int]:
 
 
 def _rarest(appearances: Array, postings: int) -> Array:
-    """Which terms are looked up, in their order: the rarest that are there at all, up to so many postings together."""
+    """The indices of the terms to look up, in order: the rarest that any text has, up to so many postings together."""
     order = np.argsort(appearances, kind="stable")
     order = order[appearances[order] > 0]
     within = int(np.searchsorted(np.cumsum(appearances[order]), postings, side="right"))
@@ -143,7 +143,7 @@ def _rarest(appearances: Array, postings: int) -> Array:
 
 
 def _index(texts: Sequence[Array], first: int) -> _Segment:
-    """The segment of these texts, whose numbers count from `first`."""
+    """The segment of these texts, numbered from `first`."""
     pairs = np.concatenate([_counted(terms, place) for place, terms in enumerate(texts)])
     pairs.sort()
     docs = ((pairs >> np.uint64(8)) & np.uint64(2**24 - 1)).astype(np.int32) + np.int32(first)
@@ -164,7 +164,7 @@ def _counted(terms: Array, place: int) -> Array:
 
 
 def _segment(terms: Array, docs: Array, counts: Array, end: int) -> _Segment:
-    """A segment of postings whose terms are sorted; the greatest term there can be stands behind them, with none."""
+    """A segment of postings sorted by term; behind the last stands the greatest possible term, without postings."""
     starts = _edges(terms)
     ends = np.append(starts, [len(terms), len(terms)])
     return _Segment(np.append(terms[starts], np.uint32(2**32 - 1)), ends, docs, counts, end, terms[:0])
@@ -195,7 +195,7 @@ def _find(segment: _Segment, wanted: Array) -> tuple[Array, Array]:
 
 
 def _frequencies(values: Array, wanted: Array) -> Array:
-    """How often each wanted value stands in a sorted array."""
+    """How often each wanted value occurs in a sorted array."""
     first, end = np.searchsorted(values, wanted), np.searchsorted(values, wanted, side="right")
     return np.subtract(end, first)
 

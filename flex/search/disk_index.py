@@ -23,7 +23,7 @@ import tantivy
 from flex.errors import LibraryError
 from flex.files.atomic import write_json
 from flex.search.disk_search import Current, Search, fields, schema, with_tokenizers
-from flex.search.text import Found, Wanted
+from flex.search.query import Filter, Match
 from flex.types import Experience
 
 if sys.platform != "win32":
@@ -37,17 +37,19 @@ FEW = 1_000
 HEAP = 128_000_000
 """Bytes the writer fills before it writes a segment."""
 PATIENCE = 1.0
-"""Seconds to wait for another process that is indexing; it will be done soon, or its index is large."""
+"""Seconds to wait for another process that is indexing; most are done by then, a large index is not."""
 
 
 class DiskIndex:
     """An index in `folder` of the library with this id; `update` adds, `search` ranks."""
 
-    def __init__(self, folder: Path, library: str) -> None:
+    def __init__(self, folder: Path, library: str, searcher: Any = None) -> None:
         self._folder = folder
         self._library = library
+        self._searcher = searcher
+        """Of a view: tantivy's searcher, which goes on seeing the index as it was."""
         self._opened: tuple[object, Any] = (None, None)
-        """What `index.json` looked like, and the index as it was then."""
+        """What `index.json` looked like when it was read, and the index that it described."""
         self._upto = 0
 
     @property
@@ -59,7 +61,7 @@ class DiskIndex:
     def update(self, upto: int, changed: Iterable[tuple[int, Experience]]) -> None:
         """Index the entries that have changed, each with the number of its change; then the index goes up to `upto`.
 
-        What is in the index already is passed over. When another process is indexing, nothing happens. Raises
+        Entries that are in it already are passed over. While another process is indexing, nothing happens. Raises
         LibraryError when the folder cannot be written.
         """
         try:
@@ -67,17 +69,22 @@ class DiskIndex:
         except (OSError, ValueError) as error:
             raise LibraryError(f"cannot index the library in {self._folder}: {error}; it stays as it was") from error
 
-    def search(self, query: str, top_k: int, wanted: Wanted, current: Current) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter, current: Current) -> list[Match]:
         """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
 
         Best first, equal scores by id.
         """
-        index = self._index()
-        return [] if index is None or top_k < 1 else Search(index.searcher(), query, wanted, current).best(top_k)
+        searcher = self._current_searcher()
+        return [] if searcher is None or top_k < 1 else Search(searcher, query, wanted, current).best(top_k)
 
-    def pinned(self) -> "DiskIndex":
-        """The index as it is now, whatever is added to it later."""
-        return _Pinned(self._folder, self._library, self._index())
+    def view(self) -> "DiskIndex":
+        """The index as it is now, to search, whatever is added to it later."""
+        return DiskIndex(self._folder, self._library, self._current_searcher())
+
+    def _current_searcher(self) -> Any:
+        """Tantivy's searcher; None when there is no index of this library."""
+        index = self._index() if self._searcher is None else None
+        return self._searcher if index is None else index.searcher()
 
     def _update(self, upto: int, changed: Iterable[tuple[int, Experience]]) -> None:
         known = self._upto
@@ -106,7 +113,7 @@ class DiskIndex:
             if self._opened[0] != stamp:
                 self._upto, index = self._open(json.loads(state.read_bytes()))
                 self._opened = (stamp, index)
-        except (OSError, ValueError, KeyError, TypeError):  # tantivy raises ValueError for whatever it cannot open
+        except (OSError, ValueError, KeyError, TypeError):  # tantivy raises ValueError for what it cannot open
             self._upto, self._opened = 0, (None, None)
         return self._opened[1]
 
@@ -119,7 +126,7 @@ class DiskIndex:
         return int(state["upto"]), index
 
     def _begin(self) -> Any:
-        """An empty index, in place of whatever is there."""
+        """An empty index, in place of what is there."""
         path = self._folder / "tantivy"
         (self._folder / "index.json").unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)
@@ -130,21 +137,6 @@ class DiskIndex:
     def _note(self, index: Any, upto: int) -> None:
         state = {"library": self._library, "format": FORMAT, "upto": upto, "documents": index.searcher().num_docs}
         write_json(self._folder / "index.json", state)
-
-
-class _Pinned(DiskIndex):
-    """An index as it was when this was made, to search."""
-
-    def __init__(self, folder: Path, library: str, index: Any) -> None:
-        super().__init__(folder, library)
-        self._searcher = index and index.searcher()
-
-    def _index(self) -> Any:
-        return self._searcher and self
-
-    def searcher(self) -> Any:
-        """As tantivy's index."""
-        return self._searcher
 
 
 def _add(writer: Any, searcher: Any, batch: Sequence[tuple[int, Experience]]) -> int:
@@ -169,7 +161,7 @@ _merging: set[Thread] = set()
 
 @cache
 def _follow_forks() -> None:
-    """Let no fork happen while an index is written: the child would hold its locks for as long as it lives."""
+    """End merges before every fork: the child would hold the locks of the index for as long as it lives."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_end_merging)
 
@@ -187,7 +179,7 @@ def _batches(changed: Iterable[tuple[int, Experience]]) -> Iterator[list[tuple[i
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Whether this is the one that indexes; waits for another one up to PATIENCE."""
+    """Whether this process may index now; waits up to PATIENCE for another one."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "indexer.lock", "ab") as file:
         yield _locked(file.fileno())

@@ -1,4 +1,4 @@
-"""One query of the index on disk: which documents lead each of the two rankings, and both together."""
+"""One query of the index on disk: the best documents of each of the two rankings, and of both together."""
 
 import json
 from collections import Counter
@@ -8,65 +8,67 @@ from typing import Any, NamedTuple
 
 import tantivy
 
-from flex.search.text import GRAM, POSTINGS, Found, Wanted, bounded, normalised, searchable, stem, unmarked, why, words
+from flex.search.query import Filter, Match, searchable, why
+from flex.search.text import GRAM, POSTINGS, normalised, stem, unmarked, words
+from flex.text import valid_utf8
 from flex.types import Experience
 
 POOL = 50
-"""Documents of each ranking that are compared, at least; for the others a score below these is taken."""
+"""Documents of each ranking that are compared, at least; the others count as just below them."""
 LARGEST_POOL = 100_000
-"""Documents that are looked through for enough that are neither stale nor hidden."""
+"""The most documents that are searched for enough that are neither stale nor hidden."""
 FIELDS = ("words", "grams")
 Current = Callable[[Sequence[str]], Mapping[str, int]]
 """From ids to the number of the change that made each entry what it is now; those that are removed are left out."""
 
 
 class _Pool(NamedTuple):
-    """The leaders of one ranking: by id the share of the best score that they have, and what the rest has at most."""
+    """The best of one ranking: by id their share of the best score, and the most that the rest can have."""
 
     scores: dict[str, float]
     rest: float
 
 
 class Search:
-    """One query: which documents lead each ranking, without those that are stale or hidden."""
+    """One query, answered by documents that are neither stale nor hidden."""
 
-    def __init__(self, searcher: Any, query: str, wanted: Wanted, current: Current) -> None:
+    def __init__(self, searcher: Any, query: str, wanted: Filter, current: Current) -> None:
         self._searcher = searcher
-        self._filters = list(_filters(wanted))
+        self._conditions = list(_conditions(wanted))
         self._hidden = frozenset(wanted.hidden)
         self._current = current
         plain = _plain(query)
         terms = (_stems(plain), _grams(unmarked(plain)))
         self._queries = [self._query(field, those) for field, those in zip(FIELDS, terms, strict=True)]
 
-    def best(self, top_k: int) -> list[Found]:
-        """The leaders of both rankings by the mean of their scores, each divided by its ranking's best."""
+    def best(self, top_k: int) -> list[Match]:
+        """The best of both rankings, by the mean of their scores, each divided by the best of its ranking."""
         pools = [self._pool(query, top_k) for query in self._queries]
         shares = {one: [pool.scores.get(one, pool.rest) for pool in pools] for pool in pools for one in pool.scores}
-        found = [Found(one, round(sum(both) / len(both), 5), why(both)) for one, both in shares.items()]
+        found = [Match(one, round(sum(both) / len(both), 5), why(both)) for one, both in shares.items()]
         return sorted(found, key=lambda one: (-one.score, one.id))[:top_k]
 
     def _pool(self, query: Any, top_k: int) -> _Pool:
-        """The leaders of one ranking; where equal ones would be cut apart, without or with all of them."""
+        """The best of one ranking; equal ones at its end are in it all, or none of them."""
         size = max(POOL, 2 * top_k)
         while True:
-            hits = self._searcher.search(self._filtered(query), size, count=False).hits
+            hits = self._searcher.search(self._restricted(query), size, count=False).hits
             least = _rounded(hits[-1][0]) if len(hits) == size < LARGEST_POOL else 0.0
-            scores = self._admitted([hit for hit in hits if _rounded(hit[0]) > least])
+            scores = self._valid([hit for hit in hits if _rounded(hit[0]) > least])
             if len(scores) >= top_k or not least:
                 most = max(scores.values(), default=1.0)
                 return _Pool({one: score / most for one, score in scores.items()}, least / most)
             size *= 4
 
-    def _admitted(self, hits: Sequence[tuple[float, Any]]) -> dict[str, float]:
-        """The scores of the entries that these documents are, of those that are not stale or hidden."""
+    def _valid(self, hits: Sequence[tuple[float, Any]]) -> dict[str, float]:
+        """By id, the scores of these documents, without those that are stale or hidden."""
         found = [(*json.loads(self._searcher.doc(address)["entry"][0]), score) for score, address in hits]
         numbers = self._current([one for _, one, _ in found])
         alive = ((one, score) for number, one, score in found if number == numbers.get(one))
         return {one: score for one, score in alive if one not in self._hidden}
 
     def _query(self, field: str, terms: Sequence[str]) -> Any:
-        """The rarest of the terms, up to POSTINGS together; each as often as the query says it."""
+        """A query for the rarest of the terms, up to POSTINGS together; each counts as often as it is repeated."""
         repeats = Counter(terms)
         appearances = {term: self._searcher.doc_freq(field, term) for term in repeats}
         query, total = tantivy.Query, 0
@@ -80,9 +82,9 @@ class Search:
             chosen.append((tantivy.Occur.Should, one))
         return query.boolean_query(chosen)
 
-    def _filtered(self, query: Any) -> Any:
+    def _restricted(self, query: Any) -> Any:
         must = tantivy.Occur.Must
-        return tantivy.Query.boolean_query([(must, one) for one in (query, *self._filters)])
+        return tantivy.Query.boolean_query([(must, one) for one in (query, *self._conditions)])
 
 
 def _rounded(score: float) -> float:
@@ -90,15 +92,21 @@ def _rounded(score: float) -> float:
     return float(f"{score:.5g}")
 
 
-def _filters(wanted: Wanted) -> Iterator[Any]:
+def _conditions(wanted: Filter) -> Iterator[Any]:
+    """What the filter says but for hidden ids, as queries that every document found has to answer."""
     query = tantivy.Query
     for field, names in (("zone", wanted.zones), ("category", wanted.categories)):
         if names is not None:
             yield query.const_score_query(query.term_set_query(schema(), field, list(map(json.dumps, names))), 0.0)
     if wanted.min_priority > 0:
         whole = tantivy.FieldType.Integer
-        bounds = bounded(wanted.min_priority), 2**31
+        bounds = _bounded(wanted.min_priority), 2**31
         yield query.const_score_query(query.range_query(schema(), "priority", whole, *bounds), 0.0)
+
+
+def _bounded(priority: int) -> int:
+    """The priority in the 32 bits that the index has for it."""
+    return max(min(priority, 2**31 - 1), -(2**31))
 
 
 def fields(experience: Experience) -> dict[str, Any]:
@@ -107,7 +115,7 @@ def fields(experience: Experience) -> dict[str, Any]:
     return {
         "zone": json.dumps(experience.zone),
         "category": json.dumps(experience.problem_category),
-        "priority": bounded(experience.priority),
+        "priority": _bounded(experience.priority),
         "words": " ".join(_stems(plain)),
         "grams": unmarked(plain),
     }
@@ -115,7 +123,7 @@ def fields(experience: Experience) -> dict[str, Any]:
 
 def _plain(text: str) -> str:
     """The normal form of a text, without what UTF-8 cannot hold."""
-    return normalised(text).encode("utf-8", "replace").decode()
+    return valid_utf8(normalised(text))
 
 
 _stem = lru_cache(maxsize=100_000)(stem)

@@ -1,24 +1,22 @@
-"""All the ways to search a library, made one: text always, structure where a query names a molecule, vectors on demand.
+"""Searching a library in every way: text always, structure where a query names a molecule, vectors on demand.
 
 A library asks for vectors in its config: `config["embeddings"] = {"model": ..., "dimensions": ...}`; the endpoint is
-that of the environment, and what it says is kept in a file beside the library.
+that of the environment, and the vectors are kept in a file beside the library.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flex.endpoint.embeddings import VectorIndex, library_embedder
-from flex.search.fusion import fused, reciprocal
+from flex.search.fusion import search_together
+from flex.search.query import EVERYTHING, Filter, Match
 from flex.search.structure import StructureIndex
-from flex.search.text import EVERYTHING, Found, SearchIndex, Wanted
+from flex.search.text import SearchIndex
+from flex.search.vectors import VectorIndex, library_embedder
 from flex.types import Experience
 
-POOL = 50
-"""Of each ranking, the first so many are fused."""
 
-
-class Finder:
+class CombinedIndex:
     """The experiences of a library in memory; `put` adds and replaces, `search` ranks."""
 
     def __init__(self) -> None:
@@ -44,29 +42,18 @@ class Finder:
             self._vectors = VectorIndex(embedder)
             self._vectors.put(experiences)
 
-    def search(self, query: str, top_k: int, wanted: Wanted = EVERYTHING, text_only: bool = False) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING, text_only: bool = False) -> list[Match]:
         """The best of the wanted experiences, at most `top_k`, best first."""
         if text_only:
             return self._text.search(query, top_k, wanted)
-        pool = max(top_k, POOL)
-        text = self._text.search(query, pool, wanted)
-        if self._vectors is not None:
-            text = reciprocal([(text, 1.0), (self._vectors.search(query, pool, wanted), 1.0)], pool)
-        return fused(text, self._structure.search(query, pool, wanted), top_k)
+        return search_together(query, top_k, wanted, self._text, self._vectors, lambda _: self._structure)
 
-    def copy(self) -> "Finder":
-        """A finder of the same experiences that later changes of this one do not reach; shares what it can."""
-        copy = Finder()
+    def copy(self) -> "CombinedIndex":
+        """An index of the same experiences that later changes of this one do not reach; shares what it can."""
+        copy = CombinedIndex()
         copy._text, copy._structure = self._text.copy(), self._structure.copy()
         copy._vectors = self._vectors.copy() if self._vectors else None
         return copy
 
     def _indexes(self) -> Sequence[SearchIndex | StructureIndex | VectorIndex]:
         return [self._text, self._structure, *([self._vectors] if self._vectors else [])]
-
-
-def reranked(text: Sequence[Found], experiences: Iterable[Experience], query: str, top_k: int) -> list[Found]:
-    """What text has found, with structure taken into account where the query names a molecule: for large libraries."""
-    structure = StructureIndex()
-    structure.put(experiences)
-    return fused(text, structure.search(query, len(text)), top_k)

@@ -1,4 +1,4 @@
-"""Several rankings of the same experiences made into one, by reciprocal ranks.
+"""Text, structure and vectors searched together: their rankings made into one, by reciprocal ranks.
 
 A ranking counts `weight / (offset + place)` for each experience in it, equal scores share a place, and the sums decide.
 
@@ -14,42 +14,75 @@ third at the latest. Recall@1 / recall@5, text alone against text and structure:
 With the usual offset of 60 a random spelling finds its entry first in .78 only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from flex.search.text import Found
+from flex.chemistry.smiles import products_in
+from flex.search.query import Filter, Match
 
 OFFSET = 60
 """Usual: being in both rankings counts more than leading one."""
 STRUCTURE = 2.0
 """The weight of structure where text has 1; from 2 on nothing overtakes the same molecule."""
+POOL = 50
+"""Of each ranking, the first so many are fused."""
 
 
-def fused(text: Sequence[Found], structure: Sequence[Found], top_k: int) -> list[Found]:
-    """The best of text and structure together; text alone, as it stands, when there is no structure."""
+class Searched(Protocol):
+    """What is searched: an index of text, of structure or of vectors."""
+
+    def search(self, query: str, top_k: int, wanted: Filter) -> list[Match]: ...
+
+
+def search_together(
+    query: str,
+    top_k: int,
+    wanted: Filter,
+    text: Searched,
+    vectors: Searched | None,
+    structure: Callable[[Sequence[Match]], Searched],
+) -> list[Match]:
+    """The best of text and, if there are any, vectors; with structure where the query names a molecule.
+
+    `structure` makes of what the others have found the index of structures to search.
+    """
+    names_molecules = bool(products_in(query))
+    if vectors is None and not names_molecules:
+        return text.search(query, top_k, wanted)
+    pool = max(top_k, POOL)
+    found = text.search(query, pool, wanted)
+    if vectors is not None:
+        found = reciprocal([(found, 1.0), (vectors.search(query, pool, wanted), 1.0)], pool)
+    alike = structure(found).search(query, pool, wanted) if names_molecules else []
+    return fused(found, alike, top_k)
+
+
+def fused(text: Sequence[Match], structure: Sequence[Match], top_k: int) -> list[Match]:
+    """The best of text and structure together; text as it is when nothing was found by structure."""
     if not structure:
         return list(text[: max(top_k, 0)])
     return reciprocal([(structure, STRUCTURE), (text, 1.0)], top_k, offset=0)
 
 
-def reciprocal(rankings: Sequence[tuple[Sequence[Found], float]], top_k: int, *, offset: float = OFFSET) -> list[Found]:
+def reciprocal(rankings: Sequence[tuple[Sequence[Match], float]], top_k: int, *, offset: float = OFFSET) -> list[Match]:
     """The best of several rankings, each with a weight; scores are relative to leading them all, 1 at most.
 
-    Equal ones stand in the order in which the rankings, the first one first, have them.
+    Equal scores keep the order of the first ranking that has them.
     """
     most = sum(weight for _, weight in rankings) / (offset + 1)
     sums: dict[str, float] = {}
     whys: dict[str, str] = {}
     for ranking, weight in rankings:
-        for found, place in zip(ranking, _places(ranking), strict=True):
+        for found, place in zip(ranking, _ranks(ranking), strict=True):
             sums[found.id] = sums.get(found.id, 0.0) + weight / (offset + place)
             whys[found.id] = f"{whys[found.id]}, {found.why}" if found.id in whys else found.why
     scores = {key: round(total / most, 9) for key, total in sums.items()}
     ordered = sorted(scores, key=lambda key: -scores[key])
-    return [Found(key, scores[key], whys[key]) for key in ordered[: max(top_k, 0)]]
+    return [Match(key, scores[key], whys[key]) for key in ordered[: max(top_k, 0)]]
 
 
-def _places(ranking: Sequence[Found]) -> list[int]:
-    """By rank, from 1: where the first with the same score stands."""
+def _ranks(ranking: Sequence[Match]) -> list[int]:
+    """The rank of each, from 1; equal scores share the best of their ranks."""
     places: list[int] = []
     for number, found in enumerate(ranking):
         same = number > 0 and found.score == ranking[number - 1].score

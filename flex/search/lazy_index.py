@@ -1,4 +1,4 @@
-"""An optional way to search beside text; what it needs of an entry is computed when somebody searches, and once."""
+"""An index that computes what it needs of an entry at the first search, and never twice."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from flex.search.text import Found, Wanted, searchable
+from flex.search.query import Filter, Match, searchable
 from flex.types import Experience
 
 if TYPE_CHECKING:
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 PEEK = 200
-"""Leaders that are looked at first."""
+"""So many more than asked for are sorted at first."""
 Value = TypeVar("Value")
 Table = TypeVar("Table")
 
 
-class Channel(ABC, Generic[Value, Table]):
-    """An index of experiences; `put` adds and replaces. A `Value` is what a text comes to, a `Table` all of them."""
+class LazyIndex(ABC, Generic[Value, Table]):
+    """An index of experiences; `put` adds and replaces. Every text has a `Value`, all values make a `Table`."""
 
     def __init__(self) -> None:
         self._experiences: dict[str, Experience] = {}
         self._hashes: dict[str, bytes] = {}
-        """By id, of the texts that have been looked at."""
+        """By id, the hash of a text whose value is known."""
         self._known: dict[bytes, Value] = {}
-        """By hash, shared with copies: what has not changed is not computed again."""
+        """By hash, shared with copies, so that what has not changed is not computed again."""
         self._table: Table | None = None
 
     def put(self, experiences: Iterable[Experience]) -> None:
@@ -54,21 +54,21 @@ class Channel(ABC, Generic[Value, Table]):
 
     @abstractmethod
     def _values(self, texts: Sequence[str]) -> Iterable[Value]:
-        """What each of these texts comes to."""
+        """The value of each of these texts."""
 
     @abstractmethod
-    def _tabled(self, values: dict[str, Value]) -> Table:
-        """The table of these values by id, which are sorted."""
+    def _make_table(self, values: dict[str, Value]) -> Table:
+        """The table of these values, by id in order."""
 
     def _refreshed(self) -> Table:
         """The table of all experiences."""
         if self._table is None:
             values = self._by_hash()
-            self._table = self._tabled({key: values[self._hashes[key]] for key in sorted(self._experiences)})
+            self._table = self._make_table({key: values[self._hashes[key]] for key in sorted(self._experiences)})
         return self._table
 
     def _by_hash(self) -> dict[bytes, Value]:
-        """What the texts come to, by hash; a copy in another thread may change what is known meanwhile."""
+        """The values of the texts, by hash; a copy in another thread may change `_known` meanwhile."""
         known = dict(self._known)
         new: dict[bytes, str] = {}
         for key, experience in self._experiences.items():
@@ -84,23 +84,13 @@ class Channel(ABC, Generic[Value, Table]):
             self._known.pop(old, None)
         return known | computed
 
-    def _leading(self, ids: Sequence[str], scores: "Array", top_k: int, wanted: Wanted, why: str) -> list[Found]:
-        """The first `top_k` of those that are wanted and score above 0; equal scores by id."""
+    def _best(self, ids: Sequence[str], scores: "Array", top_k: int, wanted: Filter, why: str) -> list[Match]:
+        """The best `top_k` of those that are wanted and score above 0; equal scores by id."""
         from flex.search.bm25 import best
 
         for size in (top_k + PEEK, len(ids)):  # nearly always the first is enough, and saves sorting all of them
-            places = (place for place in best(scores, size, ids) if admits(wanted, self._experiences[ids[place]]))
-            found = [Found(ids[place], float(scores[place]), why) for place in islice(places, max(top_k, 0))]
+            places = (place for place in best(scores, size, ids) if wanted.accepts(self._experiences[ids[place]]))
+            found = [Match(ids[place], float(scores[place]), why) for place in islice(places, max(top_k, 0))]
             if len(found) >= top_k:
                 break
         return found
-
-
-def admits(wanted: Wanted, experience: Experience) -> bool:
-    """Whether an experience passes the filters."""
-    return (
-        (wanted.zones is None or experience.zone in wanted.zones)
-        and (wanted.categories is None or experience.problem_category in wanted.categories)
-        and experience.priority >= wanted.min_priority
-        and experience.id not in wanted.hidden
-    )

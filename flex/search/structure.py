@@ -1,7 +1,7 @@
 """Search by structure: entries whose products resemble the molecule of a query, in whatever notation.
 
 `flex.chemistry.smiles` says which molecules count; how much two resemble each other is the Tanimoto coefficient of
-their Morgan fingerprints. Nothing is computed, and neither RDKit nor numpy imported, before a query names a molecule.
+their Morgan fingerprints. Nothing is computed, nor RDKit and numpy imported, before a query names a molecule.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from flex.chemistry.molecules import FINGERPRINT, fingerprint, molecules
 from flex.chemistry.smiles import products_in
-from flex.search.lazy_index import Channel
-from flex.search.text import EVERYTHING, Found, Wanted
+from flex.search.lazy_index import LazyIndex
+from flex.search.query import EVERYTHING, Filter, Match
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,35 +24,35 @@ LIMIT = 50
 RESEMBLES = 0.99
 """The highest score of another molecule; 1 is the same. (Fingerprints do not tell stereoisomers apart.)"""
 
-Prints = dict[str, bytes]
+Fingerprints = dict[str, bytes]
 """Fingerprints by canonical SMILES."""
 
 
-class StructureIndex(Channel[Prints, "_Table"]):
+class StructureIndex(LazyIndex[Fingerprints, "_Table"]):
     """The products of experiences; `put` adds and replaces, `search` ranks."""
 
-    def search(self, query: str, top_k: int, wanted: Wanted = EVERYTHING) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING) -> list[Match]:
         """The wanted experiences with the products most like a molecule of the query, at most `top_k`; score in (0, 1].
 
         1 is the same molecule. Best first, equal scores by id; nothing when the query names no molecule.
         """
-        written = products_in(query)
-        sought = prints(written) if written and self._experiences else {}
+        products = products_in(query)
+        sought = fingerprints(products) if products and self._experiences else {}
         if not sought:
             return []
         table = self._refreshed()
-        return self._leading(table.ids, table.scores(sought), top_k, wanted, "structure")
+        return self._best(table.ids, table.scores(sought), top_k, wanted, "structure")
 
-    def _values(self, texts: Sequence[str]) -> list[Prints]:
-        return [prints(products_in(text)) for text in texts]
+    def _values(self, texts: Sequence[str]) -> list[Fingerprints]:
+        return [fingerprints(products_in(text)) for text in texts]
 
-    def _tabled(self, values: dict[str, Prints]) -> "_Table":
+    def _make_table(self, values: dict[str, Fingerprints]) -> "_Table":
         return _Table.of(values)
 
 
-def prints(written: Iterable[str]) -> Prints:
-    """The fingerprints of these SMILES, of the first LIMIT; what RDKit cannot read is passed over."""
-    known = (molecules(smiles) for smiles in islice(written, LIMIT))
+def fingerprints(products: Iterable[str]) -> Fingerprints:
+    """The fingerprints of the first LIMIT of these SMILES; those that RDKit cannot read are passed over."""
+    known = (molecules(smiles) for smiles in islice(products, LIMIT))
     return {".".join(parts): fingerprint(parts) for parts in known if parts}
 
 
@@ -71,7 +71,7 @@ class _Table:
     """How many bits are set in a byte, by byte."""
 
     @classmethod
-    def of(cls, entries: dict[str, Prints]) -> Self:
+    def of(cls, entries: dict[str, Fingerprints]) -> Self:
         import numpy as np
 
         entries = {key: found for key, found in entries.items() if found}
@@ -85,7 +85,7 @@ class _Table:
         starts = np.cumsum([0, *map(len, entries.values())])[:-1]
         return cls(list(entries), starts, names, bits, sum(ones.take(row) for row in bits), ones)
 
-    def scores(self, sought: Prints) -> "Array":
+    def scores(self, sought: Fingerprints) -> "Array":
         """By entry, how much its best product resembles the molecule that it resembles most."""
         import numpy as np
 

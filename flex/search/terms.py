@@ -1,8 +1,8 @@
-"""The terms of a text, with numpy: words by their stems, and character 4-grams, each as a number of 32 bits.
+"""The terms of a text, with numpy: stems of words, and character 4-grams, each as a number of 32 bits.
 
-A text is first its letters: code points in lower case, one spelling for compatible characters (`²` is `2`). What that
-means is said in Python by `normalised`, `words`, `stem` and `unmarked` of flex/search/text.py; here it is done for all
-characters of a text at once, ten times as fast.
+A text first becomes letters: code points in lower case, one spelling for compatible characters (`²` is `2`). The rules
+are those of `normalised`, `words`, `stem` and `unmarked` in flex/search/text.py, applied to all characters of a text at
+once, which is ten times as fast.
 """
 
 import functools
@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flex.search.text import MARKUP
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
-MARKUP = "$\\{}_^"
-"""Characters of TeX that 4-grams leave out, as they do white space."""
 _KNOWN = 0x3000
-"""Code points below are looked up; a text with others is normalised as a whole."""
+"""Code points below this are looked up in a table; a text with others is normalised as a whole."""
 _JAMO = range(0x1100, 0x1200)
 _WHOLE = 2**32 - 1
-"""Stands for characters that depend on their neighbours, or become several."""
+"""The entry of characters that depend on their neighbours, or become several."""
 _TOGETHER = 500_000
-"""Characters whose words are found at once."""
+"""The words of about so many characters are found at once."""
 _SPACE = np.array([ord(" ")], np.uint32)
 _FACTOR = np.uint32(0x9E3779B1)
 
@@ -108,7 +108,7 @@ def gram_terms(codes: Array, length: int) -> Array:
 
 
 def _ending(written: Array, lengths: Array, ends: Array) -> Array:
-    """How many letters of each word its stem does without."""
+    """How many letters each word loses to become its stem."""
     last, before, third = (written[np.maximum(ends - back, 0)] for back in (1, 2, 3))
     i, n, g, e, d, s = (ord(letter) for letter in "ingeds")
     cases = [
@@ -125,7 +125,7 @@ def _powers(count: int) -> Array:
 
 
 def _looked_up(table: Array, codes: Array, otherwise: Any) -> Array:
-    """What the table says of each code point; those beyond it are asked about one by one."""
+    """The table's value for each code point, `otherwise` for characters beyond it."""
     beyond = np.flatnonzero(codes >= _KNOWN)
     if not len(beyond):
         return np.asarray(table[codes])
@@ -139,7 +139,7 @@ def _codes(text: str) -> Array:
 
 
 def batches(texts: Sequence[Array], size: int) -> Iterator[Sequence[Array]]:
-    """The texts in order, so many together that they have about `size` elements, at least one."""
+    """The texts in order, in batches of about `size` elements; at least one text in each."""
     first, length = 0, 0
     for number, text in enumerate(texts):
         if length and length + len(text) > size:

@@ -17,10 +17,10 @@ that a training problem led to:
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from flex.search.query import EVERYTHING, Filter, Match, searchable, why
 from flex.types import Experience, Zone
 
 if TYPE_CHECKING:
@@ -28,43 +28,17 @@ if TYPE_CHECKING:
 
 GRAM = 4
 POSTINGS = 100_000
-"""Postings that are read for a query in each ranking, those of its rarest terms first.
+"""Postings that a query reads in each ranking, those of its rarest terms first.
 
 At 100,000 entries of 1,000 characters an entry is found by 22 of its words as often as with all postings (42 instead of
 7 ms), by 6 of its words and 16 of another's within the first ten in .64 instead of .69 of the cases.
 """
-RANKINGS = ("words", "4-grams")
-"""What finds an entry, as a hit says it."""
-_MARKUP = "$\\{}_^"
+MARKUP = "$\\{}_^"
 """Characters of TeX that 4-grams leave out, as they do white space."""
 _WORD = re.compile(r"\w+")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 _SEPARATORS = [chr(code) for code in range(128) if not _WORD.match(chr(code)) and not chr(code).isspace()]
 _ENDINGS = ("ing", "ed", "es", "s", "e")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which experiences may be found; without arguments all of them."""
-
-    zones: Collection[Zone] | None = None
-    categories: Collection[str] | None = None
-    min_priority: int = 0
-    """0: any."""
-    hidden: Collection[str] = ()
-    """Ids never to be shown for this task."""
-
-
-EVERYTHING = Wanted()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One experience that was found, how well it matches (1: best in everything) and what found it."""
-
-    id: str
-    score: float
-    why: str
 
 
 class SearchIndex:
@@ -93,7 +67,7 @@ class SearchIndex:
         self._words.remove(list(removed), self._terms.word_terms(texts))
         self._grams.remove(list(removed), [self._terms.gram_terms(text, GRAM) for text in texts])
 
-    def search(self, query: str, top_k: int, wanted: Wanted = EVERYTHING) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING) -> list[Match]:
         """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
 
         Best first, equal scores by id.
@@ -101,12 +75,12 @@ class SearchIndex:
         asked = self._terms.letters(query)
         by_words = self._words.scores(self._terms.word_terms([asked])[0], POSTINGS)
         by_grams = self._grams.scores(self._terms.gram_terms(asked, GRAM), POSTINGS)
-        admitted = self._table.admitted(wanted)
-        shares = [scores / (scores.max(initial=0) or 1) for scores in (by_words * admitted, by_grams * admitted)]
+        accepted = self._table.accepted(wanted)
+        shares = [scores / (scores.max(initial=0) or 1) for scores in (by_words * accepted, by_grams * accepted)]
         # rounded so that the last bits of a machine's arithmetic decide nothing
         fused = ((shares[0] + shares[1]) / 2).round(9)
         places = self._bm25.best(fused, top_k, self._table.ids)
-        return [Found(self._table.ids[n], float(fused[n]), why([float(share[n]) for share in shares])) for n in places]
+        return [Match(self._table.ids[n], float(fused[n]), why([float(share[n]) for share in shares])) for n in places]
 
     def copy(self) -> "SearchIndex":
         """An index of the same experiences that later changes of this one do not reach; shares what it can."""
@@ -117,16 +91,10 @@ class SearchIndex:
 
 
 def rank_texts(query: str, texts: Sequence[str], top_k: int) -> list[int]:
-    """The places in `texts` of the best matches for the query, best first; equal ones in order."""
+    """The indices of the texts that match the query best, best first; equal ones in order."""
     index = SearchIndex()
     index.put(Experience(text, id=f"{place:09d}") for place, text in enumerate(texts))
     return [int(found.id) for found in index.search(query, top_k)]
-
-
-def searchable(experience: Experience) -> str:
-    """All an experience says, as one text: what search looks through."""
-    rules = (text for rule in experience.rules for text in (rule.rule, *rule.examples))
-    return "\n".join((experience.problem_category, experience.method, *rules, experience.revised_trajectory))
 
 
 def normalised(text: str) -> str:
@@ -135,7 +103,7 @@ def normalised(text: str) -> str:
 
 
 def words(plain: str) -> list[str]:
-    """The words of a normalised text, in order: what the pattern finds, in half the time."""
+    """The words of a normalised text, in order: those that `_WORD` finds, in half the time."""
     foreign = set() if plain.isascii() else set(_FOREIGN.findall(plain))
     for mark in (*_SEPARATORS, *(each for each in foreign if not each.isalnum())):
         if mark in plain:
@@ -146,7 +114,7 @@ def words(plain: str) -> list[str]:
 def unmarked(text: str) -> str:
     """The text without white space and TeX markup."""
     text = "".join(text.split())
-    for mark in _MARKUP:  # six times faster than str.translate
+    for mark in MARKUP:  # six times faster than str.translate
         text = text.replace(mark, "")
     return text
 
@@ -159,13 +127,11 @@ def stem(word: str) -> str:
     return word
 
 
-def why(shares: Sequence[float]) -> str:
-    """What found an entry, from its share in each ranking's best score: what counts at least half as much as any."""
-    return ", ".join(name for name, share in zip(RANKINGS, shares, strict=True) if 2 * share >= max(shares))
-
-
 class _Table:
-    """What is filtered by, in columns: a row for every experience, in the order in which they came."""
+    """The experiences in rows, in the order in which they came, and which rows a filter accepts.
+
+    Filters are asked once for each kind: experiences of the same zone, category and priority.
+    """
 
     def __init__(self) -> None:
         import numpy as np
@@ -174,52 +140,39 @@ class _Table:
         self.ids: list[str] = []
         self._experiences: dict[str, Experience] = {}
         self._rows: dict[str, int] = {}
-        self._codes: dict[str, int] = {}
-        self._columns: Array = np.zeros((3, 0), np.int32)
-        """Zone and category, as codes, and priority."""
+        self._kinds: dict[tuple[Zone, str, int], int] = {}
+        """The number of each kind, in order from 0."""
+        self._kind_of: Array = np.zeros(0, np.int32)
+        """By row."""
         self._alive: Array = np.zeros(0, bool)
 
     def copy(self) -> "_Table":
         copy = _Table()
         copy.__dict__.update(self.__dict__)
-        copy.ids, copy._rows, copy._codes = list(self.ids), dict(self._rows), dict(self._codes)
-        copy._experiences = dict(self._experiences)
+        copy.ids, copy._rows, copy._experiences = list(self.ids), dict(self._rows), dict(self._experiences)
+        copy._kinds = dict(self._kinds)
         return copy
 
     def put(self, experiences: Sequence[Experience]) -> None:
         self._experiences.update((experience.id, experience) for experience in experiences)
         self._rows.update((e.id, len(self.ids) + n) for n, e in enumerate(experiences))
         self.ids += [experience.id for experience in experiences]
-        rows = [(self._code(e.zone), self._code(e.problem_category), bounded(e.priority)) for e in experiences]
-        added = self._np.array(rows, self._np.int32).reshape(-1, 3).T
-        self._columns = self._np.concatenate([self._columns, added], axis=1)
-        self._alive = self._np.append(self._alive, self._np.ones(len(rows), bool))
+        kinds = [(e.zone, e.problem_category, e.priority) for e in experiences]
+        numbers = [self._kinds.setdefault(kind, len(self._kinds)) for kind in kinds]
+        self._kind_of = self._np.append(self._kind_of, self._np.array(numbers, self._np.int32))
+        self._alive = self._np.append(self._alive, self._np.ones(len(experiences), bool))
 
     def remove(self, ids: Iterable[str]) -> dict[int, Experience]:
-        """Forget these ids; the rows that they had, and what stood there."""
+        """Forget these ids; the rows that they had, and the experiences there."""
         known = [experience_id for experience_id in dict.fromkeys(ids) if experience_id in self._rows]
         removed = {self._rows.pop(each): self._experiences.pop(each) for each in known}
         self._alive = self._alive.copy()
         self._alive[list(removed)] = False
         return removed
 
-    def admitted(self, wanted: Wanted) -> "Array":
+    def accepted(self, wanted: Filter) -> "Array":
         """Which rows may be found."""
-        zones, categories, priorities = self._columns
-        admitted = self._alive.copy()
-        for column, names in ((zones, wanted.zones), (categories, wanted.categories)):
-            if names is not None:
-                codes = [self._codes[name] for name in names if name in self._codes]
-                admitted &= self._np.isin(column, codes)
-        if wanted.min_priority > 0:
-            admitted &= priorities >= bounded(wanted.min_priority)
-        admitted[[self._rows[hidden] for hidden in wanted.hidden if hidden in self._rows]] = False
-        return admitted
-
-    def _code(self, name: str) -> int:
-        return self._codes.setdefault(name, len(self._codes))
-
-
-def bounded(priority: int) -> int:
-    """The priority as an index keeps it, in 32 bits."""
-    return max(min(priority, 2**31 - 1), -(2**31))
+        by_kind = self._np.array([wanted.accepts_kind(*kind) for kind in self._kinds], bool)
+        accepted: Array = by_kind[self._kind_of] & self._alive
+        accepted[[self._rows[hidden] for hidden in wanted.hidden if hidden in self._rows]] = False
+        return accepted

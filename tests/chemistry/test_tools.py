@@ -4,7 +4,7 @@ import pytest
 from smolagents import tool
 
 from flex.benchmarks import get_benchmark
-from flex.chemistry.molecules import atom_balance, canonical_smiles, functional_groups
+from flex.chemistry.tools import atom_balance, canonical_smiles, functional_groups
 
 
 def test_canonical_smiles_sorts_the_molecules():

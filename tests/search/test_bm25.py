@@ -75,6 +75,14 @@ def test_segments_stay_few_and_the_removed_are_dropped():
     assert sum(len(segment.docs) for segment in grown._segments) < 20
 
 
+def test_segments_stay_few_when_all_texts_come_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bm25, "_BATCH", 4)
+    texts = [[number, 500] for number in range(400)] + [[1]]  # 200 batches, and a last one that is small
+    grown = ranking(*texts)
+    assert len(grown._segments) < 10
+    assert grown.scores(numbers([1]), 1_000) == pytest.approx(by_hand(texts, [1]))
+
+
 def test_large_segments_are_left_alone(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bm25, "_MERGED", 10)
     grown = bm25.Ranking()

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from flex.errors import LibraryError
 from flex.search import disk_index
 from flex.search.disk_index import DiskIndex
-from flex.search.text import Found, SearchIndex, Wanted
+from flex.search.query import Filter, Match
+from flex.search.text import SearchIndex
 from flex.types import Experience
 
 
@@ -40,9 +41,9 @@ class Shelf:
         upto = self.index.upto
         self.index.update(len(self.changes), self.changes[upto:])
 
-    def search(self, query: str, top_k: int = 5, **wanted) -> list[Found]:
+    def search(self, query: str, top_k: int = 5, **wanted) -> list[Match]:
         self.refresh()
-        return self.index.search(query, top_k, Wanted(**wanted), self.current)
+        return self.index.search(query, top_k, Filter(**wanted), self.current)
 
     def found(self, query: str, top_k: int = 5, **wanted) -> list[str]:
         return [found.id for found in self.search(query, top_k, **wanted)]
@@ -128,7 +129,7 @@ def test_it_answers_like_the_index_in_memory(experiences: list[Experience], quer
         shelf = Shelf(Path(folder))
         shelf.put(*experiences)
         for query in queries:
-            expected = {found.id: found.score for found in memory.search(query, 20, Wanted(**wanted))}
+            expected = {found.id: found.score for found in memory.search(query, 20, Filter(**wanted))}
             scores = {found.id: found.score for found in shelf.search(query, 20, **wanted)}
             assert scores == pytest.approx(expected, abs=0.02), "tantivy keeps lengths of texts in a byte"
         settled(Path(folder))
@@ -222,7 +223,7 @@ def test_another_one_sees_what_was_added(shelf: Shelf, tmp_path: Path):
         shelf.put(*texts(**{f"e{number}": f"fish {number}"}))
         shelf.refresh()
         assert reader.upto == number
-        assert len(reader.search("fish", 5, Wanted(), shelf.current)) == number
+        assert len(reader.search("fish", 5, Filter(), shelf.current)) == number
 
 
 def test_a_crash_before_the_note_is_healed(shelf: Shelf, tmp_path: Path):
@@ -263,9 +264,9 @@ def test_an_index_that_does_not_fit_begins_anew(shelf: Shelf, tmp_path: Path, br
     BREAKAGES[breakage](tmp_path / "index")
     after = DiskIndex(tmp_path / "index", "library")
     assert after.upto == 0
-    assert after.search("red", 5, Wanted(), shelf.current) == []
+    assert after.search("red", 5, Filter(), shelf.current) == []
     after.update(2, shelf.changes)
-    assert (after.upto, len(after.search("red", 5, Wanted(), shelf.current))) == (2, 2)
+    assert (after.upto, len(after.search("red", 5, Filter(), shelf.current))) == (2, 2)
 
 
 def test_an_index_lost_meanwhile_is_not_continued(shelf: Shelf, tmp_path: Path):

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from rdkit import Chem, rdBase
 
-from flex.chemistry.smiles import LONGEST, products_in
+from flex.chemistry.smiles import products_in
 from flex.explib import ExpLib
 from flex.search import structure
 from flex.search.fusion import fused, reciprocal
+from flex.search.query import Filter, Match
 from flex.search.structure import StructureIndex
-from flex.search.text import Found, Wanted
 from flex.types import Experience
 
 BENZAMIDE, ASPIRIN, BOC = "CC(=O)Nc1ccccc1", "CC(=O)Oc1ccccc1C(=O)O", "CC(C)(C)OC(=O)N1CCCC1"
@@ -30,76 +30,12 @@ def index(**texts: str) -> StructureIndex:
     return new
 
 
-def ids(found: list[Found]) -> list[str]:
+def ids(found: list[Match]) -> list[str]:
     return [each.id for each in found]
 
 
 def respelled(smiles: str, seed: int = 1) -> str:
     return Chem.MolToRandomSmilesVect(Chem.MolFromSmiles(smiles), 1, randomSeed=seed)[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (ASPIRIN, [ASPIRIN]),
-        (f"How is {BENZAMIDE} made?", [BENZAMIDE]),
-        (f"It is ({BENZAMIDE}).", [BENZAMIDE]),
-        (f"**{BENZAMIDE}**, `{BOC}`", [BENZAMIDE, BOC]),
-        (f"{BENZAMIDE}; again {BENZAMIDE}", [BENZAMIDE]),
-        ("C[C@H](N)C(=O)N/N=C/c1ccc[nH]1", ["C[C@H](N)C(=O)N/N=C/c1ccc[nH]1"]),
-        ("F/C(C)=C\\\\CC", ["F/C(C)=C\\CC"]),
-        ("CCCCCBr and CCOCC", ["CCCCCBr"]),
-        (f"<answer>{BENZAMIDE}.CCCN</answer>", [f"{BENZAMIDE}.CCCN"]),
-    ],
-)
-def test_a_smiles_in_a_text_is_a_molecule(text: str, expected: list[str]):
-    assert products_in(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "CO IN NO COIN SCION OCCIPUT",
-        "How is carbonyl-nitrogen made? Product with carbonyl-nitrogen",
-        "There are $C(n,2) = \\binom{n}{2}$ pairs, P(B) = N(C)/N(S) and BC=CO.",
-        "[ABC] = [BOC] + [COPS(5)]",
-        "C8H10N4O2, NaOH, Boc2O, Pd(PPh3)4, SO2Cl2, C6H5-COOH",
-        "RETRO_TEMPLATE: [C:1](-[N:2])=[O:3]>>[C:1](=[O:3])OC(OC(C)(C)C)=O.[N:2]",
-        "[CX3](=O)[OX2H1] and [#6][CX3](=O)[#6]",
-        "the fragment -C(=O)NR2, or COc1ccc(C(O)Cc2c(Cl)...",
-        "C" * (LONGEST + 1),
-        "C" + ")" * 1_000_000,
-        "\udc80²→",
-    ],
-)
-def test_words_mathematics_formulas_and_templates_are_no_molecules(text: str):
-    assert products_in(text) == []
-
-
-def test_no_question_about_numbers_names_a_molecule(shared: Path):
-    for name in ("AIME/train.jsonl", "gsm8k/train_500.jsonl"):
-        assert products_in((shared / "data" / name).read_text("utf-8")) == []
-    assert not any(products_in(e.method + e.revised_trajectory) for e in ExpLib(shared / "exps" / "aime_claude.json"))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "EXAMPLE: § <- CCCCO.CCCCCN",
-        "§ << CCCCO.CCCCCN",
-        "§<-CCCCCN",
-        "`§` ← `CCCCCN`",
-        "§>>CCCCO.CCCCCN",
-        "CCCCCO.CCCCCN>>§",
-        "§ >> CCCCCN",
-        "The product is §. An attempt found these reactants: CCCCCO.CCCCCN",
-        "**Target SMILES:** `§`; CCCCCO and CCCCCN",
-        "<product>§</product> <answer>CCCCCO.CCCCCN</answer>",
-    ],
-)
-def test_where_a_product_is_marked_reactants_do_not_count(text: str):
-    assert products_in(text.replace("§", BOC)) == [BOC]
 
 
 def test_importing_and_asking_without_a_molecule_loads_no_chemistry():
@@ -115,7 +51,7 @@ def test_the_same_molecule_scores_one_in_any_spelling():
     searched = index(a=f"P: {BENZAMIDE}", b=f"P: {ASPIRIN}", c="no molecule")
     for seed in range(1, 6):
         [first, second] = searched.search(f"How is {respelled(ASPIRIN, seed)} made?", 5)
-        assert (first, second.id) == (Found("b", 1.0, "structure"), "a")
+        assert (first, second.id) == (Match("b", 1.0, "structure"), "a")
         assert 0 < second.score < structure.RESEMBLES
 
 
@@ -158,7 +94,7 @@ def test_equal_scores_come_by_id_and_filters_hold():
         ("hidden", ("a", "c", "unknown")): ["b"],
     }
     for wanted, expected in found.items():
-        assert ids(searched.search(BOC, 5, Wanted(**dict([wanted] if wanted else [])))) == expected
+        assert ids(searched.search(BOC, 5, Filter(**dict([wanted] if wanted else [])))) == expected
     assert ids(searched.search(BOC, 2)) == ["a", "b"]
     assert searched.search(BOC, 0) == []
 
@@ -166,7 +102,7 @@ def test_equal_scores_come_by_id_and_filters_hold():
 def test_filters_reach_behind_many_better_ones():
     searched = StructureIndex()
     searched.put([entry(f"{n:04}", BOC) for n in range(500)] + [entry("last", ASPIRIN, zone="warning")])
-    assert ids(searched.search(BOC, 5, Wanted(zones=["warning"]))) == ["last"]
+    assert ids(searched.search(BOC, 5, Filter(zones=["warning"]))) == ["last"]
 
 
 def test_a_copy_stays_as_it_was():
@@ -222,15 +158,15 @@ def test_molecules_of_an_entry_are_bounded_and_nonsense_is_passed_over(capfd: py
     nonsense = "c1ccccc(C)(C)(C)(C) C1CC(C)C CC(C)(C)(C)(C)C"
     chains = " ".join("C" * n + "Br" for n in range(6, 6 + 2 * structure.LIMIT))
     searched = index(a=f"{nonsense} {chains} {ASPIRIN}", b=nonsense)
-    assert searched.search("CCCCCCCCBr", 5)[0] == Found("a", 1.0, "structure")
+    assert searched.search("CCCCCCCCBr", 5)[0] == Match("a", 1.0, "structure")
     assert searched.search(ASPIRIN, 1)[0].score < 0.5
     assert searched.search("c1ccccc(C)(C)(C)(C)", 5) == []
     assert index(b=nonsense).search(BOC, 5) == []
     assert "".join(capfd.readouterr()) == ""
 
 
-def ranking(why: str, **scores: float) -> list[Found]:
-    return [Found(key, score, why) for key, score in scores.items()]
+def ranking(why: str, **scores: float) -> list[Match]:
+    return [Match(key, score, why) for key, score in scores.items()]
 
 
 def test_the_same_molecule_comes_first_whatever_the_text_says():
@@ -254,7 +190,7 @@ def test_text_alone_stands_as_it_is():
 
 def test_what_leads_everywhere_scores_one_and_says_why():
     found = reciprocal([(ranking("words", a=0.7, b=0.2), 1), (ranking("vectors", a=0.4, c=0.3), 1)], 5)
-    assert found[0] == Found("a", 1.0, "words, vectors")
+    assert found[0] == Match("a", 1.0, "words, vectors")
     assert ids(found) == ["a", "b", "c"]
     assert found[1].score == found[2].score == pytest.approx(61 / 62 / 2, abs=1e-8)
 
@@ -269,7 +205,7 @@ def found_at_once(library: ExpLib, products: list[str]) -> list[bool]:
     searched.put(library)
     hits = []
     for product, own in zip(products, library, strict=True):
-        text = [Found(hit.experience_id, hit.score, "words") for hit in library.search(product, 20)]
+        text = [Match(hit.experience_id, hit.score, "words") for hit in library.search(product, 20)]
         hits.append(fused(text, searched.search(product, 20), 5)[0].id == own.id)
     return hits
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flex.explib import ExpLib
-from flex.search.text import Found, SearchIndex, Wanted, normalised, rank_texts, stem, words
+from flex.search.query import Filter, Match
+from flex.search.text import SearchIndex, normalised, rank_texts, stem, words
 from flex.types import Experience
 
 
@@ -25,7 +26,7 @@ def index(texts: dict[str, str]) -> SearchIndex:
 
 
 def found(searched: SearchIndex, query: str, top_k: int = 5, **wanted) -> list[str]:
-    return [found.id for found in searched.search(query, top_k, Wanted(**wanted))]
+    return [found.id for found in searched.search(query, top_k, Filter(**wanted))]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_equal_texts_come_by_id():
 
 
 def test_the_best_in_both_rankings_scores_one():
-    assert index({"a": "red fish", "b": "blue bird"}).search("red fish", 2) == [Found("a", 1.0, "words, 4-grams")]
+    assert index({"a": "red fish", "b": "blue bird"}).search("red fish", 2) == [Match("a", 1.0, "words, 4-grams")]
 
 
 def test_a_hit_says_what_found_it():
@@ -92,7 +93,7 @@ def test_filters_leave_what_is_wanted():
 
 def test_what_is_filtered_out_does_not_lower_a_score():
     searched = index({"a": "red fish, red fish, red fish", "b": "red fish and something else"})
-    assert searched.search("red fish", 1, Wanted(hidden=["a"])) == [Found("b", 1.0, "words, 4-grams")]
+    assert searched.search("red fish", 1, Filter(hidden=["a"])) == [Match("b", 1.0, "words, 4-grams")]
 
 
 def test_what_is_removed_is_not_found():

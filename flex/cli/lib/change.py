@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from flex.cli.command import run_command
 from flex.cli.flags import Parser, natural
 from flex.cli.lib import known_id, opened, say
-from flex.cli.lib.text import change_line, shortened
+from flex.cli.lib.text import change_line
 from flex.errors import SettingsError
+from flex.text import one_line
 
 if TYPE_CHECKING:
     from flex.explib import ExpLib
@@ -93,7 +94,7 @@ async def quarantine_command(options: argparse.Namespace) -> int:
     if chosen is None:
         with opened(options.library) as library:
             held = library.quarantined
-        lines = [f"{one.experience.id:<16}{one.reason}: {shortened(one.experience.method, 60)}" for one in held]
+        lines = [f"{one.experience.id:<16}{one.reason}: {one_line(one.experience.method, 60)}" for one in held]
         say("\n".join(lines) or "nothing is quarantined")
         return 0
     with changing(options.library) as library:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from flex.cli.command import run_command
 from flex.cli.flags import Parser
 from flex.cli.lib import check_free, on_library, opened, say
-from flex.cli.lib.look import add_filters, is_wanted
+from flex.cli.lib.look import add_filters, chosen_entries
 from flex.cli.lib.text import markdown
 from flex.errors import SettingsError
+from flex.text import valid_utf8
 
 if TYPE_CHECKING:
     from flex.explib import ExpLib
@@ -99,7 +100,7 @@ def write_export(library: "ExpLib", options: argparse.Namespace) -> None:
         )
     check_free(options.path, "PATH")
     if options.zone or options.category or options.no_history:
-        library = part(library, lambda one: is_wanted(one, options), history=not options.no_history)
+        library = part(library, chosen_entries(options).accepts, history=not options.no_history)
     if wanted in ("json", "db"):
         library.save(options.path)
     else:
@@ -112,7 +113,7 @@ def _write_text(path: Path, library: "ExpLib", wanted: str, title: str) -> None:
     from flex.library.entry import dump_entry
 
     if wanted == "markdown":
-        write_atomically(path, markdown(list(library), title).encode("utf-8", "backslashreplace"))
+        write_atomically(path, valid_utf8(markdown(list(library), title)).encode())
     else:
         write_atomically(path, b"".join(json_bytes(dump_entry(one)) + b"\n" for one in library))
 

@@ -14,7 +14,7 @@ from flex.errors import SettingsError
 if TYPE_CHECKING:
     from flex.explib import ExpLib
     from flex.library.revisions import Version
-    from flex.types import Experience
+    from flex.search.query import Filter
 
 
 def show(argv: Sequence[str]) -> int:
@@ -67,10 +67,11 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--category", action="append", default=None, help="only this category; can be repeated")
 
 
-def is_wanted(experience: "Experience", options: argparse.Namespace) -> bool:
-    """Whether an entry passes the filters."""
-    zones, categories = options.zone, options.category
-    return (not zones or experience.zone in zones) and (not categories or experience.problem_category in categories)
+def chosen_entries(options: argparse.Namespace) -> "Filter":
+    """What `add_filters` was told."""
+    from flex.search.query import Filter
+
+    return Filter(options.zone, options.category)
 
 
 def show_entries(library: "ExpLib", options: argparse.Namespace) -> None:
@@ -85,7 +86,7 @@ def show_entries(library: "ExpLib", options: argparse.Namespace) -> None:
         notes = {hit.experience_id: f"{hit.score:<6.3f}{hit.why:<18}" for hit in hits}
         chosen = [library.get(experience_id) for experience_id in notes]
     else:
-        chosen = [one for one in library if is_wanted(one, options)]
+        chosen = list(filter(chosen_entries(options).accepts, library))
     if options.json:
         from flex.library.entry import dump_entry
 

@@ -5,6 +5,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from flex.text import one_line
+
 if TYPE_CHECKING:
     from flex.explib import ExpLib
     from flex.library.revisions import Blamed
@@ -15,12 +17,6 @@ _LARGEST = 3
 
 def width() -> int:
     return min(shutil.get_terminal_size((100, 24)).columns, 120)
-
-
-def shortened(text: str, size: int) -> str:
-    """The text on one line of at most this many characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= size else f"{line[: size - 3]}..."
 
 
 def overview(library: "ExpLib", path: str) -> str:
@@ -50,7 +46,7 @@ def entry_line(experience: "Experience", revision: int, note: str = "") -> str:
     rules = f"{len(experience.rules)} rule{'s' if len(experience.rules) != 1 else ''}"
     start = f"{experience.id:<16}{experience.zone:<9}r{revision:<4}{rules:<10}{note}"
     about = experience.problem_category or experience.method
-    return f"{start}{shortened(about, max(20, width() - len(start)))}"
+    return f"{start}{one_line(about, max(20, width() - len(start)))}"
 
 
 def entry_page(experience: "Experience", revision: str) -> str:
@@ -93,8 +89,8 @@ def blame_lines(blamed: Iterable["Blamed"]) -> Iterator[str]:
         number = "before the history" if change is None else f"change {change.number}"
         who = " ".join(str(change.by[key]) for key in ("run", "model") if key in change.by) if change else ""
         tasks = _listed(change.source.get("tasks", ())) if change else ""
-        start = f"r{one.version.number:<4}{number:<12}{shortened(who, 24):<18}{shortened(tasks, 24):<18}{one.part}: "
-        yield f"{start}{shortened(one.text, max(20, width() - len(start)))}"
+        start = f"r{one.version.number:<4}{number:<12}{one_line(who, 24):<18}{one_line(tasks, 24):<18}{one.part}: "
+        yield f"{start}{one_line(one.text, max(20, width() - len(start)))}"
 
 
 def markdown(experiences: Sequence["Experience"], title: str) -> str:

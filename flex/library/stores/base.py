@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from flex.search.text import Found, Wanted
+from flex.search.query import Filter, Match
 from flex.types import Change, Experience, Quarantined, Zone
 
 
@@ -62,7 +62,7 @@ class Store(Protocol):
 
     def unquarantine(self, experience_id: str) -> None: ...
 
-    def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool = False) -> list[Found]: ...
+    def search(self, query: str, top_k: int, wanted: Filter, text_only: bool = False) -> list[Match]: ...
 
     def snapshot(self) -> "Store":
         """The store as it is now, for readers, whatever happens to this one."""

@@ -3,21 +3,21 @@
 Structure and vectors are searched in memory; see flex/search/finder.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
-from flex.chemistry.smiles import products_in
-from flex.endpoint.embeddings import VectorIndex, library_embedder
+from flex.library.file import LibraryFile
 from flex.library.stores.memory import MemoryStore
-from flex.library.stores.mirror import Mirror
 from flex.library.stores.numbered import NumberedEntries
 from flex.library.stores.text_index import TextIndex
-from flex.search.finder import POOL, reranked
-from flex.search.fusion import fused, reciprocal
+from flex.search.fusion import search_together
+from flex.search.query import Filter, Match
 from flex.search.structure import StructureIndex
-from flex.search.text import Found, Wanted
+from flex.search.vectors import VectorIndex, library_embedder
+from flex.types import Experience
 
 SMALL = 10_000
 """A library of at most so many entries is searched like a JSON library, which costs seconds at the first search. (An
@@ -27,72 +27,64 @@ IN_MEMORY = 20_000
 
 
 class LibrarySearch:
-    """The entries of a database, searched as they are now; `library` is its own id, `config` that of the library."""
+    """The entries of a database, searched as they are now; of a view with what `view_of`, its origin, knows already."""
 
-    def __init__(self, entries: NumberedEntries, library: str, config: Mapping[str, Any]) -> None:
-        self.entries = entries
+    def __init__(self, text: TextIndex, config: Mapping[str, Any], view_of: "LibrarySearch | None" = None) -> None:
+        self.entries = text.entries
+        self._text = text
         self._config = config
-        self._text = TextIndex(entries, library)
-        self._mirror: Following[Mirror] | None = None
-        self._structure: Following[StructureIndex] | None = None
-        self._vectors: Following[VectorIndex] | None = None
-        self._view_of: LibrarySearch | None = None
+        self._view_of = view_of
+        self._vectors: SyncedIndex[VectorIndex] | None = None
 
-    def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter, text_only: bool) -> list[Match]:
         """The best of the wanted entries, at most `top_k`, best first."""
         if self.entries.count() <= SMALL:
-            return self.mirror().search(query, top_k, wanted, text_only)
-        names_molecules = not text_only and bool(products_in(query))
-        vectors = None if text_only else self.vectors()
-        if not names_molecules and vectors is None:
+            return self._memory.search(query, top_k, wanted, text_only)
+        if text_only:
             return self._text.search(query, top_k, wanted)
-        pool = max(top_k, POOL)
-        text = self._text.search(query, pool, wanted)
-        if vectors is not None:
-            text = reciprocal([(text, 1.0), (vectors.search(query, pool, wanted), 1.0)], pool)
-        if not names_molecules:
-            return text[: max(top_k, 0)]
-        if self.entries.count() <= IN_MEMORY:
-            return fused(text, self.structure().search(query, pool, wanted), top_k)
-        return reranked(text, self.entries.get([one.id for one in text]), query, top_k)
+        return search_together(query, top_k, wanted, self._text, self._vector_index(), self._structures)
 
     def view(self) -> "LibrarySearch":
         """The search of a view of the database, made now."""
-        view = object.__new__(LibrarySearch)
-        view.__dict__.update(self.__dict__)
-        view._text, view._view_of = self._text.view(self.entries.view), self
-        view.entries = view._text.entries
-        view._mirror = view._structure = view._vectors = None
-        return view
+        return LibrarySearch(self._text.view(self.entries.view), self._config, self)
 
     def draft(self) -> MemoryStore | None:
         """A copy in memory of what there is now; None when there is too much."""
-        return self.mirror().now().copy().store if self.entries.count() <= SMALL else None
+        return self._memory.now().draft() if self.entries.count() <= SMALL else None
 
-    def mirror(self) -> "Following[Mirror]":
-        """The library in memory; a view takes over what is known already."""
-        if self._mirror is None:
-            source = self._view_of and self._view_of.mirror()
-            made = source.view(self.entries) if source else Following(self.entries, Mirror(self._config, self._cache))
-            self._mirror = made
-        return self._mirror
+    def close(self) -> None:
+        """Let go of the files."""
+        self._text.close()
 
-    def structure(self) -> "Following[StructureIndex]":
-        """The index of structures; a view takes over what is known already."""
-        if self._structure is None:
-            source = self._view_of and self._view_of.structure()
-            self._structure = source.view(self.entries) if source else Following(self.entries, StructureIndex())
-        return self._structure
+    def _structures(self, found: Sequence[Match]) -> "SyncedIndex[StructureIndex] | StructureIndex":
+        """The structures of all entries; in a large library only those of what was found."""
+        if self.entries.count() <= IN_MEMORY:
+            return self._structure
+        index = StructureIndex()
+        index.put(self.entries.get([one.id for one in found]))
+        return index
 
-    def vectors(self) -> "Following[VectorIndex] | None":
+    @cached_property
+    def _memory(self) -> "SyncedIndex[MemoryStore]":
+        if self._view_of:
+            return self._view_of._memory.view(self.entries)
+        store = MemoryStore(LibraryFile((), config=self._config))
+        store.vectors = self._cache
+        return SyncedIndex(self.entries, store)
+
+    @cached_property
+    def _structure(self) -> "SyncedIndex[StructureIndex]":
+        if self._view_of:
+            return self._view_of._structure.view(self.entries)
+        return SyncedIndex(self.entries, StructureIndex())
+
+    def _vector_index(self) -> "SyncedIndex[VectorIndex] | None":
         """The index of vectors, if the library asks for one. Raises LibraryError for a config that is wrong."""
         if self._vectors is None:
-            source = self._view_of and self._view_of.vectors()
-            if source:
-                self._vectors = source.view(self.entries)
-                return self._vectors
-            embedder = library_embedder(self._config, cache=self._cache)
-            self._vectors = Following(self.entries, VectorIndex(embedder)) if embedder else None
+            source = self._view_of and self._view_of._vector_index()
+            embedder = None if source else library_embedder(self._config, cache=self._cache)
+            made = SyncedIndex(self.entries, VectorIndex(embedder)) if embedder else None
+            self._vectors = source.view(self.entries) if source else made
         return self._vectors
 
     @property
@@ -100,16 +92,12 @@ class LibrarySearch:
         path = self.entries.database.path
         return path.with_name(f".{path.name}.vectors")
 
-    def close(self) -> None:
-        """Let go of the files."""
-        self._text.close()
+
+Index = TypeVar("Index", MemoryStore, StructureIndex, VectorIndex)
 
 
-Index = TypeVar("Index", Mirror, StructureIndex, VectorIndex)
-
-
-class Following(Generic[Index]):
-    """An index in memory that follows a database; in a transaction it stays what it was."""
+class SyncedIndex(Generic[Index]):
+    """An index in memory, brought up to date with its database before every search; in a transaction it stays as is."""
 
     def __init__(self, entries: NumberedEntries, index: Index, upto: int = 0) -> None:
         self._entries, self._upto = entries, upto
@@ -119,33 +107,43 @@ class Following(Generic[Index]):
     def now(self) -> Index:
         """The index of the entries of now."""
         with self._lock:
-            self._follow()
+            self._update()
             return self._index
 
-    def search(self, query: str, top_k: int, wanted: Wanted, *options: bool) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter, *options: bool) -> list[Match]:
         """What the index finds among the entries of now."""
         with self._lock:
-            self._follow()
+            self._update()
             return self._index.search(query, top_k, wanted, *options)
 
-    def view(self, entries: NumberedEntries) -> "Following[Index]":
+    def view(self, entries: NumberedEntries) -> "SyncedIndex[Index]":
         """An index for a view, equal to this one but for what has changed since the view was made."""
         with self._lock:
-            self._follow()
-            view = Following(entries, self._index.copy(), entries.latest())
-        view._take_over(self._entries.touched(since=view._upto))
+            self._update()
+            copy = self._index.snapshot() if isinstance(self._index, MemoryStore) else self._index.copy()
+            view = SyncedIndex(entries, copy, entries.latest())
+        touched = self._entries.touched(since=view._upto)
+        view._replace(touched, entries.get(touched))
         return view
 
-    def _follow(self) -> None:
+    def _update(self) -> None:
         latest = self._entries.latest()
         if self._upto == latest or self._entries.database.changing:
             return
         if self._upto:
-            self._take_over(self._entries.touched(self._upto))
+            touched = self._entries.touched(self._upto)
+            self._replace(touched, self._entries.get(touched))
         else:
-            self._index.put(experience for _, experience in self._entries.changed(0))
+            self._replace((), (experience for _, experience in self._entries.changed(0)))
         self._upto = latest
 
-    def _take_over(self, ids: list[str]) -> None:
-        self._index.remove(ids)
-        self._index.put(self._entries.get(ids))
+    def _replace(self, ids: Collection[str], experiences: Iterable[Experience]) -> None:
+        """Have these experiences where those with these ids were."""
+        if isinstance(self._index, MemoryStore):
+            for experience_id in ids:
+                self._index.remove(experience_id)
+            for experience in experiences:
+                self._index.put(experience)
+        else:
+            self._index.remove(ids)
+            self._index.put(experiences)

@@ -9,8 +9,8 @@ from typing import Any
 from flex.library.entry import content_hash
 from flex.library.file import LibraryFile
 from flex.library.history import count_revision
-from flex.search.finder import Finder
-from flex.search.text import Found, Wanted
+from flex.search.finder import CombinedIndex
+from flex.search.query import Filter, Match
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
 
 
@@ -34,7 +34,7 @@ class MemoryStore:
             count_revision(self._revisions, change)
         self._quarantine = {held.experience.id: held for held in file.quarantine}
         self._contents: dict[str, dict[str, None]] | None = None
-        self._index: Finder | None = None
+        self._index: CombinedIndex | None = None
         self._unindexed: dict[str, None] = {experience.id: None for experience in file.experiences}
         self._changing, self._searching = RLock(), Lock()
 
@@ -111,7 +111,7 @@ class MemoryStore:
     def unquarantine(self, experience_id: str) -> None:
         del self._quarantine[experience_id]
 
-    def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool = False) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter, text_only: bool = False) -> list[Match]:
         with self._searching:  # a library may be searched from several threads
             index = self._refreshed_index()
             if not text_only:
@@ -142,8 +142,8 @@ class MemoryStore:
         if old is not None and self._contents is not None:
             self._contents[content_hash(old)].pop(old.id)
 
-    def _refreshed_index(self) -> Finder:
-        self._index = self._index or Finder()
+    def _refreshed_index(self) -> CombinedIndex:
+        self._index = self._index or CombinedIndex()
         entries = [(experience_id, self.get(experience_id)) for experience_id in self._unindexed]
         self._index.remove([experience_id for experience_id, experience in entries if experience is None])
         self._index.put([experience for _, experience in entries if experience is not None])

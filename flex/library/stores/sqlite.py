@@ -21,7 +21,8 @@ from flex.library.stores.library_search import LibrarySearch
 from flex.library.stores.memory import MemoryStore
 from flex.library.stores.numbered import NumberedEntries
 from flex.library.stores.tables import as_json, change_row, entry_row, key_of, make_database
-from flex.search.text import Found, Wanted
+from flex.library.stores.text_index import TextIndex
+from flex.search.query import Filter, Match
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
 
 Parsed = TypeVar("Parsed")
@@ -41,7 +42,7 @@ class SqliteStore:
         self.extra: dict[str, Any] = about["extra"]
         self._kept = self._settings()
         entries = NumberedEntries(self._database, partial(_experience, path))
-        self._search = LibrarySearch(entries, about["uid"], self.config)
+        self._search = LibrarySearch(TextIndex(entries, about["uid"]), self.config)
 
     @classmethod
     def create(cls, path: Path, file: LibraryFile) -> "SqliteStore":
@@ -139,7 +140,7 @@ class SqliteStore:
         with self.transaction():
             self._database.rows("DELETE FROM quarantine WHERE id = ?", (key_of(experience_id),))
 
-    def search(self, query: str, top_k: int, wanted: Wanted, text_only: bool = False) -> list[Found]:
+    def search(self, query: str, top_k: int, wanted: Filter, text_only: bool = False) -> list[Match]:
         return self._search.search(query, top_k, wanted, text_only)
 
     def view(self) -> "SqliteStore":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flex.errors import LibraryError
 from flex.library.stores.numbered import NumberedEntries
-from flex.search.text import Found, Wanted
+from flex.search.query import Filter, Match
 
 if TYPE_CHECKING:
     from flex.search.disk_index import DiskIndex
@@ -30,11 +30,11 @@ class TextIndex:
         self._folder = Path(f"{os.path.realpath(self._path)}.index")
         self._index: DiskIndex | None = None
         self._process = 0
-        self._pinned = False
+        self._is_view = False
         self._refreshing = Lock()
 
-    def search(self, query: str, top_k: int, wanted: Wanted) -> list[Found]:
-        """The entries that match best, also those that another process has just written."""
+    def search(self, query: str, top_k: int, wanted: Filter) -> list[Match]:
+        """The entries that match best, among them those that another process has just written."""
         for mend in (self._move, None) if self.entries.database.frozen else (self._discard, self._move, None):
             try:
                 self.refresh()
@@ -48,12 +48,12 @@ class TextIndex:
         raise AssertionError("the last way returns or raises")
 
     def refresh(self, since: int | None = None) -> int:
-        """Index what has changed since the index, or since it went up to `since`; returns what it goes up to now."""
+        """Index what has changed (since change `since`, if given); returns the number of the last change in it."""
         with self._refreshing:
             index = self._opened()
-            if self._pinned:
+            if self._is_view:
                 return index.upto
-            upto, latest = index.upto, self.entries.latest()  # in this order: it knows nothing that is not there
+            upto, latest = index.upto, self.entries.latest()  # in this order, or the index may seem ahead
             if upto > latest and not self.entries.database.frozen:
                 self._discard("it knows more changes than the library")
             if not self.entries.database.changing:  # what is not yet written may never be
@@ -61,12 +61,12 @@ class TextIndex:
             return index.upto
 
     def view(self, open_view: Callable[[], NumberedEntries]) -> "TextIndex":
-        """The index for a view: every revision in the view is in it, and nothing is added to it."""
+        """The index for a view: it has every revision of the view, and nothing is added to it."""
         try:
             since = self.refresh()
             view = TextIndex(open_view(), self._library)
             if view.refresh(since) >= view.entries.latest():
-                view._index, view._pinned = view._opened().pinned(), True
+                view._index, view._is_view = view._opened().view(), True
         except (LibraryError, OSError, ValueError) as error:
             if not _is_of_index(error):
                 raise
@@ -74,7 +74,7 @@ class TextIndex:
         return view
 
     def _update(self, index: "DiskIndex", latest: int, since: int | None) -> None:
-        """Index what has changed, or wait until another process has done so, which may be making it anew."""
+        """Index what has changed, or wait for another process that is doing so."""
         until = time.monotonic() + self.entries.database.timeout
         while index.upto < latest or since is not None:
             index.update(latest, self.entries.changed(index.upto if since is None else since))
@@ -105,11 +105,11 @@ class TextIndex:
 
     def _move(self, why: object) -> None:
         """Make an index for this process alone."""
-        self._folder, self._index, self._pinned = Path(tempfile.mkdtemp(prefix="flex-index-")), None, False
+        self._folder, self._index, self._is_view = Path(tempfile.mkdtemp(prefix="flex-index-")), None, False
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         log.warning("%s is searched by an index of this process alone: %s", self._path, why)
 
 
 def _is_of_index(error: Exception) -> bool:
-    """Whether it was the index that failed; tantivy raises ValueError for whatever it cannot read or write."""
+    """Whether it was the index that failed; tantivy raises ValueError for what it cannot read or write."""
     return isinstance(error.__cause__ or error, OSError | ValueError)

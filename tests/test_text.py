@@ -1,0 +1,36 @@
+"""A text on one line, and as UTF-8 can hold it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flex.text import one_line, valid_utf8
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("  two\n\twords ", "two words"),
+        ("exactly 12.", "exactly 12."),
+        ("one more than that", "one more ..."),
+        ("\x1b[31mred", " [31mred"),
+        ("half \ud83d", "half  "),
+    ],
+)
+def test_one_line_is_short_and_harmless(text: str, expected: str):
+    assert one_line(text, 12) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("plain", "plain"), ("\ufeffé", "\ufeffé"), ("\ud83d\ude00", "\U0001f600"), ("a \ud83d!", "a \ufffd!")],
+)
+def test_a_pair_of_surrogates_is_a_character_and_half_of_one_is_replaced(text: str, expected: str):
+    assert valid_utf8(text) == expected
+
+
+@given(st.text(st.characters(blacklist_categories=())))
+def test_what_utf8_can_hold_stays_as_it_is(text: str):
+    valid = valid_utf8(text)
+    assert valid.encode().decode() == valid == valid_utf8(valid)
