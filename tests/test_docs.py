@@ -79,9 +79,7 @@ class Walk:
         for place, (mark, kind, content) in enumerate(blocks):
             try:
                 if kind == "bash":
-                    after = blocks[place + 1] if place + 1 < len(blocks) else ("", "", "")
-                    shown = after[1] == "text" and not after[0].startswith("<!-- long") and not after[2].startswith("$ ")
-                    output = self.bash(content, shown=shown)
+                    output = self.bash(content, shown=is_output(blocks[place + 1 : place + 2]))
                 elif kind == "python":
                     output = self.agent(content) if "smolagents" in content else self.python(content, self.names[page])
                 elif content.startswith("$ "):
@@ -158,6 +156,11 @@ class Walk:
         for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
             output = self.command(shlex.split(command), shown=True)
             assert matches(shown, output), f"$ {command}\nnow prints\n{output}"
+
+
+def is_output(following: list[tuple[str, str, str]]) -> bool:
+    """Whether the block below one of commands shows what they print."""
+    return any(k == "text" and not m.startswith("<!-- long") and not c.startswith("$ ") for m, k, c in following)
 
 
 def commands(block: str) -> Iterator[list[str]]:
@@ -294,7 +297,8 @@ def usages() -> str:
         patch.syspath_prepend(str(ROOT / "scripts"))
         for name in scripts:
             patch.setattr(sys, "argv", [name, "--help"])
-            pages.append(called(lambda _, name=name: runpy.run_path(str(ROOT / "scripts" / name), None, "__main__"), []))
+            script = str(ROOT / "scripts" / name)
+            pages.append(called(lambda _, script=script: runpy.run_path(script, None, "__main__"), []))
     return "\n".join(pages).replace("-", "_")
 
 
