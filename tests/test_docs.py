@@ -1,8 +1,8 @@
 """What README and docs/ say is done: one reader goes through all pages in order, in one folder, with the apprentice.
 
 Every command is run, with few tasks unless the page shows what it prints; every Python block too, and every output
-block is compared with what is printed now (`...` matches anything). Outputs marked `<!-- long: COMMAND -->` take minutes:
-FLEX_LONG=1 compares them.
+block is compared with what is printed now (`...` matches anything). Outputs marked `<!-- long: COMMAND -->` take
+minutes: FLEX_LONG=1 compares them.
 """
 
 import ast
@@ -37,7 +37,7 @@ PAGES = ["README.md"] + [f"docs/{name}.md" for name in ("index", "endpoints", "l
          "experiments", "formats", "adding-a-benchmark")]  # fmt: skip
 PAGES += ["CONTRIBUTING.md", "bench/README.md", "exps/README.md", "data/README.md"]
 TEXT = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
-BLOCK = re.compile(r"^((?:<!-- .* -->\n)?)```(bash|python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^((?:<!-- [^\n]* -->\n)?)```(bash|python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ELSEWHERE = {"docs/adding-a-benchmark.md": "tests/test_contributing.py"}
 """Pages whose blocks another test follows."""
 EPOCH = "1767225600"
