@@ -118,7 +118,7 @@ async def evolve(session: Session, epoch: int, tasks: Sequence[Task]) -> None:
         return session.log_exploration(epoch, explored)
 
     async with (
-        aclosing(in_order(tasks, exploration, config.batch_size)) as explorations,
+        aclosing(in_order(tasks, exploration, config.max_concurrent or config.batch_size)) as explorations,
         aclosing(session.updates(epoch, explorations)) as updates,
     ):
         async for update, outcome in updates:
