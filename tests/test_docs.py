@@ -336,8 +336,8 @@ def test_the_readme_is_a_front_door():
 
 
 def test_the_picture_is_drawn_from_the_numbers_beside_it():
-    from flex.experiments.pictures.drawing import WIDE
     from flex.experiments.pictures.scaling import scaling_picture
+    from flex.report.canvas import WIDE
 
     pictures = ROOT / "docs" / "pictures"
     drawn = (pictures / "scaling.svg").read_text(encoding="utf-8")
