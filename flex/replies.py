@@ -32,6 +32,12 @@ def last_tag(text: str, tag: str) -> str | None:
     return content.strip() if closing and opening else None
 
 
+def last_answer(text: str) -> str | None:
+    """The content of the last `<answer>` tag, even if a stop sequence took the closing one; None without a tag."""
+    answer = last_tag(text, "answer")
+    return text.rpartition("<answer>")[2] if answer is None and "<answer>" in text else answer
+
+
 def quoted(text: str, tag: str) -> str:
     """A model's text that can stand between `<tag>` and `</tag>` in a prompt: it cannot end them or pass a verdict."""
     return re.sub(rf"<(?=\s*/\s*{tag}\b|[\s/]*next_step\b)", "< ", text, flags=re.IGNORECASE)

@@ -1,21 +1,19 @@
 """The actor: applies every template it finds written in its prompt, and ranks what they propose."""
 
 import json
-import re
 
 from flex.apprentice.chemistry.molecules import canonical
 from flex.apprentice.chemistry.ranking import Candidate, Lesson, propose
-from flex.apprentice.chemistry.reading import lessons_in, section, smiles_in
+from flex.apprentice.chemistry.reading import lessons_in, smiles_in
 from flex.apprentice.chemistry.specialists import prior
 from flex.apprentice.chemistry.wording import named, product_sites
-from flex.apprentice.text import Messages, opening, prompted, texts
+from flex.apprentice.text import Messages, answers_in, first_prompt, prompts, section, texts
 
 WHO = "I am a mechanical apprentice, not an LLM."
-"""Stands in every reply."""
+"""Every reply says so."""
 NO_MATHEMATICS = f"{WHO} I cannot do mathematics, so this attempt gives no answer."
 MAX_QUERIES = 20
 
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _RETRIEVE = """\
 queries = {queries}
 lessons = {{}}
@@ -36,14 +34,14 @@ for rule in lessons:
 
 
 def act_in_chat(messages: Messages, model: str) -> str:
-    """An attempt in one reply; after feedback the next-ranked reactants that were not tried yet."""
+    """An attempt in one reply; after feedback the best reactants that were not tried yet."""
     product = _product(messages)
     if product is None:
         return NO_MATHEMATICS
     candidate = _next_best(messages, model, product)
     if candidate is None:
-        return f"{WHO} {_at_a_loss(messages, model)}"
-    return f"{WHO} {_explained(candidate)}\n<answer>{candidate.reactants}</answer>"
+        return f"{WHO} {_why_no_proposal(messages, model)}"
+    return f"{WHO} {_explanation(candidate)}\n<answer>{candidate.reactants}</answer>"
 
 
 def act_as_agent(messages: Messages, model: str) -> str:
@@ -52,16 +50,16 @@ def act_as_agent(messages: Messages, model: str) -> str:
     product = _product(messages)
     if product is None:
         return step(system, NO_MATHEMATICS, f"final_answer({json.dumps('nothing: ' + NO_MATHEMATICS)})")
-    offered = "memory_retrieval" in system or "memory_retrieval(" in opening(messages)
+    offered = "memory_retrieval" in system or "memory_retrieval(" in first_prompt(messages)
     if offered and not texts(messages, "assistant"):
         return step(system, f"{WHO} I ask the library for templates.", _RETRIEVE.format(queries=_queries(product)))
     candidate = _next_best(messages, model, product)
     if candidate is None:
-        loss = f"nothing: {_at_a_loss(messages, model)}"
-        return step(system, f"{WHO} I have to give up.", f"final_answer({json.dumps(loss)})")
+        reason = f"nothing: {_why_no_proposal(messages, model)}"
+        return step(system, f"{WHO} I have to give up.", f"final_answer({json.dumps(reason)})")
     # repr, because a SMILES may hold backslashes
     return step(
-        system, f"{WHO} {_explained(candidate)}", f"final_answer({f'<answer>{candidate.reactants}</answer>'!r})"
+        system, f"{WHO} {_explanation(candidate)}", f"final_answer({f'<answer>{candidate.reactants}</answer>'!r})"
     )
 
 
@@ -78,31 +76,31 @@ def step(system: str, thought: str, code: str) -> str:
 
 
 def _product(messages: Messages) -> str | None:
-    """The product in the task; in a long conversation the last message that names one without being feedback."""
-    task = opening(messages)
-    product = smiles_in(section(task, "question", "product", "task", "target molecule"))
-    return canonical(product or smiles_in(task) or "")
+    """The product that the task asks about."""
+    task = first_prompt(messages)
+    named_so = section(task, "question", "product", "task", "target molecule")
+    return canonical(smiles_in(named_so) or smiles_in(task) or "")
 
 
 def _lessons(messages: Messages, model: str) -> list[Lesson]:
     known = [Lesson(template, name=named(template)) for template in prior(model)]
-    return [*lessons_in([*texts(messages, "system", "developer"), *prompted(messages)]), *known]
+    return [*lessons_in([*texts(messages, "system", "developer"), *prompts(messages)]), *known]
 
 
 def _next_best(messages: Messages, model: str, product: str) -> Candidate | None:
-    tried = {canonical(answer.strip()) for said in texts(messages, "assistant") for answer in _ANSWER.findall(said)}
+    tried = {canonical(answer.strip()) for reply in texts(messages, "assistant") for answer in answers_in(reply)}
     ranked = propose(product, _lessons(messages, model))
     return next((candidate for candidate in ranked if candidate.reactants not in tried), None)
 
 
-def _explained(candidate: Candidate) -> str:
+def _explanation(candidate: Candidate) -> str:
     lesson = candidate.lesson
     seen = len(lesson.precedents)
     name = lesson.name or named(lesson.template)
     return f"The template of {name}, seen in {seen} example{'' if seen == 1 else 's'}, leads to these reactants."
 
 
-def _at_a_loss(messages: Messages, model: str) -> str:
+def _why_no_proposal(messages: Messages, model: str) -> str:
     if not _lessons(messages, model):
         return "I know no template, so I give no reactants."
     return "The templates I know propose nothing for this product that I have not tried."

@@ -1,68 +1,40 @@
-"""The verifier and the critic: is this the known answer, and which template leads to it."""
+"""The critic: which template leads from the product to the reactants on record."""
 
 import json
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flex.apprentice.actor import WHO
-from flex.apprentice.chemistry.mapping import map_reaction
-from flex.apprentice.chemistry.molecules import canonical, molecule
-from flex.apprentice.chemistry.reading import section, smiles_in
+from flex.apprentice.chemistry.molecules import canonical
+from flex.apprentice.chemistry.reading import smiles_in
 from flex.apprentice.chemistry.specialists import writes_down
 from flex.apprentice.chemistry.templates import extract
 from flex.apprentice.chemistry.wording import named, template_sites
-from flex.apprentice.text import Messages, prompted
+from flex.apprentice.text import Messages, first_prompt, rounds_in, section
 
 _ACCEPTED = re.compile(r'accepted\s*[=:]\s*"?(?:yes|true)|<next_step>\s*end\s*</next_step>', re.IGNORECASE)
-_ROUND = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE)
 
-MAX_REFUSED = 5
-"""Failed proposals that a contrast names."""
-
-
-def judge(messages: Messages, model: str) -> str:
-    """Feedback on an attempt, ending in the next step; it never shows the target."""
-    prompt = prompted(messages)[0]
-    feedback, accepted = _judged(
-        section(prompt, "question", "product", "problem"),
-        section(prompt, "target", "ground_truth", "ground truth", "correct answer", "reference"),
-        section(prompt, "answer", "extracted answer", "final answer"),
-    )
-    return f"{WHO} {feedback}\n<next_step>{'end' if accepted else 'continue'}</next_step>"
-
-
-def _judged(question: str | None, target: str | None, answer: str | None) -> tuple[str, bool]:
-    if not answer or answer.startswith("(no "):
-        return "The attempt gives no answer in the required form.", False
-    product = molecule(smiles_in(question) or "")
-    if product is None:
-        same = target is not None and answer.strip() == target.strip()
-        return ("The answer agrees.", True) if same else ("I cannot do mathematics and cannot confirm this.", False)
-    given = molecule(answer.strip())
-    if given is None:
-        return "What was given as reactants is not valid SMILES.", False
-    if target is not None and canonical(answer.strip()) == canonical(target.strip()):
-        return "The reactants supply every atom of the product and fit the reaction.", True
-    if map_reaction(product, given) is None:
-        return "These reactants do not supply the product: its atoms cannot be found in them.", False
-    if target is None:
-        return "The reactants supply every atom of the product.", True
-    return "These reactants could supply the product, but another last step is meant: try another one.", False
+MAX_FAILED = 5
+"""So many failed proposals are named where rollouts are contrasted."""
 
 
 def distill(messages: Messages, model: str) -> str:
     """An experience: the template that leads from the product to the reactants on record."""
-    prompt = prompted(messages)[0]
+    prompt = first_prompt(messages)
     product = canonical(smiles_in(section(prompt, "question", "product", "problem")) or "")
     reactants = _right_answer(prompt)
     template = extract(product, reactants) if product and reactants else None
-    if product is None or reactants is None or template is None:
-        return _as_reply(_nothing_learned(product))
+    if product is None:
+        return _no_template("this was no retrosynthesis that I could read, and I cannot do mathematics")
+    if reactants is None or template is None:
+        return _no_template("no answer is known, or no small template leads from this product to it", product)
     if not writes_down(model, template):
-        return _as_reply(_nothing_learned(product, "the reaction is of a family that I do not know"))
+        return _no_template("the reaction is of a family that I do not know", product)
     lesson = _lesson(product, reactants, template, solved=_solved(prompt))
-    if refused := _refused(prompt, reactants):
-        lesson["method"] = f"{lesson['method']} Failed attempts proposed {', '.join(refused)}."
-    return _as_reply(lesson)
+    if failed := _failed_proposals(prompt, reactants):
+        lesson["method"] = f"{lesson['method']} Failed attempts proposed {', '.join(failed)}."
+    return experience_reply(lesson)
 
 
 def _right_answer(prompt: str) -> str | None:
@@ -70,19 +42,19 @@ def _right_answer(prompt: str) -> str | None:
     target = section(prompt, "target", "ground_truth", "ground truth", "correct answer", "reference")
     if target is not None:
         return canonical(target)
-    accepted = [text for text in _ROUND.findall(prompt) if _ACCEPTED.search(text)]
+    accepted = [text for text in rounds_in(prompt) if _ACCEPTED.search(text)]
     return canonical(section(accepted[-1], "answer") or "") if accepted else None
 
 
-def _refused(prompt: str, reactants: str) -> list[str]:
-    """Where rollouts are to be contrasted: what was proposed in vain, each once."""
-    rounds = _ROUND.findall(prompt) if "<rollout" in prompt else []
+def _failed_proposals(prompt: str, reactants: str) -> list[str]:
+    """Where rollouts are contrasted: the wrong reactants that were proposed, each once."""
+    rounds = rounds_in(prompt) if "<rollout" in prompt else []
     proposed = [canonical(section(text, "answer") or "") for text in rounds if not _ACCEPTED.search(text)]
-    return [answer for answer in dict.fromkeys(proposed) if answer and answer != reactants][:MAX_REFUSED]
+    return [answer for answer in dict.fromkeys(proposed) if answer and answer != reactants][:MAX_FAILED]
 
 
 def _solved(prompt: str) -> bool:
-    return any(_ACCEPTED.search(text) for text in _ROUND.findall(prompt))
+    return any(_ACCEPTED.search(text) for text in rounds_in(prompt))
 
 
 def _lesson(product: str, reactants: str, template: str, *, solved: bool) -> dict[str, object]:
@@ -106,19 +78,22 @@ def _lesson(product: str, reactants: str, template: str, *, solved: bool) -> dic
     }
 
 
-def _nothing_learned(
-    product: str | None, why: str = "no answer is known, or no small template leads from this product to it"
-) -> dict[str, object]:
-    if product is None:
-        why = "this was no retrosynthesis that I could read, and I cannot do mathematics"
+def _no_template(why: str, product: str | None = None) -> str:
+    examples = [f"product {product}"] if product else []
+    return experience_reply(nothing_learned(why, trajectory="No template was found.", examples=examples))
+
+
+def nothing_learned(why: str, about: str = "", trajectory: str = "", examples: Sequence[str] = ()) -> dict[str, Any]:
+    """An experience that teaches nothing, and says why."""
     return {
         "problem_category": "no lesson",
-        "method": f"Nothing was learned: {why}.",
-        "rules": [{"rule": f"No rule: {why}.", "examples": [f"product {product}"] if product else []}],
-        "revised_trajectory": f"No template was found. <comments>{why}</comments>",
+        "method": f"Nothing was learned{about}: {why}.",
+        "rules": [{"rule": f"No rule: {why}.", "examples": list(examples)}],
+        "revised_trajectory": f"{trajectory} <comments>{why}</comments>",
         "priority": 1,
     }
 
 
-def _as_reply(experience: dict[str, object]) -> str:
+def experience_reply(experience: Mapping[str, Any]) -> str:
+    """A critic's reply."""
     return f"{WHO} This is what I can write down.\n```json\n{json.dumps(experience, indent=1)}\n```"

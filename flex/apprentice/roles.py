@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 
-from flex.apprentice import actor, consolidating, critic, updater
+from flex.apprentice import actor, critic, retriever, updater, verifier
 from flex.apprentice.protein import critic as protein_critic
 from flex.apprentice.protein import roles as protein
-from flex.apprentice.text import Messages, opening, texts
+from flex.apprentice.text import Messages, first_prompt, texts
 
 _MATERIAL = re.compile(
     r"<(entry|experience|similar_experience|new_experience|candidate|question|query|target|attempt|answer|feedback|round|rollout"
@@ -14,35 +14,35 @@ _MATERIAL = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 Role = Callable[[Messages, str], str]
-_OF_ASSAYS: Mapping[Role, Role] = {
+_ON_ASSAYS: Mapping[Role, Role] = {
     actor.act_in_chat: protein.act_in_chat,
     actor.act_as_agent: protein.act_as_agent,
-    critic.judge: protein.judge,
+    verifier.judge: protein.judge,
     critic.distill: protein_critic.distill,
     updater.update: protein.update,
 }
 
 
 def reply(messages: Messages, model: str = "apprentice") -> str:
-    """What the apprentice says to these chat messages; the same messages always get the same reply."""
+    """The reply to these chat messages; the same messages always get the same one."""
     role = _role(messages)
-    return (_OF_ASSAYS.get(role, role) if protein.concerns(messages) else role)(messages, model)
+    return (_ON_ASSAYS.get(role, role) if protein.is_about_assay(messages) else role)(messages, model)
 
 
 def _role(messages: Messages) -> Role:
-    """By the system prompt where it says enough, else by the first message; material inside tags does not count."""
+    """Told from the system prompt where that is enough, else from the first message without what its tags hold."""
     system = "\n".join(texts(messages, "system", "developer"))
     if "final_answer" in system and ("<code>" in system or "```" in system):
         return actor.act_as_agent
-    first = opening(messages)
+    first = first_prompt(messages)
     asked = [system] if _is_actor(system) else [system, _MATERIAL.sub("", first), first]
     for text in asked:
-        contracts = [(place, role) for place, role in _contracts(text) if place >= 0]
+        contracts = [(position, role) for position, role in _contracts(text) if position >= 0]
         if contracts:
             # Instructions come first and material last, so the first contract is the one that is asked for.
             role = min(contracts, key=lambda contract: contract[0])[1]
             # An experience is asked for in both cases: of a record, or of an entry that is over its limits.
-            return consolidating.consolidate if role is critic.distill and "<limits>" in first else role
+            return updater.consolidate if role is critic.distill and "<limits>" in first else role
         if _is_actor(text):
             break
     return actor.act_in_chat
@@ -51,16 +51,17 @@ def _role(messages: Messages) -> Role:
 def _is_actor(text: str) -> bool:
     """Whether a text asks for an answer of one's own."""
     return any(mark in text for mark in ("<answer>", r"\boxed", "####")) and not any(
-        p >= 0 for p, _ in _contracts(text)
+        position >= 0 for position, _ in _contracts(text)
     )
 
 
 def _contracts(text: str) -> list[tuple[int, Role]]:
+    """For each role where the text describes its reply, -1 where it does not."""
     decision = [text.find(f'"{word}"') for word in ("action", "insert", "merge", "discard")]
     words = [text.find(word) for word in ("insert", "merge", "discard")]
     return [
         (decision[0] if min(words) >= 0 else -1, updater.update),
         (text.find('"revised_trajectory"'), critic.distill),
-        (text.find('"selected"'), updater.select),
-        (text.find("<next_step>"), critic.judge),
+        (text.find('"selected"'), retriever.select),
+        (text.find("<next_step>"), verifier.judge),
     ]

@@ -1,9 +1,13 @@
-"""Chat messages as plain text."""
+"""Chat messages as plain text, and the sections of a prompt."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 Messages = Sequence[Mapping[str, Any]]
+
+_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+_ROUND = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE)
 
 
 def text_of(content: Any) -> str:
@@ -18,11 +22,31 @@ def texts(messages: Messages, *roles: str) -> list[str]:
     return [text_of(m.get("content")) for m in messages if m.get("role") in roles]
 
 
-def prompted(messages: Messages) -> list[str]:
-    """Everything said to the apprentice after the system prompt: tasks, feedback, observations."""
+def prompts(messages: Messages) -> list[str]:
+    """What the apprentice is asked and answered after the system prompt: tasks, feedback, observations."""
     return [text_of(m.get("content")) for m in messages if m.get("role") not in ("assistant", "system", "developer")]
 
 
-def opening(messages: Messages) -> str:
-    """The first thing said by the user: the task, maybe after retrieved experience."""
+def first_prompt(messages: Messages) -> str:
+    """The first message of the user: the task, perhaps after retrieved experience."""
     return next(iter(texts(messages, "user")), "")
+
+
+def answers_in(text: str) -> list[str]:
+    """What stands in answer tags, in order."""
+    return _ANSWER.findall(text)
+
+
+def rounds_in(prompt: str) -> list[str]:
+    """The rounds of a recorded rollout, their tags included."""
+    return _ROUND.findall(prompt)
+
+
+def section(text: str, *names: str) -> str | None:
+    """The last `<name>...</name>`, else the last labelled line or paragraph (`Name: ...`, `## Name`), or None."""
+    tags = "|".join(names)
+    found = re.findall(rf"<({tags})\b[^<>]*>((?:(?!<(?:{tags})\b).)*?)</\1>", text, re.DOTALL | re.IGNORECASE)
+    if found:
+        return str(found[-1][1]).strip()
+    labelled = re.findall(rf"^[ \t#*_>]*(?:{tags})\b[^:\n]{{0,30}}(?::|$)[*_ \t]*\n*[ \t]*(\S.*)$", text, re.I | re.M)
+    return str(labelled[-1]).strip() if labelled else None

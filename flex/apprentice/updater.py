@@ -1,26 +1,36 @@
-"""The updater and the retriever: both look at words only, chemistry stays with the actor."""
+"""The updater: into which entry an experience belongs, and what stays of an entry that has grown over its limits."""
 
 import json
 import re
 from collections.abc import Sequence
-from math import log
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import NamedTuple
 
 from flex.apprentice.actor import WHO
-from flex.apprentice.chemistry.reading import lessons_in, section
-from flex.apprentice.text import Messages, prompted
+from flex.apprentice.chemistry.reading import lessons_in
+from flex.apprentice.text import Messages, first_prompt, section
 
-TOP_K = 5
-GRAM = 4
-ENOUGH = 0.5
-"""Of the best candidate's score: who has less shares only words that all of them have."""
+RULES, CHARACTERS = 12, 16_000
+"""The limits of an entry where the prompt states none."""
+FILLED = 0.75
+"""How much of the limit is used, so that the entry can go on learning."""
+CUT = "[...]"
+"""Ends a text that the prompt shows in part."""
 
 _SIMILAR = re.compile(r"<similar_experience\b([^<>]*)>(.*?)</similar_experience>", re.DOTALL | re.IGNORECASE)
 _ID = re.compile(r"""\bid\s*["']?\s*[=:]\s*["']?([^"'\s,>]+)""", re.IGNORECASE)
-_NEW = re.compile(r"<new_experience\b[^<>]*>(.*?)</new_experience>", re.DOTALL | re.IGNORECASE)
-_CANDIDATE = re.compile(r"<candidate\b[^<>]*?(\d+)[^<>]*>(.*?)</candidate>", re.DOTALL | re.IGNORECASE)
-_NUMBERED = re.compile(r"^[ \t]*\[?(\d+)[.):\]][ \t]*(.+?)(?=^[ \t]*\[?\d+[.):\]]|\Z)", re.DOTALL | re.MULTILINE)
+NEW_EXPERIENCE = re.compile(r"<new_experience\b[^<>]*>(.*?)</new_experience>", re.DOTALL | re.IGNORECASE)
+_LIMITS = re.compile(r"(\d+) rules, (\d+) characters")
 _RULE = re.compile(r"<rule\b[^<>]*>(.*?)</rule>", re.DOTALL | re.IGNORECASE)
-_WORD = re.compile(r"\w+")
+
+
+class _Entry(NamedTuple):
+    """A similar entry as the prompt shows it."""
+
+    id: str
+    attributes: str
+    templates: frozenset[str]
 
 
 def update(messages: Messages, model: str) -> str:
@@ -28,44 +38,35 @@ def update(messages: Messages, model: str) -> str:
 
     Of experiences without a template one is enough.
     """
-    prompt = prompted(messages)[0]
-    fresh = _NEW.search(prompt)
-    rules = _templates_by_rule(fresh[1] if fresh else prompt[_start_of_new(prompt) :])
-    wanted = frozenset().union(*rules)
-    shown = [
-        (name[1], attributes, templates_in(text))
-        for attributes, text in _SIMILAR.findall(prompt)
-        if (name := _ID.search(attributes))
-    ]
-    if not wanted and (empty := next((entry[0] for entry in shown if not entry[2]), None)):
-        return decision("discard", empty, reason="neither teaches a template")
-    target = max(shown, key=lambda entry: len(wanted & entry[2]), default=None)
-    if target is None or not wanted & target[2]:
+    prompt = first_prompt(messages)
+    new, entries = NEW_EXPERIENCE.search(prompt), _similar_entries(prompt)
+    text = new[1] if new else prompt[max((match.end() for match in _SIMILAR.finditer(prompt)), default=0) :]
+    rules = [templates_in(rule) for rule in _RULE.findall(text) or [text]]
+    taught = frozenset().union(*rules)
+    if not taught and (empty := next((entry for entry in entries if not entry.templates), None)):
+        return decision("discard", empty.id, reason="neither teaches a template")
+    target = max(entries, key=lambda entry: len(taught & entry.templates), default=None)
+    if target is None or not taught & target.templates:
         return decision("insert", reason="no entry shown has this template")
-    elsewhere = frozenset().union(*(templates for _, _, templates in shown)) - target[2]
-    solved = fresh is not None and "golden" in fresh[0].split(">")[0] and "warning" in target[1]
+    elsewhere = frozenset().union(*(entry.templates for entry in entries)) - target.templates
+    solved = new is not None and "golden" in new[0].split(">")[0] and "warning" in target.attributes
     return decision(
         "merge",
-        target[0],
+        target.id,
         [number for number, templates in enumerate(rules, 1) if not templates & elsewhere],
         "new" if solved else "existing",
         "the same template is there; its example is added",
     )
 
 
+def _similar_entries(prompt: str) -> list[_Entry]:
+    found = ((_ID.search(attributes), attributes, text) for attributes, text in _SIMILAR.findall(prompt))
+    return [_Entry(id[1], attributes, templates_in(text)) for id, attributes, text in found if id]
+
+
 def templates_in(text: str) -> frozenset[str]:
-    """The templates written in a text, letter by letter."""
+    """The templates that a text holds."""
     return frozenset(lesson.template for lesson in lessons_in([text]))
-
-
-def _templates_by_rule(text: str) -> list[frozenset[str]]:
-    return [templates_in(rule) for rule in _RULE.findall(text) or [text]]
-
-
-def _start_of_new(prompt: str) -> int:
-    """Where the new experience begins when nothing marks it: after the last similar entry."""
-    ends = [match.end() for match in _SIMILAR.finditer(prompt)]
-    return max(ends, default=0)
 
 
 def decision(
@@ -88,34 +89,69 @@ def decision(
     return f"{WHO} I compare {how}.\n```json\n{json.dumps(decided)}\n```"
 
 
-def select(messages: Messages, model: str) -> str:
-    """The candidates that share most words and 4-grams with the query; rare words count more."""
-    prompt = prompted(messages)[0]
-    found = _CANDIDATE.findall(prompt) or _NUMBERED.findall(prompt)
-    candidates = {int(number): text.lower() for number, text in found}
-    query = (section(prompt, "query") or prompt[-500:]).lower()
-    # Where no word is shared (a bare SMILES against plain methods) the order of the search stands.
-    chosen = (ranked(query, candidates) or list(candidates))[: _limit(prompt)]
-    return f'{WHO} I compare words only.\n```json\n{{"selected": {json.dumps(chosen)}}}\n```'
+@dataclass(slots=True)
+class _Rule:
+    text: str
+    examples: list[str] = field(default_factory=list)
 
 
-def ranked(query: str, candidates: dict[int, str]) -> list[int]:
-    """The numbers of the candidates that share about as much with the query as the best does, best first."""
-    words = {number: set(_WORD.findall(text)) for number, text in candidates.items()}
-    scores = dict.fromkeys(candidates, 0.0)
-    for word in sorted(set(_WORD.findall(query))):
-        _credit(scores, [number for number in candidates if word in words[number]], 1.0)
-    for gram in sorted({query[i : i + GRAM] for i in range(len(query) - GRAM + 1)}):
-        _credit(scores, [number for number, text in candidates.items() if gram in text], 1 / 20)
-    shared = [number for number in candidates if scores[number] > ENOUGH * max(scores.values())]
-    return sorted(shared, key=lambda number: (-round(scores[number], 9), number))
+def consolidate(messages: Messages, model: str) -> str:
+    """Rules with one template become one; then those with most examples stay, and the first examples of each."""
+    prompt = first_prompt(messages)
+    stated = _LIMITS.search((section(prompt, "limits") or "").partition("The limits:")[2])
+    most, characters = (int(stated[1]), int(stated[2])) if stated else (RULES, CHARACTERS)
+    room = int(FILLED * characters)
+    method = _cut(section(prompt, "method") or "As the rules say.", room // 8)
+    rules = _most_supported(_merged_by_template(_rules_in(section(prompt, "rules") or "")), most, room * 5 // 8)
+    trajectory = _cut(section(prompt, "trajectory") or "", room // 8)
+    room -= len(method) + len(trajectory) + sum(len(rule.text) for rule in rules)
+    entry = {"method": method, "rules": _with_examples(rules, room), "revised_trajectory": trajectory}
+    return f"{WHO} I join rules with one template and count examples.\n```json\n{json.dumps(entry, indent=1)}\n```"
 
 
-def _credit(scores: dict[int, float], holders: list[int], weight: float) -> None:
-    for number in holders:
-        scores[number] += weight * log(1 + len(scores) / len(holders))
+def _rules_in(text: str) -> list[_Rule]:
+    """The numbered rules of a list, with the examples under each."""
+    rules: list[_Rule] = []
+    for line in text.splitlines():
+        number = f"{len(rules) + 1}. "
+        if line.startswith(number):
+            rules.append(_Rule(line.removeprefix(number)))
+        elif rules and line.lstrip().startswith("- "):
+            rules[-1].examples.append(line.lstrip()[2:])
+        elif rules and not rules[-1].examples:
+            rules[-1].text += f"\n{line}"
+    return rules
 
 
-def _limit(prompt: str) -> int:
-    said = re.search(r"\d+", section(prompt, "limit", "top_k") or "") or re.search(r"at most (\d+)", prompt)
-    return int(said[said.lastindex or 0]) if said else TOP_K
+def _merged_by_template(rules: list[_Rule]) -> list[_Rule]:
+    """One rule for each set of templates, or for each text without one, with the examples of all, each once."""
+    found: dict[object, _Rule] = {}
+    for rule in [rule for rule in rules if not rule.text.endswith(CUT)] or rules:  # half a template is another one
+        known = found.setdefault(templates_in(rule.text) or rule.text, _Rule(rule.text))
+        known.examples += [e for e in rule.examples if e not in known.examples and not e.endswith(CUT)]
+    return list(found.values())
+
+
+def _most_supported(rules: list[_Rule], most: int, room: int) -> list[_Rule]:
+    """The rules with most examples for which there is room, in their order."""
+    kept: set[int] = set()
+    for index in sorted(range(len(rules)), key=lambda index: -len(rules[index].examples)):
+        if len(kept) < most and len(rules[index].text) <= room:
+            kept.add(index)
+            room -= len(rules[index].text)
+    return [rules[index] for index in sorted(kept)] or [_Rule(_cut(rule.text, room)) for rule in rules[:1]]
+
+
+def _with_examples(rules: list[_Rule], room: int) -> list[dict[str, object]]:
+    """The rules with the first example of each, then the second of each, and so on while there is room."""
+    kept: list[list[str]] = [[] for _ in rules]
+    for turn in zip_longest(*(rule.examples for rule in rules)):
+        for examples, example in zip(kept, turn, strict=True):
+            if example is not None and len(example) <= room:
+                examples.append(example)
+                room -= len(example)
+    return [{"rule": rule.text, "examples": examples} for rule, examples in zip(rules, kept, strict=True)]
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else text[:size].rpartition(" ")[0] or text[:size]

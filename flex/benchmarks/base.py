@@ -13,8 +13,8 @@ from flex.errors import BenchmarkError
 from flex.text import words
 from flex.types import Task
 
-LONGEST = 200_000
-"""Characters of a question or an answer."""
+MAX_TEXT = 200_000
+"""Of a question or an answer."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -22,7 +22,7 @@ class Benchmark(ABC):
     """One file of this package defines a subclass and `benchmark`, an instance of it."""
 
     name: ClassVar[str]
-    """The module's name, the value of `--task_type`."""
+    """The module's name, the value of `--benchmark`."""
     folder: ClassVar[str] = "data"
     """Where its splits lie, as `train.jsonl` and `test.jsonl`, unless said otherwise."""
     source: ClassVar[str] = ""
@@ -36,11 +36,11 @@ class Benchmark(ABC):
     retrieval: ClassVar[str] = "hierarchical"
     """How its library is read unless said otherwise: hierarchical or flat (paper, 4.1)."""
     graded: ClassVar[bool] = False
-    """Scores are more than right and wrong: their mean is what counts."""
+    """Scores are numbers, and their mean is the headline. Otherwise a score is 0 or 1, and the share of 1 is."""
     open_ended: ClassVar[bool] = False
-    """No answer is final: all rounds are used to better it, by `practice`; no model is asked for a verdict."""
+    """No answer ends a rollout: all rounds are used to improve it, and `practice` judges it instead of a model."""
     learns_within: ClassVar[bool] = False
-    """A task holds what may be learned for it and is scored on the rest, so learning from it gives nothing away."""
+    """Each task holds data to learn from and is scored on other data, so a library may have learned from it."""
 
     @abstractmethod
     def extract(self, text: str) -> str | None:
@@ -48,7 +48,7 @@ class Benchmark(ABC):
 
     @abstractmethod
     def score(self, answer: str | None, target: str) -> float:
-        """From 0 (wrong, or no answer) to 1 (right); a graded one may be below 0."""
+        """1 for a right answer, 0 for a wrong one or none; of a graded benchmark any number up to 1."""
 
     def metrics(self, answer: str | None, target: str) -> Mapping[str, float]:
         """Further numbers on an answer, beside the score."""
@@ -105,9 +105,15 @@ class Benchmark(ABC):
         """Where the train split lies, beside another split."""
         return path.with_name("train.jsonl")
 
+    def existing(self, path: str | Path) -> Path:
+        """The path. Raises BenchmarkError, which says where the data can be had, when nothing is there."""
+        if not Path(path).exists():
+            raise BenchmarkError(f"{path} does not exist{'; ' if self.source else ''}{self.source}")
+        return Path(path)
+
     def load(self, path: str | Path) -> list[Task]:
         """The tasks of a JSON-lines file of `{"question", "answer"}` rows. Raises BenchmarkError naming the line."""
-        path = Path(path)
+        path = self.existing(path)
         try:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
@@ -142,8 +148,8 @@ class Benchmark(ABC):
                 row[key] = str(row[key])
             if not isinstance(row.get(key), str) or not row[key].strip():
                 raise BenchmarkError(f"{where}: '{key}' is missing, empty or not a text")
-            if len(row[key]) > LONGEST:
-                raise BenchmarkError(f"{where}: '{key}' has {len(row[key]):,} characters; {LONGEST:,} is the most")
+            if len(row[key]) > MAX_TEXT:
+                raise BenchmarkError(f"{where}: '{key}' has {len(row[key]):,} characters; {MAX_TEXT:,} is the most")
             if _SURROGATE.search(row[key]):
                 raise BenchmarkError(f"{where}: '{key}' holds half of a surrogate pair, which no file can hold")
         if problem := self.check_question(row["question"]) or self.check_target(row["answer"]):

@@ -2,7 +2,7 @@
 
     {"question": "Natalia sold clips to 48 of her friends ...", "answer": "Natalia sold 48/2 = ... May.\\n#### 72"}
 
-A row whose answer is the number alone will do, too.
+A row whose answer is the number alone is fine as well.
 """
 
 import re
@@ -21,6 +21,7 @@ _AROUND = re.compile(
 class Gsm8k(Math):
     name: ClassVar[str] = "gsm8k"
     folder: ClassVar[str] = "data/gsm8k"
+    source: ClassVar[str] = "`flex download --only gsm8k` fetches data/gsm8k"
     prompts: ClassVar[str] = "default"
     retrieval: ClassVar[str] = "flat"
 
@@ -45,8 +46,8 @@ class Gsm8k(Math):
 
 def _final(solution: str) -> str:
     """The number after the mark, without the commas that group its digits."""
-    said = solution.rpartition(_MARK)[2].strip()
-    return re.sub(r"(?<=\d),(?=\d)", "", said).rstrip(",")
+    number = solution.rpartition(_MARK)[2].strip()
+    return re.sub(r"(?<=\d),(?=\d)", "", number).rstrip(",")
 
 
 benchmark = Gsm8k()

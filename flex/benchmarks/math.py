@@ -12,10 +12,10 @@ from typing import ClassVar
 from flex.benchmarks.base import Benchmark
 from flex.replies import last_tag
 
-LONGEST = 400
+MAX_ANSWER = 400
 """Characters of an answer that can be right; no target is nearly as long."""
-READ = 50_000
-"""Characters of a reply, from its end, in which an answer is looked for; some models repeat themselves for pages."""
+READ_CHARACTERS = 50_000
+"""The end of a reply, in which an answer is looked for; some models repeat themselves for pages."""
 
 _BRACES = re.compile(r"\\[{}]|\\f?boxed\s*\{|[{}]")
 _SCALE = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9}
@@ -56,30 +56,31 @@ _SCIENTIFIC = re.compile(rf"([-+]?{_DECIMAL})[eE]([-+]?\d{{1,3}})")
 class Math(Benchmark):
     name: ClassVar[str] = "math"
     folder: ClassVar[str] = "data/AIME"
+    source: ClassVar[str] = "`flex download --only aime` fetches data/AIME"
     scorer: ClassVar[str] = "2"
     prompts: ClassVar[str] = "aime"
 
     def extract(self, text: str) -> str | None:
         r"""The last balanced `\boxed{}`, else `<answer>`, `####`, "answer is", else the last number."""
         # An agent that writes "\boxed" or "\frac" in a string that is not raw hands in control characters.
-        text = text[-READ:].replace("\boxed", "\\boxed").replace("\frac", "\\frac")
+        text = text[-READ_CHARACTERS:].replace("\boxed", "\\boxed").replace("\frac", "\\frac")
         answer = _last_boxed(text) or last_tag(text, "answer") or _last_hashed(text)
         return answer or _last_stated(text) or _last_number(text)
 
     def score(self, answer: str | None, target: str) -> float:
         """1 when both are the same number, or the same text where one is no number."""
-        if answer is None or len(answer) > LONGEST:
+        if answer is None or len(answer) > MAX_ANSWER:
             return 0.0
         return float(value(answer) == value(target))
 
     def check_target(self, target: str) -> str | None:
-        if len(target) > LONGEST or value(target) == "":
+        if len(target) > MAX_ANSWER or value(target) == "":
             return f"the answer '{target[:60]}' is nothing that can be compared"
         return None
 
 
 def value(text: str) -> Fraction | str:
-    """What an answer stands for: a number, or else the text without its typography."""
+    """What an answer means: a number, or else the text without its typography."""
     plain = _plain(text)
     number = _number(plain)
     return number if number is not None else re.sub(r"\s", "", plain).casefold()
@@ -133,15 +134,15 @@ def _last_boxed(text: str) -> str | None:
 
 def _last_hashed(text: str) -> str | None:
     """What follows the last "####" that is no heading, without a remark behind it."""
-    hashed = [said for said in _HASHED.findall(text) if not _HEADING.match(said)]
+    hashed = [line for line in _HASHED.findall(text) if not _HEADING.match(line)]
     return re.split(r"\s\(|,\s", hashed[-1])[0].strip() if hashed else None
 
 
 def _last_stated(text: str) -> str | None:
     """The number in the last "answer is ..."; a chain of equations counts by its end."""
     for statement in reversed(_STATED.findall(text)):
-        said = _STATEMENT_ENDS.split(statement)[0].rsplit("=", 1)[-1]
-        if number := _last_number(said, first=True):
+        right_side = _STATEMENT_ENDS.split(statement)[0].rsplit("=", 1)[-1]
+        if number := _last_number(right_side, first=True):
             return number
     return None
 

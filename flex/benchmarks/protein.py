@@ -17,7 +17,7 @@ from flex.errors import BenchmarkError, ParseError
 from flex.proteins.assays import Assay, load_assays
 from flex.proteins.proteingym import AssayScore, by_selection, proteingym_average
 from flex.proteins.question import AssayTools, question
-from flex.replies import last_tag
+from flex.replies import last_answer
 from flex.types import Task
 
 NO_ANSWER = "there is no formula: it has to stand between <answer> and </answer>"
@@ -32,6 +32,7 @@ _SEQUENCE = re.compile(r"^Wild type: ([A-Z.]+)$", re.MULTILINE)
 class Protein(Benchmark):
     name: ClassVar[str] = "protein"
     folder: ClassVar[str] = "data/proteingym"
+    source: ClassVar[str] = "its tables are in zero_shot_substitutions_scores.zip from https://proteingym.org/download"
     icl_k: ClassVar[int] = 3
     prompts: ClassVar[str] = "protein"
     retrieval: ClassVar[str] = "flat"
@@ -44,7 +45,7 @@ class Protein(Benchmark):
 
     def load(self, path: str | Path) -> list[Task]:
         """One task for each table of a folder, or for a single table. Raises BenchmarkError naming file and line."""
-        assays = [(question(assay), f"{assay.id}@{assay.digest}", assay) for assay in load_assays(Path(path))]
+        assays = [(question(assay), f"{assay.id}@{assay.digest}", assay) for assay in load_assays(self.existing(path))]
         self._assays |= {key: assay for asked, target, assay in assays for key in (asked, target)}
         return self._numbered([(asked, target) for asked, target, _ in assays])
 
@@ -57,9 +58,7 @@ class Protein(Benchmark):
 
     def extract(self, text: str) -> str | None:
         """The formula in the last `<answer>` tag, without a fence or a label around it."""
-        tagged = last_tag(text, "answer")
-        if tagged is None and (unclosed := text.rpartition("<answer>"))[1]:  # a stop sequence took the closing tag
-            tagged = unclosed[2]
+        tagged = last_answer(text)
         if tagged is None:
             return None
         fenced = _FENCE.search(tagged)
@@ -95,8 +94,8 @@ class Protein(Benchmark):
             values = assay.values(answer or "")
         except ParseError:
             return ()
-        shown = assay.test[:: -(-len(assay.test) // POINTS)]
-        return [(float(f"{values[row]:.4g}"), float(f"{assay.scores[row]:.4g}")) for row in shown]
+        rows = assay.test[:: -(-len(assay.test) // POINTS)]
+        return [(float(f"{values[row]:.4g}"), float(f"{assay.scores[row]:.4g}")) for row in rows]
 
     def practice(self, task: Task, answer: str | None) -> float:
         """Spearman's correlation on the labelled mutants."""

@@ -14,7 +14,7 @@ from flex.benchmarks.base import Benchmark
 from flex.chemistry.molecules import LONGEST, Molecules, largest, molecules
 from flex.chemistry.smiles import smiles_in
 from flex.chemistry.tools import atom_balance, canonical_smiles, functional_groups
-from flex.replies import last_tag
+from flex.replies import last_answer
 
 _LABEL = re.compile(r"\A(?:[A-Za-z ()]*\b(?:smiles|reactants?|precursors?|answer)\b[A-Za-z ()]*)[:=]\s*", re.IGNORECASE)
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)(?:```|$)", re.DOTALL)
@@ -28,6 +28,7 @@ _QUOTES = " \t\r\n`'\"*"
 class Retro(Benchmark):
     name: ClassVar[str] = "retro"
     folder: ClassVar[str] = "data/uspto50k"
+    source: ClassVar[str] = "`flex download --only uspto50k` fetches data/uspto50k"
     icl_k: ClassVar[int] = 50
     prompts: ClassVar[str] = "retro"
 
@@ -36,9 +37,7 @@ class Retro(Benchmark):
 
         Fences, quotes, labels and prose behind the SMILES are dropped; of a reaction `A.B>>P` the left side counts.
         """
-        tagged = last_tag(text, "answer")
-        if tagged is None and (unclosed := text.rpartition("<answer>"))[1]:  # a stop sequence took the closing tag
-            tagged = unclosed[2]
+        tagged = last_answer(text)
         if len(text if tagged is None else tagged) > LONGEST:
             return None
         return _first_smiles(_unwrapped(tagged)) if tagged is not None else _whole(_unwrapped(text))

@@ -7,7 +7,7 @@ import re
 from fractions import Fraction
 from typing import ClassVar
 
-from flex.benchmarks.math import LONGEST, Math, value
+from flex.benchmarks.math import MAX_ANSWER, Math, value
 from flex.types import Task
 
 WITHIN = Fraction(1, 1000)
@@ -18,23 +18,24 @@ _ABOUT = re.compile(r"\A\s*(?:≈|~|\\approx\b|about\b|approximately\b)\s*")
 class Units(Math):
     name: ClassVar[str] = "units"
     folder: ClassVar[str] = "data/units"
+    source: ClassVar[str] = "`python scripts/make_units.py` writes data/units"
     scorer: ClassVar[str] = "1"
     prompts: ClassVar[str] = "units"
     retrieval: ClassVar[str] = "flat"
 
     def score(self, answer: str | None, target: str) -> float:
         """1 when the answer is a number within 0.1 % of the target, whatever unit is written behind it."""
-        if answer is None or len(answer) > LONGEST:
+        if answer is None or len(answer) > MAX_ANSWER:
             return 0.0
-        said, exact = value(_ABOUT.sub("", answer)), Fraction(target)
-        return float(isinstance(said, Fraction) and abs(said - exact) <= WITHIN * abs(exact))
+        number, exact = value(_ABOUT.sub("", answer)), Fraction(target)
+        return float(isinstance(number, Fraction) and abs(number - exact) <= WITHIN * abs(exact))
 
     def example(self, task: Task) -> str | None:
         """The target in decimals, as an answer is given."""
         return None if task.target is None else f"{float(Fraction(task.target)):.6g}"
 
     def check_target(self, target: str) -> str | None:
-        if len(target) <= LONGEST and re.fullmatch(r"-?\d+(?:/0*[1-9]\d*|\.\d+)?", target):
+        if len(target) <= MAX_ANSWER and re.fullmatch(r"-?\d+(?:/0*[1-9]\d*|\.\d+)?", target):
             return None
         return f"the answer '{target[:60]}' is no integer, decimal or fraction"
 

@@ -8,9 +8,9 @@ import pytest
 from flex.actor import Actor
 from flex.agents.agent_actor import AgentActor
 from flex.apprentice import ApprenticeModel
-from flex.apprentice.protein.climbing import best_of, climb
-from flex.apprentice.protein.formulas import Scored, columns_of, terms_of, written
-from flex.apprentice.protein.prompts import assay_in, recalled
+from flex.apprentice.protein.formulas import Scored, columns_of, normalized, terms_of
+from flex.apprentice.protein.hill_climbing import best_of, next_formula
+from flex.apprentice.protein.prompts import assay_in, formulas_in
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
 from flex.explib import ExpLib
@@ -116,7 +116,7 @@ def test_a_formula_is_told_from_other_text_by_its_form(text, columns):
     ],
 )
 def test_equal_sums_are_written_alike_and_mean_the_same(formula, canonical):
-    assert written(terms_of(formula)) == written(terms_of(canonical)) == canonical
+    assert normalized(formula) == normalized(canonical) == canonical
     parse_formula(canonical, ["a", "b", "x - y", "b + c"])
 
 
@@ -135,21 +135,21 @@ def test_the_columns_of_an_assay_are_read_whatever_their_names():
     ],
 )
 def test_formulas_are_found_in_the_form_that_the_critic_s_prompt_asks_for(text):
-    assert recalled(text) == [Scored('rank("Fold")', 0.61, "DEMO_1"), Scored("rank(size)", -0.2, "DEMO_1")]
+    assert formulas_in(text) == [Scored('rank("Fold")', 0.61, "DEMO_1"), Scored("rank(size)", -0.2, "DEMO_1")]
 
 
 @pytest.mark.parametrize(
     "text", ['"a": score of a model; -3.1, 0.2, 1.5', "A1C; -3.382; -1.824; -0.1326", "x: y, 0.5 z"]
 )
 def test_numbers_without_a_formula_are_none(text):
-    assert recalled(text) == []
+    assert formulas_in(text) == []
 
 
 def test_the_climb_repeats_nothing_and_says_the_same_twice():
     def climbed(hidden):
         tried = {}
         for _ in range(ROUNDS):
-            formula = climb(COLUMNS, tried, (), "seed")
+            formula = next_formula(COLUMNS, tried, (), "seed")
             assert formula not in tried
             tried[formula] = round(sum(hidden.get(term, 0) * w for term, w in terms_of(formula).items()) / 5, 4)
         return tried
@@ -165,7 +165,7 @@ def test_a_column_that_ranks_the_wrong_way_round_is_turned_without_a_trial():
 
 
 def test_with_one_column_there_is_an_end_of_what_can_be_tried():
-    assert climb(["a"], {"rank(a)": 0.1, "-rank(a)": -0.1, 'rank("a")': 0.1, '-rank("a")': -0.1}, (), "s")
+    assert next_formula(["a"], {"rank(a)": 0.1, "-rank(a)": -0.1, 'rank("a")': 0.1, '-rank("a")': -0.1}, (), "s")
 
 
 def test_a_rollout_under_feedback_beats_the_best_column_and_repeats_no_formula(demo):
@@ -208,7 +208,7 @@ def test_the_critic_writes_the_best_formula_and_what_each_column_did():
     assert rules[helped] == (f'MADE_1: rank("Fold"), 0.5000; {plus}, 0.6000',)
     assert "0.4500" in rules[useless][0]
     assert "<comments>" in experience.revised_trajectory
-    assert Scored('-rank("Family (x)")', -0.1, "MADE_1") in recalled(experience.revised_trajectory)
+    assert Scored('-rank("Family (x)")', -0.1, "MADE_1") in formulas_in(experience.revised_trajectory)
 
 
 def test_a_rollout_that_measured_nothing_teaches_nothing():

@@ -11,9 +11,10 @@ import pytest
 from flex.actor import Actor
 from flex.agents.agent_actor import AgentActor
 from flex.apprentice import ApprenticeModel
-from flex.apprentice.chemistry.reading import lessons_in, section, smiles_in
+from flex.apprentice.chemistry.reading import lessons_in, smiles_in
+from flex.apprentice.retriever import ranked
 from flex.apprentice.roles import reply
-from flex.apprentice.updater import ranked
+from flex.apprentice.text import section
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
 from flex.explib import ExpLib

@@ -2,13 +2,15 @@
 
 import json
 import sys
+from pathlib import PurePosixPath
 
 import pytest
 
 import flex.benchmarks
 from flex.benchmarks import benchmark_names, get_benchmark
-from flex.benchmarks.base import LONGEST
+from flex.benchmarks.base import MAX_TEXT
 from flex.errors import BenchmarkError
+from flex.files.download import SOURCES
 from flex.prompt import Prompts
 
 GOOD = '{"question": "CCO", "answer": "1"}'
@@ -22,7 +24,7 @@ GOOD = '{"question": "CCO", "answer": "1"}'
         ('{"question": "q", "answer": ' + "7" * 5000 + "}", "not valid JSON"),
         ('{"question": "half \\ud800", "answer": "1"}', "'question' holds half of a surrogate pair"),
         ('{"question": "q", "answer": "\\udfff1"}', "'answer' holds half of a surrogate pair"),
-        (json.dumps({"question": "q" * (LONGEST + 1), "answer": "1"}), "'question' has 200,001 characters"),
+        (json.dumps({"question": "q" * (MAX_TEXT + 1), "answer": "1"}), "'question' has 200,001 characters"),
     ],
     ids=["no JSON", "brackets", "digits", "surrogate", "surrogate in the answer", "long"],
 )
@@ -43,6 +45,34 @@ def test_a_question_of_retro_has_to_be_a_molecule(tmp_path):
     path.write_text('{"question": "How is aspirin made?", "answer": "CC(=O)Cl.OC"}')
     with pytest.raises(BenchmarkError, match=r"line 1: the question 'How is aspirin made\?' is not the SMILES"):
         get_benchmark("retro").load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("math", r"`flex download --only aime` fetches data/AIME"),
+        ("gsm8k", r"`flex download --only gsm8k` fetches data/gsm8k"),
+        ("retro", r"`flex download --only uspto50k` fetches data/uspto50k"),
+        ("protein", r".*zero_shot_substitutions_scores\.zip from https://proteingym\.org/download"),
+        ("units", r"`python scripts/make_units\.py` writes data/units"),
+    ],
+)
+def test_missing_data_is_an_error_in_one_line_that_says_where_it_can_be_had(name, source, tmp_path):
+    with pytest.raises(BenchmarkError, match=rf"\A[^\n]*test\.jsonl does not exist; {source}\Z"):
+        get_benchmark(name).load(tmp_path / "test.jsonl")
+
+
+@pytest.mark.parametrize("name", sorted({source.group for source in SOURCES} - {"exps"}))
+def test_what_can_be_fetched_is_named_by_its_benchmark(name):
+    (benchmark,) = (b for b in map(get_benchmark, benchmark_names()) if f"flex download --only {name}" in b.source)
+    folders = {str(PurePosixPath(source.path).parent) for source in SOURCES if source.group == name}
+    assert folders == {benchmark.folder}
+
+
+def test_a_benchmark_says_itself_whether_its_scores_are_graded_and_its_rounds_open_ended():
+    benchmarks = [get_benchmark(name) for name in benchmark_names()]
+    assert [(b.name, b.open_ended) for b in benchmarks if b.graded] == [("protein", True)]
+    assert all(b.score(None, "1") == 0.0 for b in benchmarks if not b.graded)
 
 
 @pytest.mark.parametrize("name", benchmark_names())

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from flex.proteins.assays import LABELLED, load_assays
 from flex.testing import ScriptedModel
 from flex.types import Attempt, Experience, Round, Trajectory, Verdict
 from flex.verifier import Verifier
+from scripts.make_protein_demo import write_demo
 from tests.assay_tables import table, write
 from tests.replies import experience
 
@@ -222,11 +222,6 @@ def write_other(folder: Path) -> Path:
 
 
 def test_the_demo_is_written_again_byte_for_byte(tmp_path):
-    sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-    try:
-        from make_protein_demo import write_demo
-    finally:
-        sys.path.pop(0)
     write_demo(tmp_path)
     files = sorted(path.relative_to(DEMO) for path in DEMO.rglob("*.csv"))
     assert len(files) == 7

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from flex.benchmarks import get_benchmark
-from flex.cli.eval import parse
 from flex.errors import BenchmarkError
 from flex.evaluation.leakage import find_leaks
+from flex.runs.plan import split_of
 from flex.types import Task
 from scripts.make_units import KINDS, main
 from tests.plumbing import ROOT, put_through
@@ -84,7 +84,7 @@ def test_an_example_shows_decimals():
 
 def test_the_rows_that_ship_are_found_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert (parse(["--benchmark", "units", "--model", "m"]).data_path / "test.jsonl").exists()
+    assert split_of(None, units, "test").exists()
 
 
 def test_it_goes_through_every_command(tmp_path):

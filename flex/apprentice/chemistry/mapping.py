@@ -23,12 +23,11 @@ Cost = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """`image[i]` is the reactant atom that product atom i was; `edits` counts the bonds that differ."""
+    """`image[i]` is the reactant atom that product atom i comes from."""
 
     product: Chem.Mol
     reactants: Chem.Mol
     image: tuple[int, ...]
-    edits: int
 
 
 def map_reaction(product: Chem.Mol, reactants: Chem.Mol) -> Mapping | None:
@@ -40,8 +39,7 @@ def map_reaction(product: Chem.Mol, reactants: Chem.Mol) -> Mapping | None:
     for _ in range(MAX_CUTS + 1):
         found = [best for cuts in level if (best := search.best_placement(cuts)) is not None]
         if found:
-            cost, image = min(found)
-            return Mapping(product, reactants, image, cost[0])
+            return Mapping(product, reactants, min(found)[1])
         level = search.next_level(level)
     return None
 
@@ -52,9 +50,9 @@ class _Search:
         self.nodes = 0
         self.fits: dict[frozenset[int], bool] = {}
         self.ends = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in product.GetBonds()]
-        self.bonds = {_pair(*e): b.GetBondType() for e, b in zip(self.ends, product.GetBonds(), strict=True)}
+        self.bonds = {ordered(*e): b.GetBondType() for e, b in zip(self.ends, product.GetBonds(), strict=True)}
         self.reactant_bonds = {
-            _pair(b.GetBeginAtomIdx(), b.GetEndAtomIdx()): b.GetBondType() for b in reactants.GetBonds()
+            ordered(b.GetBeginAtomIdx(), b.GetEndAtomIdx()): b.GetBondType() for b in reactants.GetBonds()
         }
 
     def elements_suffice(self) -> bool:
@@ -144,14 +142,14 @@ class _Search:
         ]
 
     def best_placement(self, cuts: Cuts) -> tuple[Cost, tuple[int, ...]] | None:
-        """The cheapest way to lay all fragments into the reactants without overlap."""
+        """The cheapest way to place all fragments in the reactants without overlap."""
         pieces = self.fragments(cuts)
         if not all(self.fit(bonds) for bonds in self.components(cuts) if bonds):
             return None
         ends = {end for bond in cuts for end in self.ends[bond]}
         options = [self.matches(piece, cuts, ends) for piece in pieces]
         best = None
-        for count, image in enumerate(_laid_out(options, {})):
+        for count, image in enumerate(_placements(options, {})):
             if count >= MAX_PLACEMENTS:
                 break
             atoms = tuple(image[i] for i in range(len(image)))
@@ -176,7 +174,7 @@ class _Search:
     def cost(self, image: tuple[int, ...]) -> Cost:
         """Bonds that differ, atoms at them, changes of charge, and how unlikely the new bonds are: less is better."""
         mapped = set(image)
-        expected = {_pair(image[a], image[b]): kind for (a, b), kind in self.bonds.items()}
+        expected = {ordered(image[a], image[b]): kind for (a, b), kind in self.bonds.items()}
         differing = [pair for pair, kind in expected.items() if self.reactant_bonds.get(pair) != kind]
         differing += [pair for pair in self.reactant_bonds if pair not in expected and not mapped.isdisjoint(pair)]
         charges = sum(
@@ -186,29 +184,30 @@ class _Search:
         unlikely = sum(
             self.reluctance(a) + self.reluctance(b)
             for a, b in self.bonds
-            if _pair(image[a], image[b]) not in self.reactant_bonds
+            if ordered(image[a], image[b]) not in self.reactant_bonds
         )
         return len(differing), len({atom for pair in differing for atom in pair} & mapped), charges, unlikely
 
     def reluctance(self, atom: int) -> int:
         """How unlikely a bond at this atom is to be the one that forms: acyl before alkyl before aryl."""
-        it = self.product.GetAtomWithIdx(atom)
-        if it.GetAtomicNum() != 6:
+        carbon = self.product.GetAtomWithIdx(atom)
+        if carbon.GetAtomicNum() != 6:
             return 0
-        if it.GetIsAromatic():
+        if carbon.GetIsAromatic():
             return 2
-        return 0 if any(b.GetBondType() == Chem.BondType.DOUBLE for b in it.GetBonds()) else 1
+        return 0 if any(b.GetBondType() == Chem.BondType.DOUBLE for b in carbon.GetBonds()) else 1
 
 
-def _laid_out(options: list[list[dict[int, int]]], placed: dict[int, int]) -> Iterator[dict[int, int]]:
+def _placements(options: list[list[dict[int, int]]], placed: dict[int, int]) -> Iterator[dict[int, int]]:
     if not options:
         yield placed
         return
     taken = set(placed.values())
     for image in options[0]:
         if taken.isdisjoint(image.values()):
-            yield from _laid_out(options[1:], placed | image)
+            yield from _placements(options[1:], placed | image)
 
 
-def _pair(a: int, b: int) -> Pair:
+def ordered(a: int, b: int) -> Pair:
+    """The two atoms of a bond, the lower number first."""
     return (a, b) if a < b else (b, a)

@@ -1,17 +1,17 @@
-"""Molecules out of text and back: one canonical spelling for each set of reactants."""
+"""SMILES to molecules and back: one canonical spelling for each set of reactants."""
 
 from functools import lru_cache
 
 from rdkit import Chem
 
-LONGEST = 2000
-"""Characters; RDKit's time and memory grow with the square, 50,000 letters C would take it minutes."""
+MAX_CHARACTERS = 2000
+"""RDKit's time and memory grow with the square of the length; 50,000 letters C would take it minutes."""
 
 
 @lru_cache(maxsize=8192)
 def molecule(smiles: str) -> Chem.Mol | None:
     """The molecule without atom maps, None when the text is no SMILES."""
-    if not 0 < len(smiles) <= LONGEST or any(character.isspace() for character in smiles):
+    if not 0 < len(smiles) <= MAX_CHARACTERS or any(character.isspace() for character in smiles):
         return None  # RDKit would read "CCO CCO" as CCO
     mol = Chem.MolFromSmiles(smiles)
     if mol is None or not mol.GetNumAtoms():

@@ -46,7 +46,7 @@ def propose(product: str, lessons: Iterable[Lesson]) -> list[Candidate]:
     """Every proposal of the lessons for the product, best first; equal scores in alphabetical order."""
     best: dict[str, tuple[float, str, Lesson]] = {}
     total: dict[str, float] = {}
-    for lesson in sorted(merged(lessons), key=lambda it: it.template):
+    for lesson in sorted(merged(lessons), key=lambda entry: entry.template):
         roots = _roots(lesson)
         if roots is None:
             continue
@@ -57,7 +57,7 @@ def propose(product: str, lessons: Iterable[Lesson]) -> list[Candidate]:
             best[outcome.reactants] = min(
                 best.get(outcome.reactants, (0.0, "~", lesson)),
                 (-score, lesson.template, lesson),
-                key=lambda it: it[:2],
+                key=lambda entry: entry[:2],
             )
     ranked = sorted(total, key=lambda reactants: (-round(total[reactants], 12), reactants))
     return [Candidate(reactants, total[reactants], best[reactants][2]) for reactants in ranked]

@@ -1,4 +1,4 @@
-"""What the apprentice reads out of a prompt: sections, SMILES, and the templates written in past experience."""
+"""What the apprentice reads in a prompt: SMILES, and the templates in past experience."""
 
 import re
 from collections.abc import Sequence
@@ -12,16 +12,6 @@ _SMILES = r"[A-Za-z0-9@+\-\[\]()=#:.%/\\*$]+"
 _EXAMPLE = re.compile(rf"EXAMPLE:\s*`?({_SMILES})`?\s*(?:<-|←)\s*`?({_SMILES})")
 _TOKEN = re.compile(rf"(?<![A-Za-z0-9])(?:\[|[A-Za-z(]){_SMILES}")
 _STRUCTURED = re.compile(r"[()=#\[\]]|[cnos]\d")
-
-
-def section(text: str, *names: str) -> str | None:
-    """The last `<name>...</name>`, else the last labelled line or paragraph (`Name: ...`, `## Name`), or None."""
-    tags = "|".join(names)
-    found = re.findall(rf"<({tags})\b[^<>]*>((?:(?!<(?:{tags})\b).)*?)</\1>", text, re.DOTALL | re.IGNORECASE)
-    if found:
-        return str(found[-1][1]).strip()
-    labelled = re.findall(rf"^[ \t#*_>]*(?:{tags})\b[^:\n]{{0,30}}(?::|$)[*_ \t]*\n*[ \t]*(\S.*)$", text, re.I | re.M)
-    return str(labelled[-1]).strip() if labelled else None
 
 
 def smiles_in(text: str | None) -> str | None:
@@ -48,34 +38,31 @@ def _looks_chemical(word: str) -> bool:
     return False
 
 
-def lessons_in(texts_read: Sequence[str]) -> list[Lesson]:
+def lessons_in(texts: Sequence[str]) -> list[Lesson]:
     """Every template in the texts with the examples that follow it, whatever surrounds them."""
     found: list[Lesson] = []
-    for text in map(_unescaped, texts_read):
-        written = list(_TEMPLATE.finditer(text))
-        ends = [*(match.start() for match in written[1:]), len(text)][: len(written)]
-        for match, end in zip(written, ends, strict=True):
-            pairs = (_pair(*example) for example in _EXAMPLE.findall(text[match.end() : end]))
-            found.append(
-                Lesson(
-                    match[1].rstrip(".,;"), tuple(pair for pair in pairs if pair), (match[2] or "").partition(";")[0]
-                )
-            )
+    for text in map(_unescaped, texts):
+        templates = list(_TEMPLATE.finditer(text))
+        ends = [*(match.start() for match in templates[1:]), len(text)][: len(templates)]
+        for match, end in zip(templates, ends, strict=True):
+            examples = (_precedent(*example) for example in _EXAMPLE.findall(text[match.end() : end]))
+            precedents = tuple(precedent for precedent in examples if precedent)
+            found.append(Lesson(match[1].rstrip(".,;"), precedents, (match[2] or "").partition(";")[0]))
     return merged(found)
 
 
 def _unescaped(text: str) -> str:
-    for written, meant in (("&gt;", ">"), ("&lt;", "<"), ("\\u003e", ">"), ("\\u003c", "<")):
-        text = text.replace(written, meant)
+    for escaped, plain in (("&gt;", ">"), ("&lt;", "<"), ("\\u003e", ">"), ("\\u003c", "<")):
+        text = text.replace(escaped, plain)
     return text
 
 
-def _pair(product: str, reactants: str) -> Precedent | None:
-    made, used = _molecule_text(product), _molecule_text(reactants)
-    return Precedent(made, used) if made and used else None
+def _precedent(product: str, reactants: str) -> Precedent | None:
+    left, right = _unescaped_smiles(product), _unescaped_smiles(reactants)
+    return Precedent(left, right) if left and right else None
 
 
-def _molecule_text(word: str) -> str | None:
+def _unescaped_smiles(word: str) -> str | None:
     """The SMILES in a word that may carry JSON's escapes, or a line break written as two characters."""
     for spelled in (word, word.replace("\\\\", "\\"), word.partition("\\n")[0], word.rstrip(".,;\\")):
         if canonical(spelled) is not None:

@@ -104,7 +104,7 @@ def refined(colours: Mapping[int, str], bonds: Mapping[int, Mapping[int, str]]) 
     """A rank for every atom that depends on the graph only; what is left equal is symmetric, and the index decides."""
     rank = _ranked(colours)
     while len(set(rank.values())) < len(rank):
-        finer = _settled(rank, bonds)
+        finer = _by_neighbours(rank, bonds)
         if len(set(finer.values())) == len(set(rank.values())):
             tied = min(r for r in finer.values() if list(finer.values()).count(r) > 1)
             first = min(atom for atom, r in finer.items() if r == tied)
@@ -113,7 +113,7 @@ def refined(colours: Mapping[int, str], bonds: Mapping[int, Mapping[int, str]]) 
     return rank
 
 
-def _settled(rank: Mapping[int, int], bonds: Mapping[int, Mapping[int, str]]) -> dict[int, int]:
+def _by_neighbours(rank: Mapping[int, int], bonds: Mapping[int, Mapping[int, str]]) -> dict[int, int]:
     around: dict[int, Sequence[str]] = {
         atom: sorted(f"{text}{rank[other]:06d}" for other, text in bonds.get(atom, {}).items()) for atom in rank
     }

@@ -1,8 +1,8 @@
 """Apprentices that differ in what they know and learn, so that handing a library from one to another shows something.
 
 `apprentice` knows nothing, `apprentice-textbook` eight common reactions. `apprentice-acylation` and its like know the
-textbook's reactions of one family, and as critics write down templates of that family only. All of them read whatever
-is written in their prompt.
+textbook's reactions of one family, and as critics write down templates of that family only. All of them use
+every template in their prompt.
 """
 
 from flex.apprentice.chemistry.wording import TEXTBOOK, template_sites

@@ -6,7 +6,7 @@ from functools import lru_cache
 from rdkit import Chem
 from rdkit.Chem import rdChemReactions
 
-from flex.apprentice.chemistry.mapping import Mapping, map_reaction
+from flex.apprentice.chemistry.mapping import Mapping, map_reaction, ordered
 from flex.apprentice.chemistry.molecules import canonical, molecule
 from flex.apprentice.chemistry.smarts import Graph, bond_text, leaving_atom, pattern_atom, refined
 
@@ -26,15 +26,15 @@ class Outcome:
 
 def extract(product: str, reactants: str) -> str | None:
     """The smallest retro-template that regenerates the reactants from the product, None when none does."""
-    made, wanted = molecule(product), canonical(reactants)
-    if made is None or wanted is None:
+    mol, expected = molecule(product), canonical(reactants)
+    if mol is None or expected is None:
         return None
-    mapping = map_reaction(made, Chem.MolFromSmiles(wanted))
+    mapping = map_reaction(mol, Chem.MolFromSmiles(expected))
     if mapping is None:
         return None
     for shells in range(MAX_SHELLS + 1):
-        template = _written(mapping, shells)
-        if template is not None and any(outcome.reactants == wanted for outcome in apply(template, product)):
+        template = _template(mapping, shells)
+        if template is not None and any(outcome.reactants == expected for outcome in apply(template, product)):
             return template
     return None
 
@@ -42,14 +42,14 @@ def extract(product: str, reactants: str) -> str | None:
 @lru_cache(maxsize=32768)
 def apply(template: str, product: str) -> tuple[Outcome, ...]:
     """What the template proposes for the product, in a fixed order, without repeats; empty where it does not fit."""
-    reaction, mol, whole = _reaction(template), molecule(product), canonical(product)
-    if reaction is None or mol is None or whole is None:
+    reaction, mol, unchanged = _reaction(template), molecule(product), canonical(product)
+    if reaction is None or mol is None or unchanged is None:
         return ()
     run, separate = reaction
     found: dict[str, tuple[int, ...]] = {}
-    for (raw,) in run.RunReactants((_loosened(mol),), maxProducts=MAX_OUTCOMES):
-        reactants = _finished(raw)
-        if reactants is None or reactants == whole or reactants.count(".") + 1 < separate:
+    for (raw,) in run.RunReactants((_with_free_hydrogens(mol),), maxProducts=MAX_OUTCOMES):
+        reactants = _reactants(raw)
+        if reactants is None or reactants == unchanged or reactants.count(".") + 1 < separate:
             continue
         atoms = sorted(a.GetIntProp("react_atom_idx") for a in raw.GetAtoms() if a.HasProp("old_mapno"))
         if not atoms:
@@ -81,7 +81,7 @@ def _grouped(side: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _loosened(mol: Chem.Mol) -> Chem.Mol:
+def _with_free_hydrogens(mol: Chem.Mol) -> Chem.Mol:
     """The product with hydrogens that follow the valence, so that a broken bond is refilled."""
     loose = Chem.Mol(mol)
     for atom in loose.GetAtoms():
@@ -96,7 +96,7 @@ def _loosened(mol: Chem.Mol) -> Chem.Mol:
     return loose
 
 
-def _finished(raw: Chem.Mol) -> str | None:
+def _reactants(raw: Chem.Mol) -> str | None:
     """The canonical reactants of one raw outcome; a matched aromatic nitrogen may have lost or won its hydrogen."""
     nitrogens = [
         a.GetIdx() for a in raw.GetAtoms() if a.GetIsAromatic() and a.GetSymbol() == "N" and a.HasProp("old_mapno")
@@ -111,7 +111,7 @@ def _finished(raw: Chem.Mol) -> str | None:
     return None
 
 
-def _written(mapping: Mapping, shells: int) -> str | None:
+def _template(mapping: Mapping, shells: int) -> str | None:
     """The template with so many shells of neighbours around the reaction centre and what is multiply bonded to it."""
     product, reactants, image = mapping.product, mapping.reactants, mapping.image
     core = _core(mapping, shells)
@@ -126,9 +126,9 @@ def _written(mapping: Mapping, shells: int) -> str | None:
     for bond in product.GetBonds():
         a, b = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
         if a in core and b in core:
-            pairs.setdefault(_pair(image[a], image[b]), ["", ""])[0] = bond_text(bond)
+            pairs.setdefault(ordered(image[a], image[b]), ["", ""])[0] = bond_text(bond)
     for bond in before.values():
-        pairs.setdefault(_pair(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()), ["", ""])[1] = bond_text(bond)
+        pairs.setdefault(ordered(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()), ["", ""])[1] = bond_text(bond)
     ranks = _ranks(mapping, source, added, pairs)
     number = {atom: place for place, atom in enumerate(sorted(source, key=ranks.__getitem__), 1)}
     left, right = Graph(), Graph()
@@ -161,7 +161,7 @@ def _right(graph: Graph, reactants: Chem.Mol) -> str:
 
 
 def _core(mapping: Mapping, shells: int) -> set[int]:
-    core = set(_changed(mapping))
+    core = set(_changed_atoms(mapping))
     for _ in range(shells):
         core |= {n.GetIdx() for atom in core for n in mapping.product.GetAtomWithIdx(atom).GetNeighbors()}
     multiple = (Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
@@ -172,7 +172,7 @@ def _core(mapping: Mapping, shells: int) -> set[int]:
     return core
 
 
-def _changed(mapping: Mapping) -> list[int]:
+def _changed_atoms(mapping: Mapping) -> list[int]:
     """The product atoms with a bond, a charge or an aromaticity that differs, or with a neighbour that left."""
     product, reactants, image = mapping.product, mapping.reactants, mapping.image
 
@@ -207,7 +207,3 @@ def _ranks(
     for (a, b), (after, then) in pairs.items():
         bonds.setdefault(a, {})[b] = bonds.setdefault(b, {})[a] = f"{after}>{then}"
     return refined(colours, bonds)
-
-
-def _pair(a: int, b: int) -> tuple[int, int]:
-    return (a, b) if a < b else (b, a)

@@ -18,10 +18,9 @@ MODELS = (
 )
 """Without a prior, with eight textbook reactions, and three that know and learn one family of reactions each."""
 CREATED = 1763683200
-"""When these models came to be, for the list of models."""
-MOST_CHOICES = 128
-PIECE = 400
-"""Characters of one event of a stream."""
+"""The date of these models in the list of models."""
+MAX_CHOICES = 128
+EVENT_CHARACTERS = 400
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -36,7 +35,7 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What of a request matters to the apprentice; everything else is accepted and ignored."""
+    """The part of a request that the apprentice uses; everything else is accepted and ignored."""
 
     model: str
     messages: tuple[Mapping[str, Any], ...]
@@ -59,7 +58,7 @@ def parse_request(body: bytes) -> Request:
     return Request(
         model=_model(data.get("model")),
         messages=_messages(data.get("messages")),
-        n=_natural(data, "n", most=MOST_CHOICES) or 1,
+        n=_natural(data, "n", most=MAX_CHOICES) or 1,
         stop=_stop(data.get("stop")),
         max_tokens=_natural(data, "max_completion_tokens") or _natural(data, "max_tokens"),
         stream=bool(data.get("stream")),
@@ -79,8 +78,8 @@ def _model(name: Any) -> str:
 def _messages(value: Any) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(value, list) or not value:
         raise BadRequest(400, "'messages' has to be a list with at least one message", param="messages")
-    for place, message in enumerate(value):
-        where = f"messages[{place}]"
+    for index, message in enumerate(value):
+        where = f"messages[{index}]"
         if not isinstance(message, dict) or message.get("role") not in ROLES:
             raise BadRequest(400, f"{where} needs a role: {', '.join(ROLES)}", param=f"{where}.role")
         content = message.get("content")
@@ -124,11 +123,11 @@ class Completion:
     @property
     def usage(self) -> dict[str, Any]:
         prompt = prompt_tokens(self.request.messages)
-        said = estimated_tokens(self.text) * self.request.n
+        completion = estimated_tokens(self.text) * self.request.n
         return {
             "prompt_tokens": prompt,
-            "completion_tokens": said,
-            "total_tokens": prompt + said,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
             "prompt_tokens_details": {"cached_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": 0},
         }
@@ -159,8 +158,8 @@ class Completion:
 
         for index in range(self.request.n):
             yield event(index, {"role": "assistant", "content": ""})
-            for start in range(0, len(self.text), PIECE):
-                yield event(index, {"content": self.text[start : start + PIECE]})
+            for start in range(0, len(self.text), EVENT_CHARACTERS):
+                yield event(index, {"content": self.text[start : start + EVENT_CHARACTERS]})
             yield event(index, {}, self.finish_reason)
         if self.request.include_usage:
             yield _event({**envelope, "choices": [], "usage": self.usage})

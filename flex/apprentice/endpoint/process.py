@@ -16,11 +16,11 @@ def running_apprentice(port: int = 0, *, latency: float = 0.0) -> Iterator[str]:
 
     It also stops by itself when this process ends, however that happens. Raises RuntimeError when it cannot start.
     """
-    words = [sys.executable, "-m", "flex.apprentice", "--port", str(port), "--latency", str(latency), "--until-eof"]
+    command = [sys.executable, "-m", "flex.apprentice", "--port", str(port), "--latency", str(latency), "--until-eof"]
     root = str(Path(__file__).parents[3])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     child = subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
     )
     assert child.stdin is not None
     assert child.stdout is not None

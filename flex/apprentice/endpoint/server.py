@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from flex.apprentice.endpoint.completions import BadRequest, completion, model_card, model_list, parse_request
 
 HOST = "127.0.0.1"
-LARGEST_BODY = 64 * 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
 log = logging.getLogger(__name__)
 
 
@@ -71,10 +71,10 @@ class _Handler(BaseHTTPRequestHandler):
     error_message_format = '{"error": {"message": "%(code)d: %(explain)s", "type": "invalid_request_error"}}'
 
     def do_POST(self) -> None:
-        self.answered(lambda body: self.post(body))
+        self.respond(self.post)
 
     def do_GET(self) -> None:
-        self.answered(lambda _: self.send_json(200, self.get()))
+        self.respond(lambda _: self.send_json(200, self.get()))
 
     do_HEAD = do_GET
 
@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         def refuse(_: bytes) -> None:
             raise BadRequest(405, f"{self.command} is not allowed here")
 
-        self.answered(refuse)
+        self.respond(refuse)
 
     do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_other
 
@@ -118,8 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
             return {"status": "ok"}
         raise BadRequest(404, f"nothing at {self.path}; there is GET /v1/models", code="not_found")
 
-    def answered(self, handle: Callable[[bytes], None]) -> None:
-        """Read the whole body first, whatever becomes of it, so that the connection can be used again."""
+    def respond(self, handle: Callable[[bytes], None]) -> None:
+        """Read the whole body first, even of a request that is refused, so that the connection can be used again."""
         try:
             handle(self.read_body())
         except BadRequest as refused:
@@ -128,11 +128,11 @@ class _Handler(BaseHTTPRequestHandler):
     def read_body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self.read_chunks()
-        said = self.headers.get("Content-Length", "0").strip()
-        if not said.isdigit() or int(said) > LARGEST_BODY:
+        length = self.headers.get("Content-Length", "0").strip()
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
             self.close_connection = True
-            raise BadRequest(400 if not said.isdigit() else 413, f"Content-Length {said[:20]} is not acceptable")
-        return self.rfile.read(int(said))
+            raise BadRequest(400 if not length.isdigit() else 413, f"Content-Length {length[:20]} is not acceptable")
+        return self.rfile.read(int(length))
 
     def read_chunks(self) -> bytes:
         pieces, size = [], 0
@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 raise BadRequest(400, "the chunked body is broken") from error
             size += length
-            if length < 0 or size > LARGEST_BODY:
+            if length < 0 or size > MAX_BODY_BYTES:
                 self.close_connection = True
                 raise BadRequest(413, "the body is too large")
             if length == 0:
@@ -180,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def send_head(self, status: int, headers: Mapping[str, str]) -> None:
-        """A gateway that is not told that the connection ends keeps it, and loses its next request on it."""
+        """Say when the connection ends: a gateway that is not told keeps it, and loses its next request on it."""
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flex.apprentice.text import text_of
+
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
 
@@ -14,8 +16,6 @@ def estimated_tokens(text: str) -> int:
 
 def prompt_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
     """The estimate for a whole conversation."""
-    from flex.apprentice.text import text_of
-
     return sum(TOKENS_PER_MESSAGE + estimated_tokens(text_of(message.get("content"))) for message in messages)
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-LONGEST = 1000
-"""Characters of a formula that is taken over."""
+MAX_CHARACTERS = 1000
+"""A formula longer than this is not used."""
 
 _FUNCTIONS = ("rank", "z", "log", "abs", "min", "max", "mean", "median", "trimmed_mean")
 _TOKEN = re.compile(
@@ -25,7 +25,7 @@ Terms = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A formula that was measured on the labelled mutants of an assay."""
+    """A formula with its score on the labelled mutants of an assay."""
 
     formula: str
     score: float
@@ -42,26 +42,26 @@ def rank_of(column: str) -> str:
 def columns_of(formula: str) -> list[str] | None:
     """The columns that a formula names, each once; None when the text is no formula."""
     found: dict[str, None] = {}
-    place, depth, wanted = 0, 0, True
+    position, depth, operand_expected = 0, 0, True
     text = formula.strip()
-    while place < len(text):
-        if (token := _TOKEN.match(text, place)) is None:
+    while position < len(text):
+        if (token := _TOKEN.match(text, position)) is None:
             return None
-        place, kind = token.end(), str(token.lastgroup)
-        said = token[kind]
+        position, kind = token.end(), str(token.lastgroup)
+        symbol = token[kind]
         operand = kind != "operator"
-        if operand and not wanted:
+        if operand and not operand_expected:
             return None
-        depth += {"(": 1, ")": -1}.get(said, 0)
+        depth += {"(": 1, ")": -1}.get(symbol, 0)
         if depth < 0:
             return None
-        called = kind == "name" and text[place : place + 1] == "("
-        if called and said not in _FUNCTIONS:
+        called = kind == "name" and text[position : position + 1] == "("
+        if called and symbol not in _FUNCTIONS:
             return None
         if operand and not called and kind != "number":
-            found[said if kind == "name" else said[1:-1]] = None
-        wanted = called or (said != ")" and not operand)
-    return list(found) if found and not depth and not wanted else None
+            found[symbol if kind == "name" else symbol[1:-1]] = None
+        operand_expected = called or (symbol != ")" and not operand)
+    return list(found) if found and not depth and not operand_expected else None
 
 
 def terms_of(formula: str) -> dict[str, float]:
@@ -77,28 +77,34 @@ def terms_of(formula: str) -> dict[str, float]:
 
 def _pieces(formula: str) -> Iterator[tuple[int, str]]:
     """Sign and text of what stands between the + and - outside of brackets and quotes."""
-    sign, start, depth, place = 1, 0, 0, 0
-    while token := _TOKEN.match(formula, place):
-        said = token[str(token.lastgroup)]
-        depth += {"(": 1, ")": -1}.get(said, 0)
-        if said in "+-" and not depth:
+    sign, start, depth, position = 1, 0, 0, 0
+    while token := _TOKEN.match(formula, position):
+        symbol = token[str(token.lastgroup)]
+        depth += {"(": 1, ")": -1}.get(symbol, 0)
+        if symbol in "+-" and not depth:
             piece = formula[start : token.start()].strip()
             if not piece or piece[-1] not in "*/":  # else the sign belongs to a factor
                 if piece:
                     yield sign, piece
                     sign = 1
-                sign, start = (-sign if said == "-" else sign), token.end()
-        place = token.end()
+                sign, start = (-sign if symbol == "-" else sign), token.end()
+        position = token.end()
     if rest := formula[start:].strip():
         yield sign, rest
 
 
-def written(terms: Terms) -> str:
-    """The sum as a formula, heaviest terms first; equal sums give equal texts, whatever their scale."""
+def formula_of(terms: Terms) -> str:
+    """The sum as a formula, the largest weight first; equal sums give equal texts, whatever their scale."""
     largest = max(map(abs, terms.values()))
     ordered = sorted(terms.items(), key=lambda pair: (-abs(round(pair[1] / largest, 3)), pair[0]))
-    said = [_signed(term, round(weight / largest, 3)) for term, weight in ordered if round(weight / largest, 3)]
-    return " ".join(said).removeprefix("+ ").replace("- ", "-", 1 if said and said[0][0] == "-" else 0)
+    signed = [_signed(term, round(weight / largest, 3)) for term, weight in ordered if round(weight / largest, 3)]
+    text = " ".join(signed).removeprefix("+ ")
+    return f"-{text[2:]}" if text.startswith("- ") else text
+
+
+def normalized(formula: str) -> str:
+    """The formula as `formula_of` writes it."""
+    return formula_of(terms_of(formula))
 
 
 def _signed(term: str, weight: float) -> str:
@@ -106,6 +112,6 @@ def _signed(term: str, weight: float) -> str:
 
 
 def usable(formula: str, columns: Collection[str]) -> bool:
-    """Whether a text is a formula over columns that are there."""
-    named = columns_of(formula) if len(formula) <= LONGEST else None
+    """Whether a text is a formula over these columns."""
+    named = columns_of(formula) if len(formula) <= MAX_CHARACTERS else None
     return named is not None and set(named) <= set(columns)

@@ -1,32 +1,31 @@
-"""What the apprentice reads out of a prompt on an assay: its name, its columns, and formulas with their scores."""
+"""What the apprentice reads in a prompt on an assay: its name, its columns, and formulas with their scores."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flex.apprentice.protein.formulas import Scored, columns_of, terms_of, usable, written
-from flex.apprentice.text import Messages, text_of
+from flex.apprentice.protein.formulas import Scored, columns_of, normalized, usable
+from flex.apprentice.text import Messages, answers_in, text_of
 
 _ASSAY = re.compile(r"^Assay: (\S+)$", re.MULTILINE)
 _SELECTION = re.compile(r"^Selection type: (.+)$", re.MULTILINE)
 _COLUMNS = re.compile(r"^Columns\b[^\n]*:\n((?:- .+\n?)+)", re.MULTILINE)
 _COLUMN = re.compile(r'^- "(.+?)": ', re.MULTILINE)
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _SCORE = re.compile(r"\bScore (-?\d+\.\d+)")
 _BEST = re.compile(r"\bBest: (.+?) with (-?\d+\.\d+)(?: \((\S+)\))?")
 _LABEL = re.compile(r"^\W*([\w.-]+): ")
 _SEPARATOR = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
-_PIECE = re.compile(r"(.+), (-?\d+\.\d+)\W*")
+_SCORED = re.compile(r"(.+), (-?\d+\.\d+)\W*")
 
 
 @dataclass(frozen=True, slots=True)
 class Assay:
-    """What is asked about an assay."""
+    """What a question says about an assay."""
 
     id: str
     columns: tuple[str, ...]
     selection: str
-    """Empty where it is not told."""
+    """Empty where the question does not say."""
 
 
 def assay_in(text: str) -> Assay | None:
@@ -37,35 +36,35 @@ def assay_in(text: str) -> Assay | None:
     return Assay(names[-1], columns, next(iter(_SELECTION.findall(text)), "").strip())
 
 
-def measured(messages: Messages) -> dict[str, float | None]:
-    """The formulas that the apprentice has answered in this conversation, with the scores that it was told then."""
-    found: dict[str, float | None] = {}
+def scores_in(messages: Messages) -> dict[str, float | None]:
+    """The formulas that the apprentice answered in this conversation, with the scores in the feedback on them."""
+    scores: dict[str, float | None] = {}
     formula = None
     for message in messages:
         text = text_of(message.get("content"))
         if message.get("role") == "assistant":
-            formula = next(iter(_ANSWER.findall(text)), None)
+            formula = next(iter(answers_in(text)), None)
         elif formula:
-            found[written(terms_of(formula))] = score_in(text)
+            scores[normalized(formula)] = score_in(text)
             formula = None
-    return found
+    return scores
 
 
 def score_in(feedback: str) -> float | None:
-    """The score that a feedback tells first."""
+    """The first score in a feedback."""
     found = _SCORE.search(feedback)
     return float(found[1]) if found else None
 
 
-def before_question(text: str) -> str:
-    """What stands before the assay: the retrieved experience."""
+def experience_before(text: str) -> str:
+    """What precedes the question on the assay: the retrieved experience."""
     return text[: next(reversed([match.start() for match in _ASSAY.finditer(text)]), 0)]
 
 
-def recalled(experience: str) -> list[Scored]:
-    """The formulas with scores that are written in past experience, each once for each assay.
+def formulas_in(experience: str) -> list[Scored]:
+    """The formulas with scores in past experience, each once for each assay.
 
-    Read are `assay: formula, score; formula, score` and `Best: formula with score (assay)`.
+    Two forms are read: `assay: formula, score; formula, score` and `Best: formula with score (assay)`.
     """
     found = {(scored.assay, scored.formula): scored for line in experience.splitlines() for scored in _scored(line)}
     return list(found.values())
@@ -74,11 +73,11 @@ def recalled(experience: str) -> list[Scored]:
 def _scored(line: str) -> Iterator[Scored]:
     for formula, score, assay in _BEST.findall(line):
         if columns_of(formula):
-            yield Scored(written(terms_of(formula)), float(score), assay)
-    label = _LABEL.match(line)
-    for piece in _SEPARATOR.split(line) if label else ():
-        if (said := _PIECE.fullmatch(piece.strip())) and (formula := _formula_at_end(said[1])):
-            yield Scored(written(terms_of(formula)), float(said[2]), label[1] if label else "")
+            yield Scored(normalized(formula), float(score), assay)
+    if label := _LABEL.match(line):
+        for piece in _SEPARATOR.split(line):
+            if (scored := _SCORED.fullmatch(piece.strip())) and (formula := _formula_at_end(scored[1])):
+                yield Scored(normalized(formula), float(scored[2]), label[1])
 
 
 def _formula_at_end(text: str) -> str | None:
@@ -87,12 +86,15 @@ def _formula_at_end(text: str) -> str | None:
     return next((text[start:].strip() for start in starts if columns_of(text[start:])), None)
 
 
-def of_assay(memories: list[Scored], assay: Assay) -> dict[str, float | None]:
-    """The formulas that experience has scores of for this assay."""
-    return {m.formula: m.score for m in memories if m.assay == assay.id and usable(m.formula, assay.columns)}
+def scores_for(assay: Assay, known: list[Scored]) -> dict[str, float | None]:
+    """The formulas with a score for this assay."""
+    return {
+        each.formula: each.score for each in known if each.assay == assay.id and usable(each.formula, assay.columns)
+    }
 
 
-def elsewhere(memories: list[Scored], assay: Assay) -> list[str]:
+def formulas_elsewhere(assay: Assay, known: list[Scored]) -> list[str]:
     """The formulas of other assays that can be used for this one, those with the highest scores first."""
-    others = [m for m in memories if m.assay != assay.id and m.score > 0 and usable(m.formula, assay.columns)]
-    return list(dict.fromkeys(m.formula for m in sorted(others, key=lambda m: (-m.score, m.formula))))
+    others = [each for each in known if each.assay != assay.id and each.score > 0]
+    others = [each for each in others if usable(each.formula, assay.columns)]
+    return list(dict.fromkeys(each.formula for each in sorted(others, key=lambda each: (-each.score, each.formula))))

@@ -1,7 +1,7 @@
-"""The roles on assays: formulas are improved by climbing, and written down with their scores.
+"""The roles on assays: the actor improves formulas by hill climbing, the updater compares them by their scores.
 
-Nothing is known of any column beforehand. What the actor learns it reads: scores in the feedback of its rounds, and
-formulas with scores in retrieved experience.
+Nothing is known of any column beforehand. All that the actor learns it reads: scores in the feedback on its answers,
+and formulas with scores in retrieved experience.
 """
 
 import json
@@ -9,24 +9,23 @@ import re
 from collections.abc import Sequence
 
 from flex.apprentice.actor import WHO, step
-from flex.apprentice.protein.climbing import best_of, climb
 from flex.apprentice.protein.formulas import Scored
+from flex.apprentice.protein.hill_climbing import best_of, next_formula
 from flex.apprentice.protein.prompts import (
     Assay,
     assay_in,
-    before_question,
-    elsewhere,
-    measured,
-    of_assay,
-    recalled,
+    experience_before,
+    formulas_elsewhere,
+    formulas_in,
+    scores_for,
+    scores_in,
 )
-from flex.apprentice.text import Messages, opening, prompted, texts
-from flex.apprentice.updater import decision
+from flex.apprentice.text import Messages, first_prompt, prompts, texts
+from flex.apprentice.updater import NEW_EXPERIENCE, decision
 
 TRIES = 5
-"""Formulas out of experience that are tried before anything else."""
+"""Formulas from experience that are tried before anything else."""
 
-_NEW = re.compile(r"<new_experience\b[^<>]*>(.*?)</new_experience>", re.DOTALL | re.IGNORECASE)
 _HOW = "formulas and their scores"
 _RULE = re.compile(r"<rule\b[^<>]*>", re.IGNORECASE)
 _SIMILAR = re.compile(r'<similar_experience id="([^"]+)"[^<>]*>(.*?)</similar_experience>', re.DOTALL)
@@ -46,25 +45,26 @@ for formula in formulas:
     print("TRIED " + formula + ": " + str(try_formula(formula=formula)))"""
 
 
-def concerns(messages: Messages) -> bool:
-    """Whether it is about an assay: the question is, or the experience that an updater has to place."""
-    said = opening(messages)
-    fresh = _NEW.search(said)
-    return bool(recalled(fresh[1])) if fresh else assay_in(said) is not None
+def is_about_assay(messages: Messages) -> bool:
+    """Whether the question is about an assay, or the experience that an updater has to place."""
+    prompt = first_prompt(messages)
+    new = NEW_EXPERIENCE.search(prompt)
+    return bool(formulas_in(new[1])) if new else assay_in(prompt) is not None
 
 
 def act_in_chat(messages: Messages, model: str) -> str:
-    """A formula: at first the best that is known from experience, then one that was not tried in this conversation."""
-    assay = _asked(messages)
-    memories = recalled(before_question(opening(messages)))
-    tried, known = of_assay(memories, assay), elsewhere(memories, assay)[:TRIES]
-    own = measured(messages)
-    best = best_of(tried)
-    if not own and best:
+    """A formula: first the best one in the experience on this assay, then one not tried yet."""
+    assay = _assay(messages)
+    known = formulas_in(experience_before(first_prompt(messages)))
+    remembered, elsewhere = scores_for(assay, known), formulas_elsewhere(assay, known)[:TRIES]
+    answered = scores_in(messages)
+    best = best_of(remembered)
+    if not answered and best:
         formula, why = best, "It is the best that experience tells of this assay."
     else:
-        formula = climb(assay.columns, tried | own, known, assay.id)
-        why = "It is known from another assay." if formula in known else _why(len(own), best_of(tried | own))
+        tried = remembered | answered
+        formula = next_formula(assay.columns, tried, elsewhere, assay.id)
+        why = "It is known from another assay." if formula in elsewhere else _why(len(answered), best_of(tried))
     return f"{WHO} {why}\n<answer>{formula}</answer>"
 
 
@@ -75,17 +75,17 @@ def _why(rounds: int, best: str | None) -> str:
 
 
 def act_as_agent(messages: Messages, model: str) -> str:
-    """A step of a code agent: ask the library, try what it tells of, hand in the best.
+    """A step of a code agent: search the library, try the formulas found there, hand in the best.
 
-    The tool tries only what was read, else a single guess: a search by tools would leave nothing for experience to do.
+    Without any it tries a single guess: a search with the tool would leave nothing for experience to do.
     """
-    assay = _asked(messages)
-    system, task = "\n".join(texts(messages, "system", "developer")), opening(messages)
+    assay = _assay(messages)
+    system, task = "\n".join(texts(messages, "system", "developer")), first_prompt(messages)
     steps = len(texts(messages, "assistant"))
     if not steps and ("memory_retrieval" in system or "memory_retrieval(" in task):
         return step(system, f"{WHO} I ask the library for formulas.", _RETRIEVE.format(queries=_queries(assay)))
     formulas = _worth_trying(messages, assay)
-    scores = {f: float(score) for text in prompted(messages) for f, score in _TRIED.findall(text)}
+    scores = {f: float(score) for text in prompts(messages) for f, score in _TRIED.findall(text)}
     if "try_formula" in system and not scores and steps < 2:
         return step(system, f"{WHO} I try {len(formulas)} formulas.", _TRY.format(formulas=json.dumps(formulas)))
     best = best_of(scores) or formulas[0]
@@ -101,14 +101,13 @@ def _queries(assay: Assay) -> str:
 
 def _worth_trying(messages: Messages, assay: Assay) -> list[str]:
     """The best formulas of this assay, then those of others; without any a guess."""
-    read = [before_question(opening(messages)), *prompted(messages)[1:]]
-    memories = recalled("\n".join(read))
-    here = of_assay(memories, assay)
-    best = best_of(here)
+    known = formulas_in("\n".join([experience_before(first_prompt(messages)), *prompts(messages)[1:]]))
+    scores = scores_for(assay, known)
+    best = best_of(scores)
     own = [best] if best else []
-    own += [m.formula for m in sorted(memories, key=lambda m: -m.score) if m.formula in here and m.score > 0]
-    found = list(dict.fromkeys([*own[: TRIES - 1], *elsewhere(memories, assay)]))[:TRIES]
-    return found or [climb(assay.columns, {}, (), assay.id)]
+    own += [m.formula for m in sorted(known, key=lambda m: -m.score) if m.formula in scores and m.score > 0]
+    found = list(dict.fromkeys([*own[: TRIES - 1], *formulas_elsewhere(assay, known)]))[:TRIES]
+    return found or [next_formula(assay.columns, {}, (), assay.id)]
 
 
 def judge(messages: Messages, model: str) -> str:
@@ -118,19 +117,19 @@ def judge(messages: Messages, model: str) -> str:
 
 def update(messages: Messages, model: str) -> str:
     """Keep one entry for each assay, and one for assays with the same best formula."""
-    prompt = prompted(messages)[0]
-    fresh = _NEW.search(prompt)
-    text = fresh[1] if fresh else ""
-    new, rules = _best(recalled(text)), [*range(1, 1 + len(_RULE.findall(text)))]
-    shown = [(name, recalled(entry)) for name, entry in _SIMILAR.findall(prompt)]
-    for name, entry in shown:
-        if same := [scored for scored in entry if scored.assay == new.assay]:
+    prompt = first_prompt(messages)
+    experience = NEW_EXPERIENCE.search(prompt)
+    text = experience[1] if experience else ""
+    new, rules = _best(formulas_in(text)), [*range(1, 1 + len(_RULE.findall(text)))]
+    entries = [(id, formulas_in(entry)) for id, entry in _SIMILAR.findall(prompt)]
+    for id, known in entries:
+        if same := [scored for scored in known if scored.assay == new.assay]:
             if new.score <= _best(same).score:
-                return decision("discard", name, reason="the entry knows a formula that is as good", how=_HOW)
-            return decision("merge", name, rules, "new", "a better formula for the same assay", how=_HOW)
-    for name, entry in shown:
-        if entry and _best(entry).formula == new.formula:
-            return decision("merge", name, rules, reason="the same formula is best for another assay", how=_HOW)
+                return decision("discard", id, reason="the entry knows a formula that is as good", how=_HOW)
+            return decision("merge", id, rules, "new", "a better formula for the same assay", how=_HOW)
+    for id, known in entries:
+        if known and _best(known).formula == new.formula:
+            return decision("merge", id, rules, reason="the same formula is best for another assay", how=_HOW)
     return decision("insert", reason="no entry shown is about this assay or has its best formula", how=_HOW)
 
 
@@ -138,7 +137,7 @@ def _best(scored: Sequence[Scored]) -> Scored:
     return max(scored, key=lambda each: each.score)
 
 
-def _asked(messages: Messages) -> Assay:
-    assay = assay_in(opening(messages))
-    assert assay is not None, "see `concerns`"
+def _assay(messages: Messages) -> Assay:
+    assay = assay_in(first_prompt(messages))
+    assert assay is not None, "see `is_about_assay`"
     return assay
