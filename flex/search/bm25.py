@@ -17,9 +17,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 K1, B = 1.2, 0.75
 """Saturation of repeated terms and correction for length, at their usual values."""
-_BATCH = 2_000_000
+_BATCH = 4_000_000
 """Terms that are sorted together, which bounds memory."""
-_MERGED = 8_000_000
+_MERGED = 16_000_000
 """The most postings in a segment, which bounds the longest pause."""
 
 
