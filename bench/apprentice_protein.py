@@ -15,9 +15,9 @@ from flex.apprentice import ApprenticeModel
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
 from flex.explib import ExpLib
-from flex.exploring import Limits, explore
-from flex.memory_retriever import FlatRetriever
+from flex.memory_retriever import MemoryRetriever, index_order
 from flex.prompt import Prompts
+from flex.reject_sampling import Limits, explore
 from flex.types import Retrieval, Task, Trajectory, UpdateDecision
 from flex.verifier import Verifier
 
@@ -57,7 +57,7 @@ async def from_others(tasks: Sequence[Task], climbs: Sequence[Trajectory], round
         for other, entry in zip(tasks, entries, strict=True):
             if other is not task:
                 library.apply(entry, UpdateDecision("insert"))
-        retrieval = await FlatRetriever(MODEL, PROMPTS).retrieve(task.question, library)
+        retrieval = await MemoryRetriever(MODEL, PROMPTS, select=index_order).retrieve(task.question, library)
         found.append(await climbed(task, rounds, PROMPTS, retrieval))
     return found
 

@@ -1,4 +1,4 @@
-"""Many things under way at once: results in order, a way to stop, and the way from a thread back to the event loop."""
+"""Many tasks at once: results in order, a stop request, and calls from a thread to the event loop."""
 
 import asyncio
 import concurrent.futures
@@ -12,10 +12,10 @@ INTERRUPTED = "Ctrl-C"
 
 
 async def in_order(items: Sequence[T], work: Callable[[T], Awaitable[R]], limit: int) -> AsyncGenerator[R]:
-    """Results of `work(item)` in the order of the items, up to `limit` of them under way at once.
+    """Results of `work(item)` in the order of the items, up to `limit` of them at work at once.
 
-    A slow item holds back the results behind it, not the work. The first exception cancels what is still under way;
-    results that were there before it come first.
+    A slow item delays the results after it, not their work. The first exception cancels all work that goes on;
+    results that came before it are yielded first.
     """
     slots = asyncio.Semaphore(limit)
 
@@ -50,12 +50,12 @@ class Stop:
         self._watches.append(why)
 
     def request(self, reason: str) -> None:
-        """Wish to stop; the first reason counts."""
+        """Ask the loops to stop; the first reason counts."""
         self._reason = self._reason or reason
 
     @property
     def reason(self) -> str | None:
-        """Why nothing new is to be begun, None while all is well."""
+        """Why no further task is to be begun; None as long as there is no request."""
         if self._reason is None:
             self._reason = next(filter(None, (why() for why in self._watches)), None)
         return self._reason
@@ -93,7 +93,7 @@ class Bridge:
 
 
 class LoopThread:
-    """An event loop in a thread of its own, for callers that have none (a notebook cell, somebody's agent)."""
+    """An event loop in its own thread, for callers that have none (a notebook cell, somebody's agent)."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()

@@ -2,19 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from flex.benchmarks import get_benchmark
 from flex.errors import ParseError
 from flex.explib import ExpLib
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
-from flex.replies import ask, last_json, user
+from flex.replies import ask, parse_json_as, user
 from flex.search.text import rank_texts
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Hit, Model, Retrieval, Rule
@@ -42,19 +42,25 @@ class Entry:
     """The methods of entries that say the opposite."""
 
 
-class _Patience:
-    """Of one retrieval: a single malformed selection is asked for again, so that there are at most four calls."""
+Select = Callable[[str, str, Sequence[str]], Awaitable[Sequence[int] | None]]
+"""(level, query, candidates in the index's order) -> positions of those selected, best first; None keeps that order."""
 
-    left = True
+
+async def index_order(level: str, query: str, candidates: Sequence[str]) -> None:
+    """Selects the candidates that the index ranks first; no model is asked."""
 
 
 class MemoryRetriever:
-    """Hierarchical and stateless: at each stage the index proposes, one model call selects `top_k` (paper, 3.2)."""
+    """Hierarchical and stateless: at each stage the index proposes, one model call selects `top_k` (paper, 3.2).
 
-    def __init__(self, model: Model, prompts: Prompts, top_k: int = TOP_K) -> None:
+    Given `select`, that selects instead of the model: `index_order` for flat retrieval.
+    """
+
+    def __init__(self, model: Model, prompts: Prompts, top_k: int = TOP_K, *, select: Select | None = None) -> None:
         self.model = model
         self.prompts = prompts
         self.top_k = top_k
+        self._select = select
 
     async def retrieve(self, query: str, library: ExpLib, hidden: Collection[str] = ()) -> Retrieval:
         """What the library has to say about `query`: hits at every level, and the text for the actor.
@@ -68,69 +74,73 @@ class MemoryRetriever:
         return found
 
     async def _hits(self, query: str, library: ExpLib, hidden: Collection[str]) -> tuple[Hit, ...]:
-        patience = _Patience()
-        methods = await self._methods(query, library, hidden, patience)
+        select = self._select or ModelSelection(self.model, self.prompts, self.top_k)
+        methods = await self._methods(query, library, hidden, select)
         entries = [library.get(hit.experience_id) for hit in methods]
-        rules = await self._rules(query, entries, patience)
+        rules = await self._rules(query, entries, select)
         kept = {hit.experience_id for hit in rules}
-        trajectories = await self._trajectories(query, [e for e in entries if e.id in kept], patience)
+        trajectories = await self._trajectories(query, [e for e in entries if e.id in kept], select)
         revisions = {hit.experience_id: hit.revision for hit in methods}
         return (*methods, *(replace(h, revision=revisions[h.experience_id]) for h in (*rules, *trajectories)))
 
-    async def _methods(self, query: str, library: ExpLib, hidden: Collection[str], patience: _Patience) -> list[Hit]:
+    async def _methods(self, query: str, library: ExpLib, hidden: Collection[str], select: Select) -> list[Hit]:
         proposed = await searched(library, query, POOL, hidden)
         texts = [_method_text(library.get(hit.experience_id)) for hit in proposed]
-        chosen, why = await self._select("methods", query, texts, patience)
+        chosen, why = await self._chosen("methods", query, texts, select)
         return [
             replace(proposed[c], rank=rank, why=", ".join(filter(None, (proposed[c].why, why))))
             for rank, c in enumerate(chosen, start=1)
         ]
 
-    async def _rules(self, query: str, entries: Sequence[Experience], patience: _Patience) -> list[Hit]:
+    async def _rules(self, query: str, entries: Sequence[Experience], select: Select) -> list[Hit]:
         all_rules = [(e.id, number, rule) for e in entries for number, rule in enumerate(e.rules)]
         proposed = [all_rules[i] for i in rank_texts(query, [_rule_text(rule) for _, _, rule in all_rules], POOL)]
-        chosen, why = await self._select("rules", query, [_rule_text(rule) for _, _, rule in proposed], patience)
+        chosen, why = await self._chosen("rules", query, [_rule_text(rule) for _, _, rule in proposed], select)
         return [
             Hit(proposed[c][0], 1 / rank, "rule", rank, rule=proposed[c][1], why=why)
             for rank, c in enumerate(chosen, start=1)
         ]
 
-    async def _trajectories(self, query: str, entries: Sequence[Experience], patience: _Patience) -> list[Hit]:
-        told = [e for e in entries if e.revised_trajectory]
-        chosen, why = await self._select("trajectories", query, [e.revised_trajectory for e in told], patience)
-        return [Hit(told[c].id, 1 / rank, "trajectory", rank, why=why) for rank, c in enumerate(chosen, start=1)]
+    async def _trajectories(self, query: str, entries: Sequence[Experience], select: Select) -> list[Hit]:
+        proposed = [e for e in entries if e.revised_trajectory]
+        chosen, why = await self._chosen("trajectories", query, [e.revised_trajectory for e in proposed], select)
+        return [Hit(proposed[c].id, 1 / rank, "trajectory", rank, why=why) for rank, c in enumerate(chosen, start=1)]
 
-    async def _select(
-        self, level: str, query: str, candidates: Sequence[str], patience: _Patience
-    ) -> tuple[list[int], str]:
-        """Positions of the candidates the model selects, best first, and who selected; no call without a choice."""
+    async def _chosen(
+        self, level: str, query: str, candidates: Sequence[str], select: Select
+    ) -> tuple[Sequence[int], str]:
+        """Positions of the candidates selected, best first, and who selected; nobody is asked without a choice."""
         if len(candidates) <= self.top_k:
-            return list(range(len(candidates))), ""
-        shown = [c[:CANDIDATE_CHARACTERS] for c in candidates]
-        prompt = self.prompts.render("memory", query=query, level=level, candidates=shown, top_k=self.top_k)
+            return range(len(candidates)), ""
+        selected = await select(level, query, candidates)
+        return (range(self.top_k), "") if selected is None else (selected, f"selected by {self.model.name}")
+
+
+@dataclass(slots=True)
+class ModelSelection:
+    """Lets a model select, for one retrieval; asks again after one malformed reply only, so at most four calls."""
+
+    model: Model
+    prompts: Prompts
+    top_k: int
+    retry: bool = True
+
+    async def __call__(self, level: str, query: str, candidates: Sequence[str]) -> list[int] | None:
+        texts = [candidate[:CANDIDATE_CHARACTERS] for candidate in candidates]
+        prompt = self.prompts.render("memory", query=query, level=level, candidates=texts, top_k=self.top_k)
 
         def parse(text: str) -> list[int]:
             try:
                 return parse_selection(text, len(candidates), self.top_k)
             except ParseError:
-                patience.left = False
+                self.retry = False
                 raise
 
         try:
-            selected = await ask(self.model, [user(prompt)], parse, self.prompts, again=patience.left)
-            return selected, f"selected by {self.model.name}"
+            return await ask(self.model, [user(prompt)], parse, self.prompts, retry=self.retry)
         except ParseError as error:
             log.warning("the retriever selected no %s, the index's order is used: %s", level, error)
-            return list(range(self.top_k)), ""
-
-
-class FlatRetriever(MemoryRetriever):
-    """The same levels in the order of the index; no model is asked."""
-
-    async def _select(
-        self, level: str, query: str, candidates: Sequence[str], patience: _Patience
-    ) -> tuple[list[int], str]:
-        return list(range(min(self.top_k, len(candidates)))), ""
+            return None
 
 
 async def searched(library: ExpLib, query: str, top_k: int, hidden: Collection[str]) -> list[Hit]:
@@ -142,21 +152,21 @@ async def searched(library: ExpLib, query: str, top_k: int, hidden: Collection[s
 
 def hits_text(hits: Sequence[Hit], library: ExpLib, prompts: Prompts) -> str:
     """What an actor reads of these hits: methods in order, with the rules and trajectories that were hit."""
-    told = {hit.experience_id for hit in hits if hit.level == "trajectory"}
-    chosen = {(hit.experience_id, hit.rule) for hit in hits if hit.level == "rule"}
-    entries = [library.get(experience_id) for experience_id in dict.fromkeys(hit.experience_id for hit in hits)]
-    shown = [
+    cases = {hit.experience_id for hit in hits if hit.level == "trajectory"}
+    rules = {(hit.experience_id, hit.rule) for hit in hits if hit.level == "rule"}
+    found = [library.get(experience_id) for experience_id in dict.fromkeys(hit.experience_id for hit in hits)]
+    entries = [
         Entry(
             zone=e.zone,
             category=e.problem_category,
             method=e.method,
-            rules=tuple(rule for number, rule in enumerate(e.rules) if (e.id, number) in chosen),
-            trajectory=e.revised_trajectory if e.id in told else "",
+            rules=tuple(rule for number, rule in enumerate(e.rules) if (e.id, number) in rules),
+            trajectory=e.revised_trajectory if e.id in cases else "",
             disputed=tuple(library.get(other).method for other in e.contradicts if other in library),
         )
-        for e in entries
+        for e in found
     ]
-    return prompts.render("retrieved", entries=shown) if shown else ""
+    return prompts.render("retrieved", entries=entries) if entries else ""
 
 
 class _Selection(BaseModel):
@@ -165,10 +175,7 @@ class _Selection(BaseModel):
 
 def parse_selection(text: str, candidates: int, top_k: int) -> list[int]:
     """Positions (from 0) of the selected candidates, at most `top_k`. Raises ParseError."""
-    try:
-        selected = _Selection.model_validate(last_json(text)).selected
-    except ValidationError as error:
-        raise ParseError('the json block has to be {"selected": [numbers of candidates]}') from error
+    selected = parse_json_as(_Selection, text).selected
     if wrong := [n for n in selected if not 1 <= n <= candidates]:
         raise ParseError(f"selected are numbers of candidates, 1 to {candidates}, not {wrong}")
     return list(dict.fromkeys(n - 1 for n in selected))[:top_k]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from smolagents import Tool
 
 NOTHING = "Nothing in the experience library fits this query."
-LONGEST = 4000
-"""Characters of a query; the rest of a longer one is not read."""
+MAX_QUERY_CHARACTERS = 4000
+"""Of a longer query the rest is not read."""
 
 
 class MemoryRetrievalTool(Tool):  # type: ignore[misc]
@@ -32,4 +32,4 @@ class MemoryRetrievalTool(Tool):  # type: ignore[misc]
     def forward(self, query: str) -> str:
         if not isinstance(query, str):  # an agent may pass anything
             raise TypeError(f"query has to be a text, not {type(query).__name__}")
-        return self._read(query[:LONGEST]) or NOTHING
+        return self._read(query[:MAX_QUERY_CHARACTERS]) or NOTHING

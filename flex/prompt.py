@@ -15,28 +15,6 @@ _ENVIRONMENT = jinja2.Environment(
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
 
-VARIABLES: Mapping[str, frozenset[str]] = {
-    "actor": frozenset({"question", "has_memory"}),
-    "agent_out_of_steps": frozenset(),
-    "critic_contrast": frozenset({"question", "target", "rollouts"}),
-    "critic_failed": frozenset({"question", "target", "rounds"}),
-    "critic_solved": frozenset({"question", "target", "rounds"}),
-    "executor": frozenset(),
-    "feedback": frozenset({"feedback"}),
-    "icl": frozenset({"examples"}),
-    "llm_system_prompt": frozenset(),
-    "memory": frozenset({"query", "level", "candidates", "top_k"}),
-    "retrieval_agent": frozenset({"query", "top_k"}),
-    "overruled": frozenset(),
-    "progress": frozenset({"score", "problem", "improved", "best", "best_answer"}),
-    "reask": frozenset({"problem"}),
-    "retrieved": frozenset({"entries"}),
-    "updater": frozenset({"experience", "similar"}),
-    "updater_consolidate": frozenset({"entry", "problem", "left_out", "max_rules", "max_characters"}),
-    "verifier": frozenset({"question", "target", "attempt", "answer"}),
-}
-"""What each prompt may use; smolagents, not we, renders `agent_system`."""
-
 
 class Prompts:
     """The prompts of one benchmark family; `overrides` maps a prompt's name to a file of the user's."""
@@ -49,10 +27,7 @@ class Prompts:
 
     def path(self, name: str) -> Path:
         """The file for `name`: the override, `name_family.txt`, `name_default.txt` or `name.txt`, first that exists."""
-        if name in self.overrides:
-            return self._existing(name, [self.overrides[name]])
-        stems = (f"{name}_{self.family}", f"{name}_default", name)
-        return self._existing(name, [shipped(f"prompts/{stem}.txt") for stem in stems])
+        return self._existing(name, [self.overrides[name]]) if name in self.overrides else self._shipped(name)
 
     def text(self, name: str) -> str:
         """The template itself, unrendered; read once, so that a run sees one version of it."""
@@ -83,17 +58,22 @@ class Prompts:
         """The prompts' sha256 by name. Raises PromptError if one could not be rendered, before anything is paid for."""
         for name in names:
             try:
-                used = jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(self.text(name)))
+                used = _variables(self.text(name))
             except jinja2.TemplateError as error:
                 raise PromptError(f"prompt {self.path(name)} is not a template: {error}") from error
-            if name in VARIABLES and (unknown := sorted(used - VARIABLES[name])):
-                may = ", ".join(sorted(VARIABLES[name])) or "none"
+            known = _variables(self._shipped(name).read_text(encoding="utf-8"))
+            if unknown := sorted(used - known):
+                may = ", ".join(sorted(known)) or "none"
                 raise PromptError(f"prompt {self.path(name)} has an unknown variable '{unknown[0]}'; it may use: {may}")
         return {name: self.sha256(name) for name in names}
 
     def sha256(self, name: str) -> str:
         """Of the template, for the run's configuration."""
         return hashlib.sha256(self.text(name).encode()).hexdigest()
+
+    def _shipped(self, name: str) -> Path:
+        stems = (f"{name}_{self.family}", f"{name}_default", name)
+        return self._existing(name, [shipped(f"prompts/{stem}.txt") for stem in stems])
 
     @staticmethod
     def _existing(name: str, candidates: list[Path]) -> Path:
@@ -103,3 +83,7 @@ class Prompts:
             if path.exists():
                 return path
         raise PromptError(f"no prompt '{name}': {candidates[0]} does not exist")
+
+
+def _variables(template: str) -> set[str]:
+    return jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(template))

@@ -1,111 +1,128 @@
-"""The training loop: explore by rejection sampling, distil every rollout, evolve the library (paper, section 3).
+"""The training loop, in the order of the paper's section 3: explore, distil, evolve the library, train.
+
+    explore    rollouts of one task until one is accepted (breadth); in a rollout, rounds under feedback (depth)
+    distill    one experience per rollout, failed ones included
+    evolve     insert, merge or discard each experience, in the order of the tasks
+    train      all of that over the tasks of a split, for some epochs
+
+`process_task` does the first two for one task, by names of models alone.
 
 Exploration of many tasks is concurrent and reads nothing mutable; library changes are applied in dataset order.
 So the same replies always build the same library, whatever the timing. The run's log answers before a model is
 asked: a run that is started again with the same folder pays for nothing twice.
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from functools import partial
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from flex.actor import Actor
+from flex.benchmarks import get_benchmark
 from flex.concurrency import Stop, in_order
 from flex.critic import Critic
-from flex.errors import EndpointError, LibraryError, ParseError
+from flex.errors import EndpointError, ParseError
 from flex.explib import ExpLib
-from flex.exploring import Limits, distill, explore, process_task
-from flex.files.atomic import json_bytes
-from flex.files.clock import now
-from flex.files.runlog import RunLog, decode, to_jsonable
-from flex.library.changes import Author
-from flex.memory_retriever import MemoryRetriever
+from flex.files.runlog import RunLog
+from flex.prompt import Prompts
+from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 from flex.telemetry import span
-from flex.training.evolution import Evolution, Outcome, Turn, turns_of
-from flex.types import Experience, Exploration, Task, UpdateDecision
-from flex.updater import Question, Updater
+from flex.training.config import Limits, Team, TrainConfig
+from flex.training.session import Progress, Session
+from flex.types import Experience, Exploration, Model, Retrieval, Task, Trajectory
 from flex.verifier import Verifier
 
-__all__ = ["Limits", "Progress", "Team", "TrainConfig", "explore", "process_task", "train"]
+__all__ = ["Limits", "Progress", "Team", "TrainConfig", "distill", "explore", "process_task", "train"]
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """How to train; `batch_size` tasks are explored at a time, and the library is saved after as many."""
+async def explore(
+    task: Task, actor: Actor, verifier: Verifier, limits: Limits, retrieval: Retrieval | None = None
+) -> list[Trajectory]:
+    """Sample rollouts until one is accepted; within a rollout, refine under feedback (paper, 3.1).
 
-    limits: Limits = field(default_factory=Limits)
-    epochs: int = 1
-    batch_size: int = 20
-    direct_add: bool = False
-    """Insert every experience without asking the updater."""
-    contrast: bool = False
-    """Where a task has failed and solved rollouts, distil what made the difference, too."""
-    use_library: bool = False
-    """Let the actor consult the library as it was when the batch began."""
-    run_name: str = ""
-    run_id: str = ""
-    """Tells this run from others in the history of a database, so that a resumed run repeats nothing."""
-    clock: Callable[[], str] = now
-
-
-@dataclass(frozen=True, slots=True)
-class Team:
-    """The five roles of one run."""
-
-    actor: Actor
-    verifier: Verifier
-    critic: Critic
-    updater: Updater
-    retriever: MemoryRetriever
+    A rollout of an open-ended task goes on improving until its rounds are used up.
+    """
+    trajectories = []
+    for _ in range(limits.max_rollouts):  # breadth
+        trajectory = Trajectory(task)
+        for _ in range(limits.max_rounds):  # depth
+            attempt = await actor.attempt(trajectory, retrieval)
+            verdict = await verifier.judge(task, attempt, trajectory.rounds)
+            trajectory = trajectory.extended(attempt, verdict)
+            if verdict.accepted and not verifier.open_ended:
+                break
+        trajectories.append(trajectory)
+        if trajectory.solved:
+            break
+    return trajectories
 
 
-@dataclass(slots=True)
-class Progress:
-    """How a training run stands; counts of this run, all epochs together."""
+async def distill(trajectories: Sequence[Trajectory], critic: Critic, contrast: bool = False) -> list[Experience]:
+    """One experience per rollout, failed ones included (paper, 3.1); none where the critic broke its contract twice.
 
-    explored: int = 0
-    solved: int = 0
-    failed: int = 0
-    inserted: int = 0
-    merged: int = 0
-    discarded: int = 0
-    quarantined: int = 0
-    """Experiences whose decision could not be read; they are in the library's quarantine."""
-    set_aside: int = 0
-    """Experiences that the endpoint gave no decision on; they are in the log, a resumed run asks again."""
-    undistilled: int = 0
-    """Rollouts out of which the critic made no experience."""
-    verdicts: int = 0
-    disagreements: int = 0
-    """Verdicts in which the verifier and the score said different things."""
-    unfinished: int = 0
-    """Tasks that were not begun, or not learned from yet, when the run was stopped."""
-    errors: list[str] = field(default_factory=list)
+    With `contrast`, one more for the mixed zone where some rollouts failed and one was accepted.
+    """
+    distilled = [
+        _with_source(critic, critic.distill(trajectory), {"tasks": [trajectory.task.id], "rollout": rollout})
+        for rollout, trajectory in enumerate(trajectories)
+    ]
+    if contrast and len({trajectory.solved for trajectory in trajectories}) == 2:
+        source = {"tasks": [trajectories[0].task.id], "rollouts": list(range(len(trajectories)))}
+        distilled.append(_with_source(critic, critic.contrast(trajectories), source))
+    return [experience for experience in await asyncio.gather(*distilled) if experience is not None]
 
-    def count(self, exploration: Exploration) -> None:
-        self.explored += 1
-        self.solved += exploration.solved
-        if exploration.error:
-            self.failed += 1
-            self.errors.append(exploration.error)
-        else:
-            contrasts = sum("rollouts" in e.provenance for e in exploration.experiences)
-            self.undistilled += len(exploration.trajectories) + contrasts - len(exploration.experiences)
-        for verdict in (r.verdict for t in exploration.trajectories for r in t.rounds):
-            self.verdicts += 1
-            if verdict.score is not None and verdict.accepted_by_verifier is not None:
-                self.disagreements += verdict.accepted_by_verifier != (verdict.score >= 1)
 
-    def carried_out(self, decision: UpdateDecision) -> None:
-        self.inserted += decision.action == "insert"
-        self.merged += decision.action == "merge"
-        self.discarded += decision.action == "discard"
-        self.quarantined += decision.action == "quarantine"
+async def _with_source(
+    critic: Critic, distilling: Coroutine[Any, Any, Experience], source: Mapping[str, Any]
+) -> Experience | None:
+    """The experience with its provenance, None where the critic's reply could not be read."""
+    try:
+        experience = await distilling
+    except ParseError as error:
+        log.warning("%s: no experience: %s", ", ".join(f"{key} {value}" for key, value in source.items()), error)
+        return None
+    return replace(experience, provenance={**source, "model": critic.model.name})
+
+
+async def explore_and_distill(task: Task, team: Team, config: TrainConfig, library: ExpLib | None) -> Exploration:
+    """All that one task teaches; the actor reads what the library has to say. A refused call costs this task only."""
+    try:
+        retrieval = await team.retriever.retrieve(task.question, library) if library else None
+        trajectories = await explore(task, team.actor, team.verifier, config.limits, retrieval)
+        experiences = await distill(trajectories, team.critic, config.contrast)
+    except (EndpointError, ParseError) as error:
+        log.warning("task %s failed: %s", task.id, error)
+        return Exploration(task, error=str(error))
+    return Exploration(task, tuple(trajectories), tuple(experiences))
+
+
+async def evolve(session: Session, epoch: int, tasks: Sequence[Task]) -> None:
+    """Let the library learn from tasks (paper, 3.2): explorations are concurrent, updates follow in the tasks' order.
+
+    How the updater is asked ahead of that order is drawn in flex/training/evolution.py.
+    """
+    team, config = session.team, session.config
+    library = session.library.snapshot() if config.use_library else None
+
+    async def exploration(task: Task) -> Exploration | None:
+        if (known := session.explored(epoch, task)) is not None:
+            return known
+        if session.stopping:
+            return None
+        with span(f"task {task.id}", epoch=epoch):
+            explored = await explore_and_distill(task, team, config, library)
+        return session.log_exploration(epoch, explored)
+
+    async with (
+        aclosing(in_order(tasks, exploration, config.batch_size)) as explorations,
+        aclosing(session.updates(epoch, explorations)) as updates,
+    ):
+        async for update, outcome in updates:
+            session.apply(update, outcome)
 
 
 async def train(
@@ -120,172 +137,54 @@ async def train(
 ) -> Progress:
     """Learn from the tasks: explore and distil concurrently, update the library in dataset order, save every batch.
 
-    Once `stop` is heard no task is begun; those under way end and stand in the log, `unfinished` counts the rest.
+    Once a stop is requested no task is begun; those under way end and are logged, `unfinished` counts the rest.
     """
-    session = _Session(team, library, config, run, store_path, on_progress, stop or Stop())
+    # An actor that reads the library waits until the batch before has been learned.
+    size = config.batch_size if config.use_library else len(tasks)
+    session = Session(team, library, config, run, store_path, on_progress, stop or Stop())
     try:
         for epoch in range(config.epochs):
-            for wave in _waves(tasks, config):
-                await session.learn(epoch, wave)
+            for start in range(0, len(tasks), size):
+                await evolve(session, epoch, tasks[start : start + size])
     finally:
         session.close()
     return session.progress
 
 
-def _waves(tasks: Sequence[Task], config: TrainConfig) -> list[Sequence[Task]]:
-    """Tasks that may be explored at once: an actor that reads the library waits for the batch before."""
-    size = config.batch_size if config.use_library else len(tasks)
-    return [tasks[start : start + size] for start in range(0, len(tasks), size)]
+async def process_task(
+    query: str,
+    ground_truth: str | None,
+    client: RateLimitedLLMClient,
+    llm: str | Model,
+    verifier: str | Model,
+    critic: str | Model | Critic,
+    max_rounds: int = Limits().max_rounds,
+    max_rollouts: int = Limits().max_rollouts,
+    task_type: str = "math",
+    with_gt: bool = True,
+    llm_system_prompt_path: str | Path | None = None,
+    verifier_prompt_path: str | Path | None = None,
+) -> Exploration:
+    """Explore one task and distil every rollout, failed ones included; the experiences are ready for an updater.
+
+    Models are names at `client`'s endpoint, or model objects. Raises EndpointError when a call fails for good.
+    """
+    benchmark = get_benchmark(task_type)
+    overrides = {"llm_system_prompt": llm_system_prompt_path, "verifier": verifier_prompt_path}
+    prompts = Prompts(benchmark.prompts, overrides)
+    actor = Actor(_at(client, llm, "actor"), benchmark, prompts)
+    judge = Verifier(_at(client, verifier, "verifier"), benchmark, prompts)
+    if isinstance(critic, Critic):
+        critic = Critic(_at(client, critic.model, "critic"), critic.prompts or prompts)
+    else:
+        critic = Critic(_at(client, critic, "critic"), prompts)
+    task = benchmark.task(query, ground_truth if with_gt else None)
+    trajectories = await explore(task, actor, judge, Limits(max_rollouts, max_rounds))
+    return Exploration(task, tuple(trajectories), tuple(await distill(trajectories, critic)))
 
 
-def learned(library: ExpLib, run_id: str) -> set[tuple[int, str, int]]:
-    """(epoch, task, number) of the experiences that a run has brought into a library, as its history tells."""
-    changes = (change for change in library.history() if change.by.get("id") == run_id and "epoch" in change.source)
-    return {(c.source["epoch"], c.source["tasks"][0], c.source["number"]) for c in changes}
-
-
-class _Session:
-    """One call of `train`: what the log already knows, and what has changed since the library was saved."""
-
-    def __init__(
-        self,
-        team: Team,
-        library: ExpLib,
-        config: TrainConfig,
-        run: RunLog,
-        store_path: Path,
-        on_progress: Callable[[Progress], None],
-        stop: Stop,
-    ) -> None:
-        self.team = team
-        self.library = library
-        self.config = config
-        self.run = run
-        self.store_path = store_path
-        self.on_progress = on_progress
-        self.stop = stop
-        self.progress = Progress()
-        self.changed = False
-        events = run.events()
-        self.explored = {
-            (e["epoch"], e["exploration"]["task"]["id"]): decode(Exploration, e["exploration"])
-            for e in events
-            if e["event"] == "explored" and not e["exploration"]["error"]
-        }
-        self.decided = {
-            (e["epoch"], e["task"], e["number"]): decode(UpdateDecision, e["decision"])
-            for e in events
-            if e["event"] == "decided"
-        }
-        self.answered = {e["key"]: decode(UpdateDecision, e["decision"]) for e in events if e["event"] == "answered"}
-        self.learned = learned(library, config.run_id) if self.decided and config.run_id else set()
-
-    async def learn(self, epoch: int, wave: Sequence[Task]) -> None:
-        """One wave: explorations run ahead, up to `batch_size` at once; updates follow in order."""
-        frozen = self.library.snapshot() if self.config.use_library else None
-        evolution = Evolution(self.library, partial(self.question, epoch), partial(self.answer, epoch))
-        async for turn, outcome in evolution.outcomes(self.arrivals(epoch, wave, frozen)):
-            self.update(epoch, turn, outcome)
-            if turn.last:
-                self.progress.count(turn.exploration)
-                self.on_progress(self.progress)
-                if self.progress.explored % self.config.batch_size == 0:
-                    self.save()
-
-    async def arrivals(self, epoch: int, wave: Sequence[Task], frozen: ExpLib | None) -> AsyncGenerator[list[Turn]]:
-        """What the tasks brought, in their order; after one that was not begun none is learned from."""
-
-        async def work(task: Task) -> Exploration | None:
-            return await self.exploration(epoch, task, frozen)
-
-        async with aclosing(in_order(wave, work, self.config.batch_size)) as explorations:
-            async for exploration in explorations:
-                if exploration is None or self.progress.unfinished:
-                    self.progress.unfinished += 1
-                else:
-                    task = exploration.task.id
-                    yield turns_of(exploration, {number for e, t, number in self.learned if (e, t) == (epoch, task)})
-
-    async def exploration(self, epoch: int, task: Task, frozen: ExpLib | None) -> Exploration | None:
-        """Explore and distil one task, or take it from the log; a refused call costs this task only."""
-        if (known := self.explored.get((epoch, task.id))) is not None:
-            return known
-        if self.progress.unfinished or self.stop.reason:
-            return None
-        with span(f"task {task.id}", epoch=epoch):
-            try:
-                retrieval = await self.team.retriever.retrieve(task.question, frozen) if frozen else None
-                trajectories = await explore(task, self.team.actor, self.team.verifier, self.config.limits, retrieval)
-                experiences = await distill(trajectories, self.team.critic, self.config.contrast)
-            except (EndpointError, ParseError) as error:
-                log.warning("task %s failed: %s", task.id, error)
-                result = Exploration(task, error=str(error))
-            else:
-                stamped = [self.stamped(experience) for experience in experiences]
-                result = Exploration(task, tuple(trajectories), tuple(stamped))
-        self.run.write("explored", epoch=epoch, exploration=result)
-        return result
-
-    def stamped(self, experience: Experience) -> Experience:
-        provenance = {**experience.provenance, "run": self.config.run_name}
-        return replace(experience, created_at=self.config.clock(), provenance=provenance)
-
-    def question(self, epoch: int, turn: Turn, library: ExpLib) -> UpdateDecision | Question:
-        """What the updater is asked about an experience; a decision that was made before stands."""
-        assert turn.experience is not None
-        decided = self.decided.get((epoch, turn.exploration.task.id, turn.number))
-        if decided is not None and all(one in library for one in (decided.target, *decided.contradicts) if one):
-            return decided
-        if self.config.direct_add:
-            return UpdateDecision("insert", reason="direct_add")
-        return self.team.updater.question(turn.experience, library)
-
-    async def answer(self, epoch: int, turn: Turn, question: Question) -> UpdateDecision:
-        """The updater's answer; one that was paid for before, in an earlier session too, is not asked for again."""
-        key = sha256(json_bytes(to_jsonable(question))).hexdigest()
-        if (known := self.answered.get(key)) is None:
-            known = self.answered[key] = await self.team.updater.answer(question)
-            self.run.write("answered", key=key, decision=known)
-        return known
-
-    def update(self, epoch: int, turn: Turn, outcome: Outcome | None) -> None:
-        """Log a decision, then apply it; an endpoint that gave up on it sets the experience aside."""
-        task, number = turn.exploration.task.id, turn.number
-        if turn.experience is None:
-            return
-        if not isinstance(outcome, UpdateDecision):
-            log.warning("task %s: experience %d is set aside: %s", task, number, outcome)
-            self.run.write("set_aside", epoch=epoch, task=task, number=number, error=str(outcome))
-            self.progress.set_aside += 1
-            return
-        key = (epoch, task, number)
-        if self.decided.get(key) != outcome:
-            self.run.write("decided", epoch=epoch, task=task, number=number, decision=outcome)
-            self.changed = True
-        try:
-            self.library.apply(turn.experience, outcome, self.author(epoch, number))
-        except LibraryError as error:
-            if not self.config.run_id:
-                raise
-            # Another trainer of the database has just taken away what this was about.
-            outcome = UpdateDecision("quarantine", reason=str(error))
-            self.library.apply(turn.experience, outcome, self.author(epoch, number))
-        self.progress.carried_out(outcome)
-
-    def author(self, epoch: int, number: int) -> Author:
-        """Who changes the library, as its history says it."""
-        updater, config = self.team.updater, self.config
-        by = {"run": config.run_name, "model": updater.model.name, "prompt": updater.prompts.sha256("updater")[:12]}
-        return Author(by | ({"id": config.run_id} if config.run_id else {}), {"epoch": epoch, "number": number})
-
-    def close(self) -> None:
-        """Save at the end, what was only replayed too: the run before may have been killed before it saved."""
-        self.changed = self.changed or self.progress.explored > self.progress.failed
-        self.save()
-
-    def save(self) -> None:
-        """Bring log and library to disk; while a run is replayed the file, which is further on, is left alone."""
-        self.run.sync()
-        if self.changed:
-            self.library.save(self.store_path)
-            self.changed = False
+def _at(client: RateLimitedLLMClient, model: str | Model, role: str) -> Model:
+    """The model, reached through this client."""
+    if isinstance(model, str):
+        return ChatModel(model, client, role=role)
+    return model.bound(client) if isinstance(model, ChatModel) else model

@@ -1,4 +1,4 @@
-"""Reading a model's reply: tags and fenced JSON; and asking once more when a reply breaks its contract."""
+"""Reading a model's reply: tags, fenced JSON, an experience; and asking once more when a reply breaks its contract."""
 
 import json
 import logging
@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from flex.errors import ParseError
+from flex.library.merging import distinct, over_caps
 from flex.prompt import Prompts
-from flex.types import Message, Model
+from flex.types import Experience, Message, Model, Rule, Zone
 
 T = TypeVar("T")
 Contract = TypeVar("Contract", bound=BaseModel)
@@ -38,15 +39,15 @@ def last_answer(text: str) -> str | None:
     return text.rpartition("<answer>")[2] if answer is None and "<answer>" in text else answer
 
 
-def quoted(text: str, tag: str) -> str:
-    """A model's text that can stand between `<tag>` and `</tag>` in a prompt: it cannot end them or pass a verdict."""
+def escape_tag(text: str, tag: str) -> str:
+    """A model's text, safe between `<tag>` and `</tag>` in a prompt: it cannot end that section or pass a verdict."""
     return re.sub(rf"<(?=\s*/\s*{tag}\b|[\s/]*next_step\b)", "< ", text, flags=re.IGNORECASE)
 
 
 def last_json(text: str) -> dict[str, Any]:
     """The object in the last fenced json block; a bare object that is the whole reply counts too.
 
-    Backslashes of TeX commands may stand undoubled. Raises ParseError, saying what is wrong, when there is no block or
+    Backslashes of TeX commands need not be doubled. Raises ParseError, saying what is wrong, when there is no block or
     it is not valid JSON.
     """
     block = _TEX.sub(r"\1\\\\", _last_block(text))
@@ -84,9 +85,9 @@ def assistant(text: str) -> Message:
 
 
 async def ask(
-    model: Model, messages: Sequence[Message], parse: Callable[[str], T], prompts: Prompts, again: bool = True
+    model: Model, messages: Sequence[Message], parse: Callable[[str], T], prompts: Prompts, retry: bool = True
 ) -> T:
-    """What `parse` makes of the model's reply, or (`again`) of its second one, when the first broke the contract.
+    """What `parse` makes of the model's reply, or (with `retry`) of its second one, when the first broke the contract.
 
     Raises ParseError when that one breaks it too.
     """
@@ -94,14 +95,14 @@ async def ask(
     try:
         return parse(reply.text)
     except ParseError as error:
-        if not again:
+        if not retry:
             raise
         log.info("%s is asked again: %s", model.name, error)
         problem = user(prompts.render("reask", problem=str(error)))
         return parse((await model.complete([*messages, assistant(reply.text), problem])).text)
 
 
-def fitted(contract: type[Contract], text: str) -> Contract:
+def parse_json_as(contract: type[Contract], text: str) -> Contract:
     """The last json block of a reply as its contract; null counts as left out. Raises ParseError naming every field."""
     given = {key: value for key, value in last_json(text).items() if value is not None}
     try:
@@ -109,3 +110,45 @@ def fitted(contract: type[Contract], text: str) -> Contract:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ParseError(f"the json block does not fit its contract: {problems}") from error
+
+
+class _RuleReply(BaseModel):
+    rule: str = Field(min_length=1)
+    examples: list[str] = []
+
+    @field_validator("examples", mode="before")
+    @classmethod
+    def _one_example_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class _ExperienceReply(BaseModel):
+    method: str = Field(min_length=1)
+    rules: list[_RuleReply] = Field(min_length=1)
+    revised_trajectory: str = ""
+    problem_category: str = ""
+    priority: int = 1
+
+    @field_validator("priority")
+    @classmethod
+    def _from_one_to_five(cls, value: int) -> int:
+        return min(max(value, 1), 5)
+
+
+def parse_experience(text: str, zone: Zone) -> Experience:
+    """The experience in the last json block of a critic's reply.
+
+    Raises ParseError naming every bad field, or what is too large for an entry.
+    """
+    reply = parse_json_as(_ExperienceReply, text)
+    experience = Experience(
+        method=reply.method,
+        rules=distinct(Rule(r.rule, tuple(r.examples)) for r in reply.rules),
+        revised_trajectory=reply.revised_trajectory,
+        zone=zone,
+        problem_category=reply.problem_category,
+        priority=reply.priority,
+    )
+    if problem := over_caps(experience):
+        raise ParseError(f"the entry is too large: {problem}; keep what is most general and shorten the examples first")
+    return experience

@@ -5,6 +5,28 @@
                               +------------------- Retrieval <- MemoryRetriever <----------------------+
 
 All of them are frozen: to change one, make the next one. Only the library changes, and only through `apply`.
+
+Glossary
+    benchmark     a dataset with how an answer is found in a reply and scored: math, gsm8k, retro, protein, units
+    split         a part of it: train, test
+    task          one item to solve, with its target, the ground truth
+    attempt       one generation by the actor; the answer is what the benchmark extracts from it
+    verdict       accepted or not, feedback on what to change, and the benchmark's score
+    round         an attempt and the verdict on it
+    rollout       a chain of rounds on one task; its record is a trajectory
+    exploration   all rollouts of one task and what was distilled from them
+    experience    one library entry, in three levels: method (strategy), rules (patterns), trajectory (a concrete case)
+    zone          golden (what worked), warning (what failed) or mixed (both contrasted); `memory_type` in files
+    library       all experiences; it evolves by the updater's decisions: insert, merge, discard
+    quarantine    beside the library: experiences whose decision could not be read
+    revision      one state of an entry; every change begins the next one, and the history keeps them all
+    retrieval     the hits that a query found in the library, at most top_k a level, and the text that the actor reads
+    speculation   asking the updater about an experience before those ahead of it are decided (training/evolution.py)
+    setting       how tasks are answered: vanilla, icl, agent, flex; flex-empty and flex-shuffled are the controls
+    pass@k        whether any of k attempts is right (unbiased estimator); mean@k is the mean over k attempts
+    run           one call of a command, and the folder of what it wrote
+
+The five roles: the actor attempts, the verifier judges, the critic distils, the updater decides, the retriever reads.
 """
 
 from collections.abc import Coroutine, Mapping, Sequence
@@ -12,11 +34,11 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Protocol, get_args
 
 Zone = Literal["golden", "warning", "mixed"]
-"""Golden: from accepted trajectories; warning: from failures; mixed: a failure and a success contrasted (3.2)."""
+"""Golden: from accepted trajectories; warning: from failures; mixed: a failure and a success contrasted."""
 Action = Literal["insert", "merge", "discard", "quarantine"]
-"""The updater's three (paper, 3.2); quarantine is what becomes of an experience it could not decide on."""
+"""The updater's three actions (paper, 3.2), and quarantine for an experience that it could not decide on."""
 Level = Literal["method", "rule", "trajectory"]
-"""The levels inside an experience, high to low: strategy, pattern, concrete case (3.2)."""
+"""The levels inside an experience, high to low: strategy, pattern, concrete case (paper, 3.2)."""
 Message = dict[str, str]
 """One chat message: `{"role": "system" | "user" | "assistant", "content": ...}`."""
 
@@ -27,7 +49,7 @@ TOP_K = 5
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What calls cost: counts of calls, retries and tokens; usages add up."""
+    """What model calls cost: counts of calls, retries and tokens. Usages can be added."""
 
     calls: int = 0
     retries: int = 0
@@ -47,7 +69,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer of a model: the visible text, and apart from it what it thought to itself."""
+    """One answer of a model: the visible text, and separately its reasoning."""
 
     text: str
     reasoning: str = ""
@@ -68,7 +90,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One item to solve; `target` is its ground truth, `index` its place in the split (from 0)."""
+    """One item to solve; `target` is its ground truth, `index` its position in the split (from 0)."""
 
     id: str
     question: str
@@ -84,11 +106,11 @@ class Hit:
     score: float
     level: Level = "method"
     rank: int = 0
-    """From 1; the place among the hits of its level."""
+    """Its position among the hits of its level, from 1."""
     rule: int | None = None
     """For level "rule": which of the experience's rules, from 0."""
     revision: int = 0
-    """Of the experience when it was found, from 1; 0 where nobody noted it."""
+    """The experience's revision when it was found, from 1; 0 if unknown."""
     why: str = ""
     """What found it: "words", "4-grams", "structure", "vectors", or who selected it."""
 
@@ -104,7 +126,7 @@ class Retrieval:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One generation of the actor; `answer` is what the benchmark extracted from `text`, None if nothing."""
+    """One generation by the actor; `answer` is what the benchmark extracted from `text`, None if nothing."""
 
     text: str
     answer: str | None = None
@@ -117,7 +139,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Both words on an attempt, the verifier's and the benchmark's, and what to change next."""
+    """Whether an attempt is accepted, the verifier's and the benchmark's judgement, and what to change next."""
 
     accepted: bool
     feedback: str = ""
@@ -145,7 +167,7 @@ class Trajectory:
 
     @property
     def solved(self) -> bool:
-        """Whether an attempt was accepted: the last one, or of an open-ended task any that was an improvement."""
+        """Whether an attempt was accepted: the last one, or in an open-ended task any improvement."""
         return any(past.verdict.accepted for past in self.rounds)
 
 
@@ -173,11 +195,11 @@ class Experience:
     usage_count: int = 0
     last_used: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    """Where it came from: `tasks`, `rollout`, `model`, `prompt`, `run`; `merged` holds that of all it took in."""
+    """Where it came from: `tasks`, `rollout`, `model`, `prompt`, `run`; `merged` has those of the entries merged in."""
     contradicts: tuple[str, ...] = ()
-    """Ids of entries that say the opposite under the same conditions: linked, not blended."""
+    """Ids of entries that say the opposite under the same conditions; both are kept and linked."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Keys of the file that we do not know, kept as they are."""
+    """Unknown keys of the file, kept as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +215,14 @@ class UpdateDecision:
     """Merge: the more informative of the two (paper, 3.2)."""
     reason: str = ""
     consolidated: Experience | None = None
-    """Merge: what the entry says afterwards (method, rules, trajectory) where the mechanical merge is too large."""
+    """Merge: the entry's new method, rules and trajectory where the mechanical merge is too large."""
     contradicts: tuple[str, ...] = ()
     """Insert: entries that the new one contradicts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One event of a library's history. What it replaced stands in it, so that no revision is ever lost."""
+    """One event of a library's history. It keeps what it replaced, so that no revision is ever lost."""
 
     number: int
     """From 1, without gaps."""
@@ -214,16 +236,16 @@ class Change:
     source: Mapping[str, Any] = field(default_factory=dict)
     """From what: `tasks`, `rollout` or `rollouts`, `epoch`, `number`."""
     before: Mapping[str, Any] | None = None
-    """The entry as it stood in a file; None where there was none or it stayed as it was."""
+    """The entry before, as in a file; None where there was none or it did not change."""
     place: int | None = None
-    """Where in its zone it stood, from 0, when it left that zone."""
+    """Its position in its zone, from 0, when it left that zone."""
     before_hash: str | None = None
     after_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """An experience nobody could decide on: neither in the library nor lost."""
+    """An experience that could not be decided on: neither in the library nor lost."""
 
     experience: Experience
     reason: str

@@ -7,25 +7,21 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from flex.critic import parse_experience
-from flex.errors import ParseError
+from flex.errors import ParseError, SettingsError
 from flex.explib import ExpLib
 from flex.library.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
 from flex.prompt import Prompts
-from flex.replies import ask, fitted, user
+from flex.rate_limiter import ChatModel
+from flex.replies import ask, parse_experience, parse_json_as, user
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Model, Rule, UpdateDecision
 
-RULES_SHOWN = 12
-"""Rules of an existing entry that the updater sees; with `CHARACTERS_SHOWN` this bounds its prompt."""
-CHARACTERS_SHOWN = 1200
-"""Characters of a method, rule or trajectory of an existing entry that the updater sees."""
-RULES_CONSOLIDATED = 160
-"""Rules of an entry that its consolidation sees; the largest published entry has 144."""
+ROOM_SIMILAR = 6_000
+"""Characters of a similar entry in the updater's prompt, about 1,500 tokens; most of ours have fewer."""
 ROOM_CONSOLIDATED = 34_000
-"""Characters of an entry in that prompt, with which it stays below 40,000; two entries within the caps fit."""
-METHOD_CONSOLIDATED, TEXTS_CONSOLIDATED, EXAMPLE_CONSOLIDATED = 2_500, 26_500, 600
-"""Of these at most for the method, for the rules without examples, for one example; the trajectory gets the rest."""
+"""Characters of an entry in the prompt of its consolidation, which stays below 40,000; two within the caps fit."""
+RULES_CONSOLIDATED = 160
+"""Rules of an entry in that prompt; the largest published entry has 144."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +35,23 @@ class Question:
 
 
 class Updater:
-    """Decides insert, merge or discard; the prompt holds `similar` entries, however large the library is."""
+    """Decides insert, merge or discard; the prompt holds `similar` entries, however large the library is.
 
-    def __init__(self, model: Model, prompts: Prompts, similar: int = TOP_K) -> None:
-        self.model = model
-        self.prompts = prompts
+    `Updater(model_name="gpt-5")` talks to the endpoint of the environment; give `model` to choose another.
+    """
+
+    def __init__(
+        self,
+        model: Model | None = None,
+        prompts: Prompts | None = None,
+        similar: int = TOP_K,
+        *,
+        model_name: str | None = None,
+    ) -> None:
+        if model is None and not model_name:
+            raise SettingsError("an Updater needs a model: Updater(model_name=...) or Updater(model)")
+        self.model: Model = model or ChatModel(str(model_name), role="updater")
+        self.prompts = prompts or Prompts()
         self.similar = similar
 
     async def decide(self, experience: Experience, library: ExpLib) -> UpdateDecision:
@@ -53,13 +61,14 @@ class Updater:
 
     def question(self, experience: Experience, library: ExpLib) -> UpdateDecision | Question:
         """What to ask about an experience, or the decision where an identical entry exists or none is similar."""
-        if (twin := library.identical(experience)) is not None:
-            return UpdateDecision("discard", twin, reason="an entry with the same content exists")
+        if (existing := library.identical(experience)) is not None:
+            return UpdateDecision("discard", existing, reason="an entry with the same content exists")
         hits = library.search(search_text(experience), self.similar, text_only=True)
         similar = tuple(library.get(hit.experience_id) for hit in hits)
         if not similar:
             return UpdateDecision("insert", reason="nothing similar exists")
-        prompt = self.prompts.render("updater", experience=experience, similar=[clipped(e) for e in similar])
+        entries = [shortened(entry, ROOM_SIMILAR, MAX_RULES, max_examples=1) for entry in similar]
+        prompt = self.prompts.render("updater", experience=experience, similar=entries)
         return Question(experience, similar, prompt)
 
     async def answer(self, question: Question) -> UpdateDecision:
@@ -82,15 +91,21 @@ class Updater:
         problem = over_caps(merged)
         if problem is None:
             return decision
-        entry, shown = shortened(merged), {"max_rules": MAX_RULES, "max_characters": MAX_CHARACTERS}
-        left_out = len(merged.rules) - len(entry.rules)
-        prompt = self.prompts.render("updater_consolidate", entry=entry, problem=problem, left_out=left_out, **shown)
+        entry = shortened(merged, ROOM_CONSOLIDATED, RULES_CONSOLIDATED)
+        prompt = self.prompts.render(
+            "updater_consolidate",
+            entry=entry,
+            problem=problem,
+            left_out=len(merged.rules) - len(entry.rules),
+            max_rules=MAX_RULES,
+            max_characters=MAX_CHARACTERS,
+        )
 
         def parse(text: str) -> UpdateDecision:
-            told = replace(decision, consolidated=parse_experience(text, merged.zone))
-            if still := over_caps(merge(target, new, told)):
+            consolidating = replace(decision, consolidated=parse_experience(text, merged.zone))
+            if still := over_caps(merge(target, new, consolidating)):
                 raise ParseError(f"the entry is still too large: {still}")
-            return told
+            return consolidating
 
         return await ask(self.model, [user(prompt)], parse, self.prompts)
 
@@ -100,66 +115,49 @@ def search_text(experience: Experience) -> str:
     return "\n".join([experience.problem_category, experience.method, *(rule.rule for rule in experience.rules)])
 
 
-def clipped(experience: Experience) -> Experience:
-    """An entry as the updater sees it: some published ones have 144 rules."""
-    rules = [Rule(_clip(r.rule), tuple(_clip(e) for e in r.examples[:1])) for r in experience.rules[:RULES_SHOWN]]
-    return Experience(
-        id=experience.id,
-        method=_clip(experience.method),
-        rules=tuple(rules),
-        revised_trajectory=_clip(experience.revised_trajectory),
-        zone=experience.zone,
-        problem_category=experience.problem_category,
-        priority=experience.priority,
-    )
+def shortened(experience: Experience, room: int, max_rules: int, max_examples: int | None = None) -> Experience:
+    """An entry of about `room` characters, in full if that is enough; `max_examples` is the most for one rule.
 
-
-def shortened(experience: Experience) -> Experience:
-    """An entry as its consolidation sees it: in full while there is room, beyond that the examples are cut first."""
+    Of too many rules the first and the last stay: the oldest and, where merges append them, the newest. Method,
+    trajectory and rules are cut to one common length, but leave a sixteenth of the room to the examples.
+    """
     rules = experience.rules
-    if len(rules) > RULES_CONSOLIDATED:
-        half = RULES_CONSOLIDATED // 2  # the oldest and, where merges put them, the newest
-        rules = (*rules[:half], *rules[-half:])
-    method = _clip(experience.method, METHOD_CONSOLIDATED)
-    level = _level([len(rule.rule) for rule in rules], TEXTS_CONSOLIDATED)
-    texts = [_clip(rule.rule, level) for rule in rules]
-    room = ROOM_CONSOLIDATED - len(method) - sum(map(len, texts))
-    trajectory = _clip(experience.revised_trajectory, room)
-    examples = _first_examples(rules, room - len(trajectory))
+    if len(rules) > max_rules:
+        rules = (*rules[: max_rules // 2], *rules[-(max_rules // 2) :])
+    texts = [experience.method, experience.revised_trajectory, *(rule.rule for rule in rules)]
+    length = _common_length(list(map(len, texts)), room * 15 // 16)
+    method, trajectory, *rule_texts = (text if len(text) <= length else text[:length] + " [...]" for text in texts)
+    room -= len(method) + len(trajectory) + sum(map(len, rule_texts))
+    examples = _first_examples([rule.examples[:max_examples] for rule in rules], room)
     return replace(
         experience,
         method=method,
-        rules=tuple(Rule(text, tuple(kept)) for text, kept in zip(texts, examples, strict=True)),
+        rules=tuple(Rule(text, tuple(kept)) for text, kept in zip(rule_texts, examples, strict=True)),
         revised_trajectory=trajectory,
     )
 
 
-def _level(lengths: list[int], room: int) -> int:
+def _common_length(lengths: list[int], room: int) -> int:
     """The length to cut texts to, so that together they fit: short ones stay whole, long ones share what is left."""
     for left, length in zip(range(len(lengths), 0, -1), sorted(lengths), strict=True):
         if left * length > room:
             return room // left
         room -= length
-    return max(lengths, default=0)
+    return max(lengths)
 
 
-def _first_examples(rules: Sequence[Rule], room: int) -> list[list[str]]:
+def _first_examples(examples: Sequence[Sequence[str]], room: int) -> list[list[str]]:
     """The first example of every rule, then the second of every rule, and so on while there is room."""
-    kept: list[list[str]] = [[] for _ in rules]
-    for turn in zip_longest(*(rule.examples for rule in rules)):
-        for examples, example in zip(kept, turn, strict=True):
+    kept: list[list[str]] = [[] for _ in examples]
+    for nth in zip_longest(*examples):
+        for of_rule, example in zip(kept, nth, strict=True):
             if example is None:
                 continue
-            shown = _clip(example, EXAMPLE_CONSOLIDATED)
-            room -= len(shown) + len("   - \n")
+            room -= len(example) + len("   - \n")
             if room < 0:
                 return kept
-            examples.append(shown)
+            of_rule.append(example)
     return kept
-
-
-def _clip(text: str, size: int = CHARACTERS_SHOWN) -> str:
-    return text if len(text) <= size else text[:size] + " [...]"
 
 
 class _Reply(BaseModel):
@@ -172,7 +170,7 @@ class _Reply(BaseModel):
 
     @field_validator("action", "trajectory", mode="before")
     @classmethod
-    def _may_be_written_large(cls, value: Any) -> Any:
+    def _in_lower_case(cls, value: Any) -> Any:
         return value.lower().strip() if isinstance(value, str) else value
 
     @field_validator("contradicts", mode="before")
@@ -186,7 +184,7 @@ def parse_decision(text: str, ids: set[str], rules: int) -> UpdateDecision:
 
     Raises ParseError when it names an entry it was not shown or a rule that does not exist, or blends what contradicts.
     """
-    reply = fitted(_Reply, text)
+    reply = parse_json_as(_Reply, text)
     shown = ", ".join(sorted(ids))
     if strangers := sorted(set(reply.contradicts) - ids):
         raise ParseError(f"contradicts holds ids of entries shown ({shown}), not {strangers}")

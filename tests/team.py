@@ -1,14 +1,18 @@
-"""A team of scripted or rule-driven models, for tests of whole runs."""
+"""A team of scripted or rule-driven models, and training runs with it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from flex.actor import Actor
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
+from flex.explib import ExpLib
+from flex.files.runlog import RunLog
 from flex.memory_retriever import MemoryRetriever
 from flex.prompt import Prompts
-from flex.reject_sampling import Team
+from flex.reject_sampling import Progress, Team, TrainConfig, train
 from flex.testing import RuleModel
 from flex.types import Message, Task
 from flex.updater import Updater
@@ -17,6 +21,7 @@ from tests.replies import accept, decision, experience, fenced, refuse
 
 MATH = get_benchmark("math")
 PROMPTS = Prompts("aime")
+CONFIG = TrainConfig(clock=lambda: "2026-01-01T00:00:00", run_name="test")
 
 
 def make_team(actor, verifier, critic, updater, retriever=None) -> Team:
@@ -51,3 +56,14 @@ def number(messages: Sequence[Message]) -> str:
 def make_tasks(count: int) -> list[Task]:
     kinds = ("(even)", "(odd)")
     return [replace(MATH.task(f"task number {n} {kinds[n % 2]}", str(n)), index=n) for n in range(count)]
+
+
+def run_training(
+    folder: Path, team: Team, tasks=None, config: TrainConfig = CONFIG, library: ExpLib | None = None
+) -> tuple[Progress, ExpLib]:
+    """Train on the tasks (one if none are given), with run folder and library in `folder`."""
+    library = library or ExpLib(clock=CONFIG.clock)
+    with RunLog(folder / "run") as run:
+        run.start({"test": True})
+        progress = asyncio.run(train(tasks or make_tasks(1), team, library, config, run, folder / "library.json"))
+    return progress, library

@@ -2,10 +2,11 @@ import asyncio
 
 import pytest
 
-from flex.critic import Critic, parse_experience
+from flex.critic import Critic
 from flex.errors import ParseError, SettingsError
 from flex.library.merging import MAX_CHARACTERS, MAX_RULES
 from flex.prompt import Prompts
+from flex.replies import parse_experience
 from flex.testing import ScriptedModel
 from flex.types import Attempt, Rule, Task, Trajectory, Verdict
 from tests.replies import experience, fenced

@@ -8,6 +8,7 @@ from flex.memory_retriever import (
     MemoryRetriever,
     create_memory_retrieval_tool,
     create_memory_retriever,
+    index_order,
     parse_selection,
 )
 from flex.prompt import Prompts
@@ -74,6 +75,26 @@ def test_the_model_may_select_nothing():
 def test_a_retriever_that_breaks_its_contract_twice_falls_back_to_the_index():
     found = retrieve(ScriptedModel("eh", "eh"), library(12))
     assert len([h for h in found.hits if h.level == "method"]) == 5
+
+
+def test_a_selection_may_be_passed_in():
+    async def last_two(level, query, candidates):
+        return [len(candidates) - 1, len(candidates) - 2]
+
+    lib = library(12)
+    model = ScriptedModel()
+    found = asyncio.run(MemoryRetriever(model, Prompts("aime"), select=last_two).retrieve("circles", lib))
+    ranked = [hit.experience_id for hit in lib.search("circles", 20)]
+    methods = [hit.experience_id for hit in found.hits if hit.level == "method"]
+    assert (methods, model.asked) == ([ranked[11], ranked[10]], [])
+
+
+def test_flat_retrieval_keeps_the_index_s_order_and_asks_nobody():
+    lib = library(12)
+    model = ScriptedModel()
+    found = asyncio.run(MemoryRetriever(model, Prompts("aime"), select=index_order).retrieve("circles", lib))
+    methods = [hit.experience_id for hit in found.hits if hit.level == "method"]
+    assert (methods, model.asked) == ([hit.experience_id for hit in lib.search("circles", 5)], [])
 
 
 def test_a_prompt_stays_bounded_however_large_the_library_is():

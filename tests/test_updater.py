@@ -3,13 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from flex.errors import ParseError
+from flex.errors import ParseError, SettingsError
 from flex.explib import ExpLib
+from flex.library.entry import characters
 from flex.library.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
 from flex.types import Experience, Rule, UpdateDecision
-from flex.updater import Question, Updater, parse_decision, shortened
+from flex.updater import ROOM_CONSOLIDATED, RULES_CONSOLIDATED, Question, Updater, parse_decision, shortened
 from tests.replies import decision, experience, fenced
 
 
@@ -27,6 +28,12 @@ def library(*entries: Experience) -> ExpLib:
 def decide(experience: Experience, lib: ExpLib, *lines: str):
     model = ScriptedModel(*lines)
     return asyncio.run(Updater(model, Prompts()).decide(experience, lib)), model
+
+
+def test_an_updater_by_name_makes_no_client_until_it_is_used():
+    assert Updater(model_name="some-model").model.name == "some-model"
+    with pytest.raises(SettingsError, match="model_name"):
+        Updater()
 
 
 def test_an_empty_library_takes_the_experience_without_a_call():
@@ -194,21 +201,37 @@ def test_the_prompt_of_a_consolidation_is_bounded():
 @pytest.mark.parametrize("rules", [0, 1, 12, 144])
 def test_an_entry_for_which_there_is_room_is_shown_in_full(rules):
     small = entry("m" * 500, *("r" * 150 for _ in range(rules)))
-    assert shortened(small) == small
+    assert shortened(small, ROOM_CONSOLIDATED, RULES_CONSOLIDATED) == small
 
 
 def test_examples_are_cut_before_rules_and_the_first_of_each_rule_last():
-    shown = shortened(entry("m", *(f"{n:03} " + "r" * 180 for n in range(144))))
-    assert [rule.rule for rule in shown.rules] == [f"{n:03} " + "r" * 180 for n in range(144)]
+    long = entry("m", *(f"{n:03} " + "r" * 180 for n in range(144)))
+    rules = shortened(long, ROOM_CONSOLIDATED, RULES_CONSOLIDATED).rules
+    assert [rule.rule for rule in rules] == [f"{n:03} " + "r" * 180 for n in range(144)]
     many = Experience("m", tuple(Rule(f"rule {n}", ("x" * 500,) * 30) for n in range(12)), "t" * 5000)
-    kept = {len(rule.examples) for rule in shortened(many).rules}
+    short = shortened(many, ROOM_CONSOLIDATED, RULES_CONSOLIDATED)
+    kept = {len(rule.examples) for rule in short.rules}
     assert 2 <= min(kept) <= max(kept) <= min(kept) + 1 < 30
-    assert shortened(many).revised_trajectory == "t" * 5000
+    assert short.revised_trajectory == "t" * 5000
+
+
+@pytest.mark.parametrize("room", [500, 6_000, 34_000])
+def test_a_shortened_entry_keeps_to_its_room(room):
+    short = shortened(HUGE, room, 20, max_examples=1)
+    assert characters(short) < room + 22 * len(" [...]")
+    assert {len(rule.examples) for rule in short.rules} <= {0, 1}
+
+
+def test_long_texts_share_what_the_short_ones_leave():
+    short = shortened(Experience("m" * 1000, (Rule("r"),), "t" * 1000), 1600, 12)
+    assert (short.rules, short.method) == ((Rule("r"),), "m" * 749 + " [...]")
+    assert len(short.revised_trajectory) == len(short.method)
 
 
 def test_the_largest_published_entry_shows_all_its_rules(shared):
     lib = ExpLib(shared / "exps" / "retro_claude.json")
     [largest] = lib
     assert over_caps(largest) == "144 rules, at most 12 are kept"
-    assert [rule.rule for rule in shortened(largest).rules][:3] == [rule.rule for rule in largest.rules][:3]
-    assert len(shortened(largest).rules) == 144
+    rules = shortened(largest, ROOM_CONSOLIDATED, RULES_CONSOLIDATED).rules
+    assert [rule.rule for rule in rules][:3] == [rule.rule for rule in largest.rules][:3]
+    assert len(rules) == 144

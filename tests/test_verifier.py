@@ -7,7 +7,7 @@ from flex.errors import ParseError
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
 from flex.types import Attempt, Task
-from flex.verifier import Verifier, parse_verdict
+from flex.verifier import MeasuringVerifier, Verifier, parse_verdict
 from tests.replies import accept, refuse
 
 TASK = Task("math-1", "What is 40 + 2?", "42")
@@ -55,6 +55,13 @@ def test_a_verifier_that_breaks_its_contract_twice_accepts_nothing():
     assert not verdict.accepted
     assert verdict.accepted_by_verifier is None
     assert "not correct" not in Prompts().render("feedback", feedback=verdict.feedback)
+
+
+@pytest.mark.parametrize(("benchmark", "kind"), [("math", Verifier), ("protein", MeasuringVerifier)])
+def test_the_benchmark_says_which_verifier_there_is(benchmark, kind):
+    verifier = Verifier(model=ScriptedModel(), benchmark=get_benchmark(benchmark), prompts=Prompts())
+    assert type(verifier) is kind
+    assert verifier.open_ended is get_benchmark(benchmark).open_ended
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The actor pi as an agent: a smolagents CodeAgent that thinks, runs code and may consult the library."""
 
 from collections.abc import Callable, Coroutine, Sequence
-from types import TracebackType
 from typing import Any
 
 import smolagents
@@ -56,30 +55,28 @@ class AgentActor:
         self._agents.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._agents.__exit__(kind, error, traceback)
+    def __exit__(self, *exception: Any) -> None:
+        self._agents.__exit__(*exception)
 
     async def attempt(self, trajectory: Trajectory, retrieval: Retrieval | None = None) -> Attempt:
         """The next attempt at the trajectory's task, with the agent's steps and what it retrieved."""
         retrievals: list[Retrieval] = []
-        own = [*self._tools, *self._task_tools(trajectory.task)]
+        tools = [*self._tools, *self._task_tools(trajectory.task)]
 
         def make_tools(call: Call) -> Sequence[smolagents.Tool]:
             if (retrieve := self.retrieve) is None:
-                return own
+                return tools
 
-            async def found(query: str) -> Retrieval:
-                return await retrieve(query, trajectory.task)
+            async def retrieved(query: str) -> Retrieval:
+                return await retrieve(query, trajectory.task)  # on the loop, where an error ends the run
 
             def read(query: str) -> str:
                 if len(retrievals) >= MAX_RETRIEVALS:
                     return ENOUGH
-                retrievals.append(call(found(query)))
+                retrievals.append(call(retrieved(query)))
                 return retrievals[-1].text
 
-            return [*own, MemoryRetrievalTool(read)]
+            return [*tools, MemoryRetrievalTool(read)]
 
         with span("actor", "CHAIN", input=trajectory.task.question) as recorded:
             made = await self._agents.run(self._task_text(trajectory, retrieval), make_tools, self.max_steps)

@@ -10,7 +10,7 @@ import smolagents
 
 from flex.agents.pool import AgentPool
 from flex.explib import ExpLib
-from flex.memory_retriever import CANDIDATE_CHARACTERS, FlatRetriever, hits_text
+from flex.memory_retriever import CANDIDATE_CHARACTERS, MemoryRetriever, hits_text, index_order
 from flex.prompt import Prompts
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Hit, Level, Retrieval
@@ -19,8 +19,8 @@ MAX_STEPS = 6
 """Of the retrieval agent, per question."""
 IDS_SHOWN = 10
 """Of a category's entries, in the overview."""
-CHARACTERS_SHOWN = 8_000
-"""Of what a tool tells, so that the agent's steps stay bounded however large an entry or the library is."""
+MAX_TOOL_CHARACTERS = 8_000
+"""Of a tool's text, so that the agent's steps stay bounded however large an entry or the library is."""
 ENTRIES_LISTED = 10_000
 """Entries whose categories are listed; of a larger library the search reaches the rest."""
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class AgenticRetriever:
             hits = handed_in(made.output, library, hidden, self.top_k)
             if hits is None:
                 log.warning("the retrieval agent selected nothing, the index's order is used: %s", made.text[:200])
-                flat = FlatRetriever(self._agents.model, self.prompts, self.top_k)
+                flat = MemoryRetriever(self._agents.model, self.prompts, self.top_k, select=index_order)
                 return await flat.retrieve(query, library, hidden)
             found = Retrieval(query, hits, hits_text(hits, library, self.prompts))
             recorded.set(output=found.text)
@@ -54,7 +54,7 @@ class AgenticRetriever:
 def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagents.Tool]:
     """What a retrieval agent may call: the index, and each level of an entry by its id."""
 
-    def shown(experience_id: str) -> Experience | None:
+    def visible(experience_id: str) -> Experience | None:
         return library.get(experience_id) if experience_id not in hidden and experience_id in library else None
 
     def list_categories() -> str:
@@ -64,7 +64,7 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
             if entry.id not in hidden:
                 ids.setdefault(entry.problem_category or "(none)", []).append(entry.id)
         rows = (f"{name}: {len(found)} entries, {', '.join(found[:IDS_SHOWN])}" for name, found in ids.items())
-        return "\n".join(rows)[:CHARACTERS_SHOWN]
+        return "\n".join(rows)[:MAX_TOOL_CHARACTERS]
 
     def search_methods(query: str) -> str:
         """Finds the entries that match a query best, with their methods.
@@ -82,9 +82,9 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
         Args:
             experience_id: The id in brackets.
         """
-        entry = shown(experience_id)
+        entry = visible(experience_id)
         rules = enumerate(entry.rules if entry else (), 1)
-        return "\n".join(f"{n}. {r.rule}" for n, r in rules)[:CHARACTERS_SHOWN] if entry else "no such entry"
+        return "\n".join(f"{n}. {r.rule}" for n, r in rules)[:MAX_TOOL_CHARACTERS] if entry else "no such entry"
 
     def read_trajectory(experience_id: str) -> str:
         """Shows the worked case of an entry.
@@ -92,8 +92,8 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
         Args:
             experience_id: The id in brackets.
         """
-        entry = shown(experience_id)
-        return entry.revised_trajectory[:CHARACTERS_SHOWN] if entry else "no such entry"
+        entry = visible(experience_id)
+        return entry.revised_trajectory[:MAX_TOOL_CHARACTERS] if entry else "no such entry"
 
     return [smolagents.tool(f) for f in (list_categories, search_methods, read_rules, read_trajectory)]
 

@@ -21,7 +21,7 @@ EXECUTORS = ("monty", "local", "docker")
 SECONDS_PER_BLOCK = 30
 """Of computing, for one block of an agent's code; waiting for a tool does not count."""
 BYTES_OF_MEMORY = 512 * 1024 * 1024
-CHARACTERS_SHOWN = 20_000
+MAX_OUTPUT_CHARACTERS = 20_000
 """Of what a block printed, and of an answer; more keeps its head and its tail."""
 LOCAL_IMPORTS = ["fractions", "decimal", "functools", "operator", "json"]
 """Beside what smolagents allows anyway; prompts/executor_local.txt names them to the agent."""
@@ -101,7 +101,7 @@ class LocalExecutor(LocalPythonExecutor):  # type: ignore[misc]
     """smolagents' interpreter, with the same bounds on what a block may give back."""
 
     def __init__(self) -> None:
-        super().__init__(LOCAL_IMPORTS, max_print_outputs_length=CHARACTERS_SHOWN)
+        super().__init__(LOCAL_IMPORTS, max_print_outputs_length=MAX_OUTPUT_CHARACTERS)
 
     def send_tools(self, tools: Mapping[str, Callable[..., Any]]) -> None:
         # smolagents runs a block in a new thread, where the ledger and the span around the agent would be unknown.
@@ -124,11 +124,11 @@ def _bounded(value: Any) -> Any:
         text = str(value)
     except Exception as error:  # whatever the agent's own object does; 5,000 digits and deep nesting do it too
         raise RuntimeError(f"this value cannot be shown: {type(error).__name__}: {error}") from None
-    return value if len(text) <= CHARACTERS_SHOWN and not isinstance(value, str) else _shown(text)
+    return value if len(text) <= MAX_OUTPUT_CHARACTERS and not isinstance(value, str) else _shown(text)
 
 
 def _shown(text: str) -> str:
-    return valid_utf8(str(truncate_content(text, CHARACTERS_SHOWN)))
+    return valid_utf8(str(truncate_content(text, MAX_OUTPUT_CHARACTERS)))
 
 
 def _call(tool: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -5,7 +5,6 @@ import importlib.util
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 import pydantic_monty as monty
@@ -71,17 +70,15 @@ class AgentPool:
             self.sandboxes.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: Any) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
         if self.sandboxes is not None:
-            self.sandboxes.__exit__(kind, error, traceback)
+            self.sandboxes.__exit__(*exception)
 
     async def run(self, task_text: str, make_tools: MakeTools, max_steps: int = MAX_STEPS) -> AgentRecord:
-        """Let a fresh agent work on a text; what a call of its raises on the loop is raised here.
+        """Let a fresh agent work on a text; an error in a call that it makes on the loop is raised here.
 
-        Raises ParseError when the run breaks off for any other reason: it is the agent's own.
+        Raises ParseError when the run breaks off for another reason, which then is the agent's own.
         """
         loop = asyncio.get_running_loop()
         bridge = Bridge(loop)

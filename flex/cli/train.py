@@ -50,8 +50,8 @@ def closing_lines(result: "TrainResult") -> list[str]:
         f"explored {progress.explored} tasks: {progress.solved} solved, {progress.failed} failed",
         f"experiences: {progress.inserted} inserted, {progress.merged} merged, {progress.discarded} discarded"
         + (f", {progress.quarantined} quarantined" if progress.quarantined else "")
-        + (f", {progress.set_aside} set aside" if progress.set_aside else "")
-        + (f", {progress.undistilled} rollouts without one" if progress.undistilled else ""),
+        + (f", {progress.undecided} set aside" if progress.undecided else "")
+        + (f", {progress.not_distilled} rollouts without one" if progress.not_distilled else ""),
         f"verifier and score disagreed in {progress.disagreements} of {progress.verdicts} verdicts",
         f"calls {usage.calls}, retries {usage.retries}, "
         f"tokens {usage.prompt_tokens} in + {usage.completion_tokens} out",

@@ -22,7 +22,7 @@ from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary, summarize, with_cost
 from flex.files.atomic import write_json
 from flex.files.runlog import FREE_KEYS, RunLog, to_jsonable
-from flex.memory_retriever import FlatRetriever, MemoryRetriever
+from flex.memory_retriever import MemoryRetriever, index_order
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.report import write_report
 from flex.runs.comparison import compare_settings
@@ -177,8 +177,7 @@ def make_kit(plan: Plan, client: RateLimitedLLMClient) -> Iterator[Kit]:
 def make_retriever(plan: Plan, client: RateLimitedLLMClient) -> Iterator[Retriever]:
     model = make_model(plan.run.endpoint, client, plan.run.models["retriever"], "retriever")
     if plan.retrieval != "agentic":
-        kind = FlatRetriever if plan.retrieval == "flat" else MemoryRetriever
-        yield kind(model, plan.prompts)
+        yield MemoryRetriever(model, plan.prompts, select=index_order if plan.retrieval == "flat" else None)
         return
 
     from flex.agents.agentic_retriever import AgenticRetriever  # smolagents takes a second to import

@@ -75,18 +75,18 @@ def build_team(run: TrainRun, benchmark: "Benchmark", prompts: "Prompts", models
     """The five roles of a training run."""
     from flex.actor import Actor
     from flex.critic import Critic
-    from flex.memory_retriever import FlatRetriever, MemoryRetriever
+    from flex.memory_retriever import MemoryRetriever, index_order
     from flex.reject_sampling import Team
     from flex.updater import Updater
     from flex.verifier import Verifier
 
-    retriever = FlatRetriever if (run.retrieval or benchmark.retrieval) == "flat" else MemoryRetriever
+    select = index_order if (run.retrieval or benchmark.retrieval) == "flat" else None
     return Team(
         Actor(models["actor"], benchmark, prompts),
         Verifier(models["verifier"], benchmark, prompts, run.acceptance),
         Critic(models["critic"], prompts),
         Updater(models["updater"], prompts),
-        retriever(models["retriever"], prompts),
+        MemoryRetriever(models["retriever"], prompts, select=select),
     )
 
 

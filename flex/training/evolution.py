@@ -1,14 +1,27 @@
-"""The library evolves: decisions are asked ahead of their turn and carried out in order (paper, 3.2).
+"""The library evolves (paper, 3.2) by speculative execution: decisions are asked for early, applied in order.
 
-A decision is about a new experience and the entries most similar to it. Those may still change while experiences before
-it wait for their own decisions. So each is asked what it would be asked *if those before it turn out as foreseen*; when
-its turn comes and the question still is the same, the answer holds; otherwise it is asked again. What is carried out is
-therefore always the answer to the library as it then is: the same replies give the same library, however long a model
-takes, and no experience waits for an answer that does not concern it.
+A decision depends on the library, and the library on every decision before it. Waiting for each answer would cost one
+call of the updater per experience, one after the other. So: ask the updater about up to `MAX_SPECULATIVE` experiences
+at once, each against a draft library in which the earlier ones are already applied as predicted. When an experience's
+turn comes and its question has not changed, use the answer; otherwise ask again.
+
+Three experiences, each predicted to be inserted; A turns out to be merged into an entry that C is similar to as well:
+
+    time      ----------------------------------------------------------------->
+    A         |== ask ==| merge: mispredicted
+                        apply A
+    B         |===== ask =====|  question unchanged: use the answer
+                              apply B
+    C         |== ask ==|                                     (the question was about the entry before the merge)
+                        |====== ask again ======|
+                                                apply C
+
+What is applied is always the answer to the question that the library as it then is raises. So the same replies give
+the same library, however long a model takes, and a wrong prediction costs calls only where it changes a question.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,31 +30,39 @@ from flex.explib import ExpLib
 from flex.types import Experience, Exploration, UpdateDecision
 from flex.updater import Question
 
-AHEAD = 64
-"""Experiences that are asked about ahead of their turn, at most."""
+MAX_SPECULATIVE = 64
+"""Experiences that the updater is asked about before their turn, at most."""
 INSERT = UpdateDecision("insert")
+"""What is predicted as long as there is no answer: most experiences are inserted."""
 Outcome = UpdateDecision | EndpointError
-"""What came of asking: a decision, or why there is none."""
+"""A decision, or why the endpoint gave none."""
 
 
 @dataclass(slots=True, eq=False)
-class Turn:
-    """An experience that waits for its decision; None where there is nothing to decide."""
+class PendingUpdate:
+    """An experience that waits for its decision; `experience` is None where there is nothing to decide."""
 
     exploration: Exploration
+    epoch: int
     number: int
+    """The experience's position in its exploration, from 0."""
     experience: Experience | None
     last: bool
-    """Of its exploration."""
+    """Whether it is the last one of its exploration."""
     asked: UpdateDecision | Question | None = None
-    foreseen: UpdateDecision | None = None
+    predicted: UpdateDecision | None = None
     answer: "asyncio.Task[UpdateDecision] | None" = None
 
+    @property
+    def key(self) -> tuple[int, str, int]:
+        """(epoch, task, number), which is how the log and the library's history name an experience."""
+        return self.epoch, self.exploration.task.id, self.number
+
     def outcome(self) -> Outcome | None:
-        """What came of it; None as long as nothing has. A decision that cannot be read puts into quarantine."""
-        if self.answer is None or isinstance(self.asked, UpdateDecision):
-            return self.asked if isinstance(self.asked, UpdateDecision) else None
-        if not self.answer.done():
+        """The outcome; None as long as there is none. A decision that cannot be read becomes a quarantine."""
+        if isinstance(self.asked, UpdateDecision):
+            return self.asked
+        if self.answer is None or not self.answer.done():
             return None
         try:
             return self.answer.result()
@@ -50,54 +71,58 @@ class Turn:
         except EndpointError as error:
             return error
 
-    def surprising(self) -> bool:
-        """Whether it turned out otherwise than foreseen."""
+    @property
+    def mispredicted(self) -> bool:
+        """Whether there is an outcome, and it changes the library in another way than predicted."""
         outcome = self.outcome()
-        return outcome is not None and _effect(outcome) != self.foreseen
+        return outcome is not None and _effect(outcome) != self.predicted
 
 
-def turns_of(exploration: Exploration, done: Collection[int] = ()) -> list[Turn]:
-    """One turn for every experience, or one without; those whose numbers are `done` are in the library already."""
+def pending_updates(exploration: Exploration, epoch: int = 0, learned: Collection[int] = ()) -> list[PendingUpdate]:
+    """One for every experience, or a single one without; those in `learned` (numbers) are in the library already."""
     experiences: Sequence[Experience | None] = exploration.experiences or (None,)
     last = len(experiences) - 1
     return [
-        Turn(exploration, number, None if number in done else one, number == last)
-        for number, one in enumerate(experiences)
+        PendingUpdate(exploration, epoch, number, None if number in learned else experience, last=number == last)
+        for number, experience in enumerate(experiences)
     ]
 
 
 class Evolution:
     """Decides on experiences as they arrive.
 
-    `question(turn, library)` is what there is to ask, or a decision that needs none; `answer(turn, question)` asks.
+    `question(update, library)` is what to ask, or a decision that needs no question; `answer(update, question)` asks.
     """
 
     def __init__(
         self,
         library: ExpLib,
-        question: Callable[[Turn, ExpLib], UpdateDecision | Question],
-        answer: Callable[[Turn, Question], Coroutine[Any, Any, UpdateDecision]],
+        question: Callable[[PendingUpdate, ExpLib], UpdateDecision | Question],
+        answer: Callable[[PendingUpdate, Question], Coroutine[Any, Any, UpdateDecision]],
     ) -> None:
         self._library = library
         self._question = question
         self._answer = answer
         self._draft = library.draft()
-        self._waiting: list[Turn] = []
-        self._seen = 0
+        self._waiting: list[PendingUpdate] = []
+        self._speculated = 0
+        """How many of those that wait are applied to the draft as predicted."""
 
-    async def outcomes(self, arrivals: AsyncGenerator[Sequence[Turn]]) -> AsyncIterator[tuple[Turn, Outcome | None]]:
-        """Every turn with its outcome, in order, each when it is to be carried out, before the next one is taken.
+    async def outcomes(
+        self, arrivals: AsyncGenerator[Sequence[PendingUpdate]]
+    ) -> AsyncGenerator[tuple[PendingUpdate, Outcome | None]]:
+        """Every update with its outcome, in order; the caller applies each one before it takes the next.
 
         When the arrivals fail, those that have arrived are decided on first.
         """
-        arriving: asyncio.Task[Sequence[Turn] | None] | None = asyncio.ensure_future(anext(arrivals, None))
+        arriving: asyncio.Task[Sequence[PendingUpdate] | None] | None = asyncio.ensure_future(anext(arrivals, None))
         try:
             while self._waiting or arriving:
-                self._look_ahead()
+                self._speculate()
                 while (ready := self._next()) is not None:
                     yield ready
-                    self._look_ahead()
-                under_way = [turn.answer for turn in self._waiting if turn.answer and not turn.answer.done()]
+                    self._speculate()
+                under_way = [update.answer for update in self._waiting if update.answer and not update.answer.done()]
                 coming = [arriving] if arriving and not (arriving.done() and self._waiting) else []
                 if coming or under_way:
                     await asyncio.wait([*under_way, *coming], return_when=asyncio.FIRST_COMPLETED)
@@ -106,49 +131,51 @@ class Evolution:
                     self._waiting += arrived or ()
                     arriving = None if arrived is None else asyncio.ensure_future(anext(arrivals, None))
         finally:
-            await self._leave(arriving)
+            await self._cancel(arriving)
             await arrivals.aclose()
 
-    def _look_ahead(self) -> None:
-        """Ask those that have come near; after a surprise, whoever it concerns once more."""
-        if any(turn.surprising() for turn in self._waiting[: self._seen]):
-            self._draft, self._seen = self._library.draft(), 0
-        for turn in self._waiting[self._seen : AHEAD]:
-            self._foresee(turn)
-            self._seen += 1
+    def _speculate(self) -> None:
+        """Ask about the next `MAX_SPECULATIVE`; after a misprediction, start again from the library as it is."""
+        if any(update.mispredicted for update in self._waiting[: self._speculated]):
+            self._draft, self._speculated = self._library.draft(), 0
+        for update in self._waiting[self._speculated : MAX_SPECULATIVE]:
+            self._predict(update)
+            self._speculated += 1
 
-    def _foresee(self, turn: Turn) -> None:
-        """Ask about a turn as the library will be then, and let the draft of it go one step further."""
-        if turn.experience is None:
+    def _predict(self, update: PendingUpdate) -> None:
+        """Ask about an update against the draft, and apply to the draft what is likely to come of it."""
+        if update.experience is None:
             return
-        self._ask(turn, self._question(turn, self._draft))
-        outcome = turn.outcome()
-        turn.foreseen = INSERT if outcome is None else _effect(outcome)
-        if turn.foreseen is not None and self._draft is not self._library:
-            self._draft.apply(turn.experience, turn.foreseen)
+        self._ask(update, self._question(update, self._draft))
+        outcome = update.outcome()
+        update.predicted = INSERT if outcome is None else _effect(outcome)
+        if update.predicted is not None and self._draft is not self._library:
+            self._draft.apply(update.experience, update.predicted)
 
-    def _ask(self, turn: Turn, asked: UpdateDecision | Question) -> None:
-        if asked == turn.asked:
+    def _ask(self, update: PendingUpdate, asked: UpdateDecision | Question) -> None:
+        """Ask, unless the same question was asked already."""
+        if asked == update.asked:
             return
-        if turn.answer is not None:
-            turn.answer.cancel()
-        turn.asked = asked
-        turn.answer = None if isinstance(asked, UpdateDecision) else asyncio.ensure_future(self._answer(turn, asked))
+        if update.answer is not None:
+            update.answer.cancel()
+        update.asked = asked
+        asking = None if isinstance(asked, UpdateDecision) else self._answer(update, asked)
+        update.answer = asyncio.ensure_future(asking) if asking else None
 
-    def _next(self) -> tuple[Turn, Outcome | None] | None:
-        """The first turn, if what came of it may be carried out; it leaves the queue."""
-        if not self._waiting or not self._seen:
+    def _next(self) -> tuple[PendingUpdate, Outcome | None] | None:
+        """The first update with its outcome, once that is the answer to the library as it is; it leaves the queue."""
+        if not self._waiting or not self._speculated:
             return None
-        turn = self._waiting[0]
-        if turn.experience is not None:
-            self._ask(turn, self._question(turn, self._library))  # another process may have changed a database
-            if turn.outcome() is None or turn.surprising():
+        update = self._waiting[0]
+        if update.experience is not None:
+            self._ask(update, self._question(update, self._library))  # another process may have changed a database
+            if update.outcome() is None or update.mispredicted:
                 return None
-        self._seen -= 1
-        return self._waiting.pop(0), turn.outcome()
+        self._speculated -= 1
+        return self._waiting.pop(0), update.outcome()
 
-    async def _leave(self, arriving: "asyncio.Task[Sequence[Turn] | None] | None") -> None:
-        under_way: list[asyncio.Task[Any]] = [turn.answer for turn in self._waiting if turn.answer]
+    async def _cancel(self, arriving: "asyncio.Task[Sequence[PendingUpdate] | None] | None") -> None:
+        under_way: list[asyncio.Task[Any]] = [update.answer for update in self._waiting if update.answer]
         under_way += [arriving] if arriving else []
         for task in under_way:
             task.cancel()
@@ -156,5 +183,5 @@ class Evolution:
 
 
 def _effect(outcome: Outcome) -> UpdateDecision | None:
-    """What an outcome does to the library, whatever its reason."""
+    """How an outcome changes the library; its reason does not count."""
     return replace(outcome, reason="") if isinstance(outcome, UpdateDecision) else None

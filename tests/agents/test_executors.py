@@ -91,17 +91,17 @@ def test_a_deeply_nested_value_is_an_error_of_the_block(run):
 
 def test_what_is_printed_is_cut_in_the_middle(run):
     logs = run("print('head' + 'x' * 100_000 + 'tail')").logs
-    assert len(logs) < executors.CHARACTERS_SHOWN + 200
+    assert len(logs) < executors.MAX_OUTPUT_CHARACTERS + 200
     assert logs.startswith("head")
     assert logs.endswith("tail\n")
     assert "truncated" in logs
     with pytest.raises(RuntimeError):
         run("print('x' * 100_000)\n1 / 0")
-    assert len(run.state["_print_outputs"]) < executors.CHARACTERS_SHOWN + 200
+    assert len(run.state["_print_outputs"]) < executors.MAX_OUTPUT_CHARACTERS + 200
 
 
 def test_a_long_answer_is_cut(run):
-    assert len(run("final_answer(['x'] * 100_000)").output) < executors.CHARACTERS_SHOWN + 200
+    assert len(run("final_answer(['x'] * 100_000)").output) < executors.MAX_OUTPUT_CHARACTERS + 200
 
 
 @pytest.mark.parametrize("call", ["final_answer(value=1)", "final_answer()", "final_answer(1, 2)"])

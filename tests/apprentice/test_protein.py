@@ -14,12 +14,12 @@ from flex.apprentice.protein.prompts import assay_in, formulas_in
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
 from flex.explib import ExpLib
-from flex.exploring import Limits, explore
 from flex.files.paths import shipped
 from flex.library.merging import over_caps
-from flex.memory_retriever import FlatRetriever
+from flex.memory_retriever import MemoryRetriever, index_order
 from flex.prompt import Prompts
 from flex.proteins.formula import parse_formula
+from flex.reject_sampling import Limits, explore
 from flex.types import Attempt, Experience, Round, Rule, Task, Trajectory, UpdateDecision, Verdict
 from flex.updater import Updater
 from flex.verifier import Verifier
@@ -63,7 +63,7 @@ def library_of(*experiences):
 
 
 def retrieved(library, id="MADE_1"):
-    return asyncio.run(FlatRetriever(MODEL, PROMPTS).retrieve(QUESTION.format(id=id), library))
+    return asyncio.run(MemoryRetriever(MODEL, PROMPTS, select=index_order).retrieve(QUESTION.format(id=id), library))
 
 
 def attempt(trajectory, retrieval=None):
@@ -286,7 +286,7 @@ def test_an_agent_tries_what_it_reads_and_hands_in_the_best(demo):
             return asyncio.run(agent.attempt(Trajectory(task)))
 
     async def read(query, task):
-        return await FlatRetriever(MODEL, PROMPTS).retrieve(query, library_of(entry))
+        return await MemoryRetriever(MODEL, PROMPTS, select=index_order).retrieve(query, library_of(entry))
 
     made = handed_in(read)
     tried = [f'rank("{model}")', good]

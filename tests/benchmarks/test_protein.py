@@ -13,10 +13,10 @@ from flex.benchmarks.protein import Protein
 from flex.critic import Critic
 from flex.errors import BenchmarkError, ParseError
 from flex.evaluation.leakage import find_leaks
-from flex.exploring import Limits, distill, explore
 from flex.files.paths import shipped
 from flex.prompt import Prompts
 from flex.proteins.assays import LABELLED, load_assays
+from flex.reject_sampling import Limits, distill, explore
 from flex.testing import ScriptedModel
 from flex.types import Attempt, Experience, Round, Trajectory, Verdict
 from flex.verifier import Verifier

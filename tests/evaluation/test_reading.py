@@ -2,7 +2,7 @@ import asyncio
 
 from flex.evaluation.reading import Reader, ShuffledReader, swapped
 from flex.explib import ExpLib
-from flex.memory_retriever import FlatRetriever, MemoryRetriever
+from flex.memory_retriever import MemoryRetriever, index_order
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
 from flex.types import Experience, Rule, Task
@@ -17,8 +17,8 @@ def library(size: int = 12) -> ExpLib:
     return made
 
 
-def flat(model=None) -> FlatRetriever:
-    return FlatRetriever(model or ScriptedModel(), Prompts("aime"))
+def flat(model=None) -> MemoryRetriever:
+    return MemoryRetriever(model or ScriptedModel(), Prompts("aime"), select=index_order)
 
 
 def read(reader, task=TASK):

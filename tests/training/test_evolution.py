@@ -12,7 +12,7 @@ import pytest
 from flex.errors import EndpointError
 from flex.explib import ExpLib
 from flex.testing import RuleModel
-from flex.training.evolution import AHEAD, Evolution, turns_of
+from flex.training.evolution import MAX_SPECULATIVE, Evolution, pending_updates
 from flex.types import Experience, Exploration, Rule, UpdateDecision
 from flex.updater import Updater
 from tests.replies import fenced
@@ -58,18 +58,18 @@ def evolve(work: list[Exploration], model, library: ExpLib | None = None, failin
     async def arrivals():
         for exploration in work:
             await asyncio.sleep(0.001)
-            yield turns_of(exploration)
+            yield pending_updates(exploration)
         if failing:
             raise failing("no more")
 
     async def run():
         evolution = Evolution(
-            library, lambda turn, lib: updater.question(turn.experience, lib), lambda turn, q: updater.answer(q)
+            library, lambda update, lib: updater.question(update.experience, lib), lambda _, q: updater.answer(q)
         )
-        async for turn, outcome in evolution.outcomes(arrivals()):
-            done.append((turn.exploration.task.id, outcome))
+        async for update, outcome in evolution.outcomes(arrivals()):
+            done.append((update.exploration.task.id, outcome))
             if isinstance(outcome, UpdateDecision):
-                library.apply(turn.experience, outcome)
+                library.apply(update.experience, outcome)
 
     asyncio.run(run())
     return library, done
@@ -155,9 +155,9 @@ def test_what_had_arrived_is_decided_before_a_failure_is_raised():
 
 def test_more_than_it_looks_ahead_is_no_more_than_it_asks_at_once():
     delays = Delays(lambda _: fenced({"action": "insert"}))
-    library, _ = evolve(explorations(*map(str, range(AHEAD + 20))), delays.model)
-    assert len(library) == AHEAD + 20
-    assert delays.most <= AHEAD
+    library, _ = evolve(explorations(*map(str, range(MAX_SPECULATIVE + 20))), delays.model)
+    assert len(library) == MAX_SPECULATIVE + 20
+    assert delays.most <= MAX_SPECULATIVE
 
 
 def test_a_database_that_another_library_writes_is_asked_about_as_it_is(tmp_path: Path):

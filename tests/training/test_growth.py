@@ -11,7 +11,7 @@ from flex.critic import Critic
 from flex.explib import ExpLib
 from flex.files.runlog import RunLog
 from flex.library.merging import over_caps
-from flex.memory_retriever import FlatRetriever
+from flex.memory_retriever import MemoryRetriever, index_order
 from flex.prompt import Prompts
 from flex.reject_sampling import Limits, Team, TrainConfig, train
 from flex.updater import Updater
@@ -29,7 +29,7 @@ def team(model: ApprenticeModel) -> Team:
         Verifier(model, RETRO, PROMPTS),
         Critic(model, PROMPTS),
         Updater(model, PROMPTS),
-        FlatRetriever(model, PROMPTS),
+        MemoryRetriever(model, PROMPTS, select=index_order),
     )
 
 

@@ -1,0 +1,212 @@
+"""One training run under way: what its log answers without a model, and what changes in its library."""
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+
+from flex.concurrency import Stop
+from flex.errors import LibraryError
+from flex.explib import ExpLib
+from flex.files.atomic import json_bytes
+from flex.files.runlog import RunLog, decode, to_jsonable
+from flex.library.changes import Author
+from flex.training.config import Team, TrainConfig
+from flex.training.evolution import Evolution, Outcome, PendingUpdate, pending_updates
+from flex.types import Exploration, Task, UpdateDecision
+from flex.updater import Question
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a training run has come; counts of this run, all epochs together."""
+
+    explored: int = 0
+    solved: int = 0
+    failed: int = 0
+    inserted: int = 0
+    merged: int = 0
+    discarded: int = 0
+    quarantined: int = 0
+    """Experiences whose decision could not be read; they are in the library's quarantine."""
+    undecided: int = 0
+    """Experiences that the endpoint gave no decision on; they are in the log, a resumed run asks again."""
+    not_distilled: int = 0
+    """Rollouts out of which the critic made no experience."""
+    verdicts: int = 0
+    disagreements: int = 0
+    """Verdicts in which the verifier and the score said different things."""
+    unfinished: int = 0
+    """Tasks that were not begun, or not learned from yet, when the run was stopped."""
+    errors: list[str] = field(default_factory=list)
+
+    def count(self, exploration: Exploration) -> None:
+        self.explored += 1
+        self.solved += exploration.solved
+        if exploration.error:
+            self.failed += 1
+            self.errors.append(exploration.error)
+        else:
+            contrasts = sum("rollouts" in e.provenance for e in exploration.experiences)
+            self.not_distilled += len(exploration.trajectories) + contrasts - len(exploration.experiences)
+        for verdict in (r.verdict for t in exploration.trajectories for r in t.rounds):
+            self.verdicts += 1
+            if verdict.score is not None and verdict.accepted_by_verifier is not None:
+                self.disagreements += verdict.accepted_by_verifier != (verdict.score >= 1)
+
+    def count_decision(self, decision: UpdateDecision) -> None:
+        self.inserted += decision.action == "insert"
+        self.merged += decision.action == "merge"
+        self.discarded += decision.action == "discard"
+        self.quarantined += decision.action == "quarantine"
+
+
+def learned(library: ExpLib, run_id: str) -> set[tuple[int, str, int]]:
+    """(epoch, task, number) of the experiences that a run has brought into a library, read from its history."""
+    changes = (change for change in library.history() if change.by.get("id") == run_id and "epoch" in change.source)
+    return {(c.source["epoch"], c.source["tasks"][0], c.source["number"]) for c in changes}
+
+
+class Session:
+    """One call of `train`: what the log already knows, and what has changed since the library was saved."""
+
+    def __init__(
+        self,
+        team: Team,
+        library: ExpLib,
+        config: TrainConfig,
+        run: RunLog,
+        store_path: Path,
+        on_progress: Callable[[Progress], None],
+        stop: Stop,
+    ) -> None:
+        self.team = team
+        self.library = library
+        self.config = config
+        self.progress = Progress()
+        self._run = run
+        self._store_path = store_path
+        self._on_progress = on_progress
+        self._stop = stop
+        self._changed = False
+        events = run.events()
+        self._explored = {
+            (e["epoch"], e["exploration"]["task"]["id"]): decode(Exploration, e["exploration"])
+            for e in events
+            if e["event"] == "explored" and not e["exploration"]["error"]
+        }
+        self._decided = {
+            (e["epoch"], e["task"], e["number"]): decode(UpdateDecision, e["decision"])
+            for e in events
+            if e["event"] == "decided"
+        }
+        self._answered = {e["key"]: decode(UpdateDecision, e["decision"]) for e in events if e["event"] == "answered"}
+        self._learned = learned(library, config.run_id) if self._decided and config.run_id else set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no further task is to be begun."""
+        return bool(self.progress.unfinished or self._stop.reason)
+
+    def explored(self, epoch: int, task: Task) -> Exploration | None:
+        """What an earlier session of this run logged of a task; None where it failed or was not begun."""
+        return self._explored.get((epoch, task.id))
+
+    def log_exploration(self, epoch: int, exploration: Exploration) -> Exploration:
+        """The exploration, its experiences stamped with time and run; from now on the log knows it."""
+        stamped = [
+            replace(e, created_at=self.config.clock(), provenance={**e.provenance, "run": self.config.run_name})
+            for e in exploration.experiences
+        ]
+        exploration = replace(exploration, experiences=tuple(stamped))
+        self._run.write("explored", epoch=epoch, exploration=exploration)
+        return exploration
+
+    def updates(
+        self, epoch: int, explorations: AsyncIterator[Exploration | None]
+    ) -> AsyncGenerator[tuple[PendingUpdate, Outcome | None]]:
+        """What to do with each experience, in order; the caller applies one before it takes the next."""
+        evolution = Evolution(self.library, self._question, self._answer)
+        return evolution.outcomes(self._arrivals(epoch, explorations))
+
+    def apply(self, update: PendingUpdate, outcome: Outcome | None) -> None:
+        """Log a decision and apply it to the library; after a task's last one, count the task and save every batch."""
+        if isinstance(outcome, UpdateDecision):
+            self._apply(update, outcome)
+        elif outcome is not None:
+            epoch, task, number = update.key
+            log.warning("task %s: experience %d is set aside: %s", task, number, outcome)
+            self._run.write("set_aside", epoch=epoch, task=task, number=number, error=str(outcome))
+            self.progress.undecided += 1
+        if update.last:
+            self.progress.count(update.exploration)
+            self._on_progress(self.progress)
+            if self.progress.explored % self.config.batch_size == 0:
+                self._save()
+
+    def close(self) -> None:
+        """Save at the end, also what was only replayed: the run before may have been killed before it saved."""
+        self._changed = self._changed or self.progress.explored > self.progress.failed
+        self._save()
+
+    async def _arrivals(
+        self, epoch: int, explorations: AsyncIterator[Exploration | None]
+    ) -> AsyncGenerator[list[PendingUpdate]]:
+        """The experiences of each exploration; after a task that was not begun, nothing more is learned."""
+        async for exploration in explorations:
+            if exploration is None or self.progress.unfinished:
+                self.progress.unfinished += 1
+            else:
+                task = exploration.task.id
+                yield pending_updates(exploration, epoch, {n for e, t, n in self._learned if (e, t) == (epoch, task)})
+
+    def _question(self, update: PendingUpdate, library: ExpLib) -> UpdateDecision | Question:
+        """What to ask the updater about an experience, or the decision that the log has of it."""
+        assert update.experience is not None
+        decided = self._decided.get(update.key)
+        if decided is not None and all(one in library for one in (decided.target, *decided.contradicts) if one):
+            return decided
+        if self.config.direct_add:
+            return UpdateDecision("insert", reason="direct_add")
+        return self.team.updater.question(update.experience, library)
+
+    async def _answer(self, update: PendingUpdate, question: Question) -> UpdateDecision:
+        """The updater's answer; one that was paid for before, even in an earlier session, is not asked for again."""
+        key = sha256(json_bytes(to_jsonable(question))).hexdigest()
+        if (answer := self._answered.get(key)) is None:
+            answer = self._answered[key] = await self.team.updater.answer(question)
+            self._run.write("answered", key=key, decision=answer)
+        return answer
+
+    def _apply(self, update: PendingUpdate, decision: UpdateDecision) -> None:
+        assert update.experience is not None
+        epoch, task, number = update.key
+        if self._decided.get(update.key) != decision:
+            self._run.write("decided", epoch=epoch, task=task, number=number, decision=decision)
+            self._changed = True
+        author = self._author(epoch, number)
+        try:
+            self.library.apply(update.experience, decision, author)
+        except LibraryError as error:
+            if not self.config.run_id:
+                raise
+            # Another trainer of the database has just removed the entry that this was about.
+            decision = UpdateDecision("quarantine", reason=str(error))
+            self.library.apply(update.experience, decision, author)
+        self.progress.count_decision(decision)
+
+    def _author(self, epoch: int, number: int) -> Author:
+        """Who changes the library, for its history."""
+        updater, config = self.team.updater, self.config
+        by = {"run": config.run_name, "model": updater.model.name, "prompt": updater.prompts.sha256("updater")[:12]}
+        return Author(by | ({"id": config.run_id} if config.run_id else {}), {"epoch": epoch, "number": number})
+
+    def _save(self) -> None:
+        """Bring log and library to disk; while a run is replayed the file, which is further on, is left alone."""
+        self._run.sync()
+        if self._changed:
+            self.library.save(self._store_path)
+            self._changed = False

@@ -1,0 +1,166 @@
+"""A training session: what its log answers, what it saves and what it counts."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from flex.errors import EndpointError, RunError, SettingsError
+from flex.explib import ExpLib
+from flex.files.runlog import RunLog
+from flex.reject_sampling import train
+from flex.testing import RuleModel, ScriptedModel
+from tests.replies import accept, experience
+from tests.team import CONFIG, make_tasks, make_team, run_training, simple_team
+
+
+def test_the_library_is_saved_after_every_batch(tmp_path):
+    def fail_late(messages):
+        if "task number 6" in messages[-1]["content"]:
+            raise RuntimeError("a bug")
+        return f"The answer is {messages[-1]['content'].split()[2]}"
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_training(tmp_path, simple_team(answer=fail_late), make_tasks(8), replace(CONFIG, batch_size=2))
+    assert len(ExpLib(tmp_path / "library.json")) >= 4
+
+
+def test_a_library_that_cannot_be_saved_ends_the_run_with_its_own_error(tmp_path):
+    class FullDisk(ExpLib):
+        def save(self, *_):
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        run_training(tmp_path, simple_team(), make_tasks(8), replace(CONFIG, batch_size=2), FullDisk())
+
+
+def test_an_updater_that_breaks_its_contract_leaves_the_experience_out(tmp_path):
+    progress, library = run_training(tmp_path, simple_team(update=lambda _: "eh"), make_tasks(2))
+    # The first experience meets an empty library and needs no decision.
+    assert progress.inserted == len(library) == 1
+    assert progress.quarantined == len(library.quarantined) == 3
+    assert "json block" in library.quarantined[0].reason
+    assert [change.action for change in library.history()] == ["insert", *["quarantine"] * 3]
+
+
+def test_a_run_started_again_pays_for_nothing_twice(tmp_path):
+    first = simple_team()
+    run_training(tmp_path, first, make_tasks(4))
+    written = (tmp_path / "library.json").read_bytes()
+
+    def never(messages):
+        raise AssertionError("a model was asked again")
+
+    models = [RuleModel(never) for _ in range(4)]
+    progress, library = run_training(tmp_path, make_team(*models), make_tasks(4))
+    assert progress.explored == 4
+    assert library.save(tmp_path / "again.json").read_bytes() == written
+    assert (tmp_path / "library.json").read_bytes() == written
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path):
+    whole = tmp_path / "whole"
+    run_training(whole, simple_team(), make_tasks(6))
+    events = (whole / "run" / "events.jsonl").read_bytes().splitlines(keepends=True)
+    for cut in range(0, len(events), 3):
+        folder = tmp_path / f"cut{cut}"
+        (folder / "run").mkdir(parents=True)
+        (folder / "run" / "config.json").write_bytes((whole / "run" / "config.json").read_bytes())
+        (folder / "run" / "events.jsonl").write_bytes(b"".join(events[:cut]) + events[cut][: len(events[cut]) // 2])
+        run_training(folder, simple_team(), make_tasks(6))
+        assert (folder / "library.json").read_bytes() == (whole / "library.json").read_bytes()
+
+
+def test_cancelling_keeps_what_was_learned(tmp_path):
+    team = simple_team()
+
+    async def cancelled_after_a_while():
+        with RunLog(tmp_path / "run") as run:
+            run.start({})
+            config = replace(CONFIG, batch_size=2)
+            work = asyncio.create_task(
+                train(make_tasks(50), team, ExpLib(), config, run, tmp_path / "library.json", seen.append)
+            )
+            while len(seen) < 5:
+                await asyncio.sleep(0)
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+
+    seen: list = []
+    asyncio.run(cancelled_after_a_while())
+    assert 0 < len(ExpLib(tmp_path / "library.json")) < 100
+
+
+def test_disagreements_between_verifier_and_score_are_counted(tmp_path):
+    team = make_team(
+        ScriptedModel("The answer is 1", "The answer is 0"), ScriptedModel(accept(), accept()),
+        ScriptedModel(experience()), ScriptedModel(),
+    )  # fmt: skip
+    progress, _ = run_training(tmp_path, team)
+    assert (progress.disagreements, progress.verdicts) == (1, 2)
+
+
+def test_a_run_killed_before_it_saved_is_saved_when_it_is_started_again(tmp_path):
+    run_training(tmp_path, simple_team(), make_tasks(4))
+    written = (tmp_path / "library.json").read_bytes()
+    ExpLib(clock=CONFIG.clock).save(tmp_path / "library.json")
+    run_training(tmp_path, simple_team(), make_tasks(4))
+    assert (tmp_path / "library.json").read_bytes() == written
+
+
+def test_nothing_is_written_when_nothing_was_learned(tmp_path):
+    def refused(messages):
+        raise SettingsError("no such model")
+
+    with pytest.raises(SettingsError, match="no such model"):
+        run_training(tmp_path, simple_team(answer=refused), make_tasks(4))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_two_trainers_do_not_share_a_run(tmp_path):
+    with RunLog(tmp_path / "run") as first:
+        first.start({"test": True})
+        with pytest.raises(RunError, match="is being written by another process"):
+            RunLog(tmp_path / "run").start({"test": True})
+
+
+def test_a_database_learns_nothing_twice_and_a_resumed_run_asks_nothing_twice(tmp_path):
+    config = replace(CONFIG, run_id="one", batch_size=3)
+
+    def session(times: int):
+        ExpLib().save(tmp_path / "x.db") if not (tmp_path / "x.db").exists() else None
+        team = simple_team()
+        with ExpLib(tmp_path / "x.db", clock=CONFIG.clock) as library, RunLog(tmp_path / "run") as run:
+            run.start({"test": True})
+            asyncio.run(train(make_tasks(6)[:times], team, library, config, run, tmp_path / "x.db"))
+            return [change.entry for change in library.history()], len(team.updater.model.asked)
+
+    first, second = session(4), session(6)
+    assert first[1] > 0
+    assert second[0][: len(first[0])] == first[0]
+    assert len(second[0]) > len(first[0])
+    assert session(6) == (second[0], 0)
+
+
+def test_a_logged_decision_on_an_entry_that_is_gone_is_asked_about_again(tmp_path):
+    config = replace(CONFIG, run_id="one")
+    ExpLib().save(tmp_path / "x.db")
+    with ExpLib(tmp_path / "x.db", clock=CONFIG.clock) as library, RunLog(tmp_path / "run") as run:
+        run.start({"test": True})
+        work = make_tasks(1)
+        asyncio.run(train(work, simple_team(), library, config, run, tmp_path / "x.db"))
+        run.write("decided", epoch=1, task=work[0].id, number=0, decision={"action": "merge", "target": "gone"})
+        asyncio.run(train(work, simple_team(), library, replace(config, epochs=2), run, tmp_path / "x.db"))
+        assert [change.action for change in library.history()] == ["insert", "discard"]
+
+
+def test_an_experience_without_a_decision_is_left_to_a_resumed_run(tmp_path):
+    def gone(messages):
+        raise EndpointError("gone")
+
+    progress, library = run_training(tmp_path, simple_team(update=gone), make_tasks(2))
+    assert (progress.inserted, progress.undecided, len(library)) == (1, 3, 1)
+    assert [event["error"] for event in RunLog(tmp_path / "run").events("set_aside")] == ["gone"] * 3
+    progress, library = run_training(tmp_path, simple_team(), make_tasks(2))
+    assert (progress.inserted, progress.discarded, progress.undecided, len(library)) == (2, 2, 0, 2)
