@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from flex.errors import BenchmarkError
+from flex.files.paths import existing
 from flex.text import words
 from flex.types import Task
 
@@ -105,15 +106,9 @@ class Benchmark(ABC):
         """Where the train split lies, beside another split."""
         return path.with_name("train.jsonl")
 
-    def existing(self, path: str | Path) -> Path:
-        """The path. Raises BenchmarkError, which says where the data can be had, when nothing is there."""
-        if not Path(path).exists():
-            raise BenchmarkError(f"{path} does not exist{'; ' if self.source else ''}{self.source}")
-        return Path(path)
-
     def load(self, path: str | Path) -> list[Task]:
         """The tasks of a JSON-lines file of `{"question", "answer"}` rows. Raises BenchmarkError naming the line."""
-        path = self.existing(path)
+        path = existing(path, "the data", self.source)
         try:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from flex.benchmarks.base import Benchmark
 from flex.errors import BenchmarkError, ParseError
+from flex.files.paths import existing
 from flex.proteins.assays import Assay, load_assays
 from flex.proteins.proteingym import AssayScore, by_selection, proteingym_average
 from flex.proteins.question import AssayTools, question
@@ -45,7 +46,8 @@ class Protein(Benchmark):
 
     def load(self, path: str | Path) -> list[Task]:
         """One task for each table of a folder, or for a single table. Raises BenchmarkError naming file and line."""
-        assays = [(question(assay), f"{assay.id}@{assay.digest}", assay) for assay in load_assays(self.existing(path))]
+        tables = load_assays(existing(path, "the data", self.source))
+        assays = [(question(assay), f"{assay.id}@{assay.digest}", assay) for assay in tables]
         self._assays |= {key: assay for asked, target, assay in assays for key in (asked, target)}
         return self._numbered([(asked, target) for asked, target, _ in assays])
 

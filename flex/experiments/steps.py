@@ -16,11 +16,11 @@ from flex.endpoint.cost import Prices, by_model
 from flex.errors import EndpointError, SettingsError
 from flex.evaluation.folder import SettingRun, read_json, read_setting
 from flex.experiments.pictures import Page, Table
-from flex.experiments.pictures.drawing import PHONE, WIDE, Canvas
 from flex.explib import ExpLib
 from flex.files.atomic import write_atomically, write_json
 from flex.files.paths import existing, here_or_shipped, shipped
 from flex.files.runlog import FREE_KEYS, RunLog, run_config
+from flex.report.canvas import PHONE, WIDE, Canvas
 from flex.runs.config import Budget, Checked, EndpointConfig, EvalRun, Natural, Positive, TrainRun, as_command
 from flex.runs.eval_run import answer_split
 from flex.runs.setup import Bar, no_bar, sampling
@@ -134,7 +134,7 @@ class Steps:
         self.run = run
         demo = shipped("data/retro_demo") if self.of_apprentices and run.benchmark == "retro" else None
         data = run.data_path or demo or self.benchmark.folder
-        self.data = existing(here_or_shipped(data), "the data folder")
+        self.data = existing(here_or_shipped(data), "the data folder", self.benchmark.source)
         self.train_path, self.test_path = self._split("train"), self._split("test")
         self.train_tasks = self.benchmark.load(self.train_path)[: run.train_samples]
         self.test_tasks = self.benchmark.load(self.test_path)[: run.samples]
@@ -276,7 +276,7 @@ class Steps:
         wide, phone = (picture(result, width) for width in (WIDE, PHONE))
         page = replace(page, commands=self.commands, apprentice=self.of_apprentices)
         write_json(self.out / "result.json", result)
-        write_atomically(self.out / "picture.svg", wide.svg(alone=True).encode())
+        wide.save(self.out / "picture.svg")
         write_atomically(self.out / "index.html", page.html(wide, phone).encode())
         return Findings(self.out, result, page.tables[0], remarks)
 

@@ -9,6 +9,8 @@ from flex.errors import RunError, SettingsError
 from flex.evaluation.folder import SettingRun, named_settings
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary
+from flex.report.canvas import Canvas
+from flex.report.forest import picture
 
 MAIN = "flex"
 """The setting everything else is held against."""
@@ -22,6 +24,10 @@ class Comparison:
 
     settings: Mapping[str, Summary]
     comparisons: Sequence[Difference]
+
+    def plot(self) -> Canvas:
+        """Both as a picture: a notebook shows it, `save(path)` writes an SVG file."""
+        return picture(self.settings, self.comparisons)
 
 
 def compare(*runs: str | Path) -> Comparison:

@@ -21,10 +21,13 @@ from flex.evaluation.settings import Kit, Setting, get_setting, solver
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary, summarize, with_cost
 from flex.files.atomic import write_json
-from flex.files.runlog import FREE_KEYS, RunLog, to_jsonable
+from flex.files.jsonlines import to_jsonable
+from flex.files.runlog import FREE_KEYS, RunLog
 from flex.memory_retriever import MemoryRetriever, index_order
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.report import write_report
+from flex.report.canvas import Canvas
+from flex.report.forest import picture
 from flex.runs.comparison import compare_settings
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
@@ -57,6 +60,10 @@ class EvalResult:
     @property
     def folder(self) -> Path:
         return self.run.folder
+
+    def plot(self) -> Canvas:
+        """The settings and their differences as a picture: a notebook shows it, `save(path)` writes an SVG file."""
+        return picture(self.settings, self.comparisons)
 
     @property
     def leakage(self) -> str:

@@ -89,9 +89,15 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
                 config = train_config(run, log)
                 progress = await learn(tasks, team, library, config, log, run.store, show, stop)
             if not progress.unfinished:
-                log.write("finished", usage=dict(client.usage), library=library.stats(), **asdict(progress))
+                log.write("finished", usage=dict(client.usage), library=library.stats(), **finished(progress))
     stopped = (stop.reason or "") if progress.unfinished else None
     return TrainResult(library, progress, dict(client.usage), run.store, run.folder, stopped)
+
+
+def finished(progress: Progress) -> dict[str, Any]:
+    """The counts of a run, under the names that they have in its log."""
+    counts = asdict(progress)
+    return {"set_aside": counts.pop("undecided"), "undistilled": counts.pop("not_distilled"), **counts}
 
 
 def tasks_of(run: TrainRun, benchmark: Benchmark) -> list[Task]:
@@ -109,6 +115,7 @@ def train_config(run: TrainRun, log: RunLog) -> TrainConfig:
         limits=Limits(run.max_rollouts, run.max_rounds),
         epochs=run.epochs,
         batch_size=run.batch_size,
+        max_concurrent=run.max_concurrent,
         direct_add=run.direct_add,
         contrast=run.contrast,
         use_library=run.use_library,

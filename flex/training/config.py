@@ -21,11 +21,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """How to train; `batch_size` tasks are explored at a time, and the library is saved after as many."""
+    """How to train; after `batch_size` tasks the library is saved."""
 
     limits: Limits = field(default_factory=Limits)
     epochs: int = 1
     batch_size: int = 20
+    max_concurrent: int | None = None
+    """Tasks explored at once; as many as a batch has, unless said otherwise."""
     direct_add: bool = False
     """Insert every experience without asking the updater."""
     contrast: bool = False

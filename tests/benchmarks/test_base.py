@@ -9,7 +9,7 @@ import pytest
 import flex.benchmarks
 from flex.benchmarks import benchmark_names, get_benchmark
 from flex.benchmarks.base import MAX_TEXT
-from flex.errors import BenchmarkError
+from flex.errors import BenchmarkError, SettingsError
 from flex.files.download import SOURCES
 from flex.prompt import Prompts
 
@@ -58,7 +58,7 @@ def test_a_question_of_retro_has_to_be_a_molecule(tmp_path):
     ],
 )
 def test_missing_data_is_an_error_in_one_line_that_says_where_it_can_be_had(name, source, tmp_path):
-    with pytest.raises(BenchmarkError, match=rf"\A[^\n]*test\.jsonl does not exist; {source}\Z"):
+    with pytest.raises(SettingsError, match=rf"\Athe data [^\n]*test\.jsonl does not exist; {source}\Z"):
         get_benchmark(name).load(tmp_path / "test.jsonl")
 
 

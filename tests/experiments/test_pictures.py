@@ -8,9 +8,9 @@ import pytest
 
 from flex.experiments.pictures import Page, Table
 from flex.experiments.pictures.ablation import ablation_picture
-from flex.experiments.pictures.drawing import LETTER, PHONE, WIDE, number, ticks, wrapped
 from flex.experiments.pictures.inheritance import inheritance_picture
 from flex.experiments.pictures.scaling import scaling_picture
+from flex.report.canvas import LETTER, PHONE, WIDE, number, ticks, wrapped
 
 VALUE = {"percent": 54.0, "low": 44.3, "high": 63.4, "n": 100, "correct": 54, "failed": 0}
 WORSE = {"points": -21.0, "low": -31.0, "high": -11.0, "p": 0.001, "verdict": "worse"}

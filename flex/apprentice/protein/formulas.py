@@ -6,6 +6,7 @@ rank("ESM-IF1") + 0.5 * rank(hydropathy) - abs(charge)
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_CHARACTERS = 1000
 """A formula longer than this is not used."""
@@ -102,6 +103,7 @@ def formula_of(terms: Terms) -> str:
     return f"-{text[2:]}" if text.startswith("- ") else text
 
 
+@lru_cache(maxsize=4096)
 def normalized(formula: str) -> str:
     """The formula as `formula_of` writes it."""
     return formula_of(terms_of(formula))

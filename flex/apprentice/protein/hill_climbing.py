@@ -6,6 +6,7 @@ better than chance, however many are tried.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from flex.apprentice.protein.formulas import formula_of, rank_of, terms_of
 
@@ -59,6 +60,7 @@ def _highest(scores: Mapping[str, float]) -> str | None:
     return max(scores, key=lambda formula: (scores[formula], formula), default=None)
 
 
+@lru_cache(maxsize=4096)
 def _reversed(formula: str) -> str:
     return formula_of({term: -weight for term, weight in terms_of(formula).items()})
 

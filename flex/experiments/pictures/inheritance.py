@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flex.experiments.pictures.drawing import WIDE, Canvas, wrapped
 from flex.experiments.published import INHERITANCE, PublishedInheritance
+from flex.report.canvas import WIDE, Canvas, wrapped
 
 CELL = 62
 BARE_CELL = 44

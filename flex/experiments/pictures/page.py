@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from flex.experiments.pictures.drawing import Canvas, css
+from flex.report.canvas import Canvas, css
 from flex.report.html import templates
 
 _HERE = Path(__file__).parent

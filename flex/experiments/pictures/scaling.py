@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flex.experiments.pictures.drawing import WIDE, Axis, Canvas, Panel, Point, ticks
 from flex.experiments.power_law import PowerLaw
 from flex.experiments.published import SCALING, SCALING_BASELINE, SCALING_WHAT
+from flex.report.canvas import WIDE, Axis, Canvas, Panel, Point, ticks
 
 HEIGHT = 200
 GAP = 36

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from flex.files.atomic import write_atomically
+
 WIDE, PHONE = 760, 344
 """Widths that pictures are drawn for, in pixels at which their letters have their size."""
 LETTER = 0.61
@@ -26,6 +28,15 @@ class Canvas:
         self.what = what
         """Read aloud instead of the picture."""
         self.parts: list[str] = []
+
+    def _repr_svg_(self) -> str:
+        """What a notebook shows."""
+        return self.svg(alone=True)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture as an SVG file of its own, and return its path."""
+        write_atomically(Path(path), self.svg(alone=True).encode())
+        return Path(path)
 
     def text(self, x: float, y: float, words: str, kind: str = "label", anchor: str = "start", size: int = 12) -> None:
         place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"'
