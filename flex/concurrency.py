@@ -2,10 +2,13 @@
 
 import asyncio
 import concurrent.futures
+import contextvars
+import functools
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 INTERRUPTED = "Ctrl-C"
@@ -59,6 +62,31 @@ class Stop:
         if self._reason is None:
             self._reason = next(filter(None, (why() for why in self._watches)), None)
         return self._reason
+
+
+def run_blocking(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """The coroutine's result, for a caller that is not asynchronous; a loop may be running in its thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work())
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(with_current_context(lambda: asyncio.run(work()))).result()
+
+
+def with_current_context(function: Callable[P, R]) -> Callable[P, R]:
+    """The function as it is to be run in another thread: what it spends and traces belongs to the caller's task.
+
+    The way back, `asyncio.run_coroutine_threadsafe`, carries the context by itself.
+    """
+    context = contextvars.copy_context()
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        # A copy, since a context can be entered only once at a time and the function may run several times.
+        return context.copy().run(function, *args, **kwargs)
+
+    return run
 
 
 class Bridge:

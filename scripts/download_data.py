@@ -2,7 +2,7 @@
 
 import sys
 
-from flex.files.download import main
+from flex.cli.download import main
 
 if __name__ == "__main__":
     sys.exit(main())

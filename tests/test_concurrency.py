@@ -1,8 +1,13 @@
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 
 import pytest
 
-from flex.concurrency import in_order
+from flex.concurrency import in_order, run_blocking, with_current_context
+
+WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
 
 async def collect(items, work, limit):
@@ -60,3 +65,32 @@ def test_the_first_failure_is_raised_at_once_and_ends_the_rest():
 
 def test_nothing_to_do_is_fine():
     assert asyncio.run(collect([], None, 3)) == []
+
+
+def test_a_caller_that_is_not_asynchronous_gets_a_result_with_its_context_wherever_it_is():
+    async def who() -> str:
+        await asyncio.sleep(0)
+        return WHO.get()
+
+    async def within_a_loop() -> str:
+        WHO.set("within")
+        return run_blocking(who)
+
+    assert run_blocking(who) == "nobody"
+    assert asyncio.run(within_a_loop()) == "within"
+
+
+def test_a_function_with_its_context_may_run_many_times_at_once():
+    together = threading.Barrier(4, timeout=20)
+
+    def meet() -> str:
+        together.wait()
+        return WHO.get()
+
+    token = WHO.set("caller")
+    try:
+        function = with_current_context(meet)
+    finally:
+        WHO.reset(token)
+    with ThreadPoolExecutor(4) as pool:
+        assert [call.result() for call in [pool.submit(function) for _ in range(4)]] == ["caller"] * 4

@@ -5,26 +5,28 @@ import bisect
 import email.utils
 import logging
 import random
-import selectors
 import ssl
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import httpx2
 import pytest
 
 from flex.endpoint.connection import wrong_protocol
-from flex.endpoint.dialects import asked_wait, parse_failure, parse_reply, parse_usage
-from flex.endpoint.pacing import Pacer, TokenLedger, request_limiter
+from flex.endpoint.dialects import parse_failure, parse_reply, parse_usage, retry_after
+from flex.endpoint.pacing import Pace, Pacer, RequestBucket, TokenWindow
 from flex.errors import EndpointError, SettingsError
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 from flex.types import Reply, Usage
 from tests.fake_endpoint import Answer, Call, Endpoint, completion, error
+from tests.virtual_time import VirtualClock
 
 HI = [{"role": "user", "content": "hi"}]
 
 
 def client_of(endpoint: Endpoint, **settings) -> RateLimitedLLMClient:
-    return RateLimitedLLMClient(**({"base_url": endpoint.url, "backoff": 0.001, "timeout": 5} | settings))
+    return RateLimitedLLMClient(**({"base_url": endpoint.url, "backoff": 0.001, "timeout": 60} | settings))
 
 
 def ask(client: RateLimitedLLMClient, **options) -> Reply:
@@ -33,6 +35,34 @@ def ask(client: RateLimitedLLMClient, **options) -> Reply:
 
 async def ask_often(client: RateLimitedLLMClient, times: int, **options) -> list[Reply]:
     return await asyncio.gather(*(client.complete("m", HI, **options) for _ in range(times)))
+
+
+class Times:
+    """A client without a network, on a clock of its own: how the endpoint answers, and when it was asked.
+
+    An answer is a status with its headers, or the seconds that a reply takes.
+    """
+
+    def __init__(self, *script: tuple[int, dict[str, str]] | float, usage: dict | None = None, **settings) -> None:
+        self.clock, self.times, self.most_at_once = VirtualClock(), [], 0
+        self._script, self._usage, self._under_way = list(script), usage, 0
+        self.client = RateLimitedLLMClient(
+            base_url="http://nowhere.invalid/v1", transport=httpx2.MockTransport(self._answer), **settings
+        )
+
+    async def _answer(self, _: httpx2.Request) -> httpx2.Response:
+        self.times.append(self.clock.now)
+        self._under_way += 1
+        self.most_at_once = max(self.most_at_once, self._under_way)
+        answer = self._script.pop(0) if self._script else 0.0
+        await asyncio.sleep(answer if isinstance(answer, float) else 0)
+        self._under_way -= 1
+        if isinstance(answer, float):
+            return httpx2.Response(200, json=completion("ok", usage=self._usage))
+        return httpx2.Response(answer[0], headers=answer[1])
+
+    def ask(self, times: int = 1) -> list[Reply]:
+        return self.clock.run(ask_often(self.client, times))
 
 
 # Settings
@@ -185,8 +215,9 @@ def test_a_passing_fault_is_tried_again(fault):
 
 
 def test_a_slow_answer_is_a_passing_fault():
-    with Endpoint(Answer(delay=5), "hello") as endpoint:
-        assert ask(client_of(endpoint, timeout=0.2)).usage.retries == 1
+    asked = Times(50.0, timeout=20)
+    assert asked.ask()[0].usage.retries == 1
+    assert 20 < asked.times[1] < 21
 
 
 def test_retries_end_in_one_line_that_says_what_happened():
@@ -218,13 +249,20 @@ def test_a_refused_connection_ends_in_a_line_that_names_the_url():
     ],
 )
 def test_retry_after_is_read_and_capped(headers, seconds):
-    assert asked_wait(headers) == seconds
+    assert retry_after(headers) == seconds
 
 
 def test_retry_after_is_honoured():
-    with Endpoint(Answer(429, headers={"retry-after": "0.3"})) as endpoint:
-        ask(client_of(endpoint))
-    assert endpoint.calls[1].time - endpoint.calls[0].time >= 0.3
+    asked = Times((429, {"retry-after": "30"}))
+    asked.ask()
+    assert 30 <= asked.times[1] - asked.times[0] <= 36
+
+
+def test_without_a_wish_of_the_endpoint_every_wait_is_longer():
+    asked = Times(*[(503, {})] * 4)
+    asked.ask()
+    waits = [after - before for before, after in pairwise(asked.times)]
+    assert all(least <= wait <= 1.2 * least for wait, least in zip(waits, (0.5, 1.25, 3.125, 7.8125), strict=True))
 
 
 # Faults that stay
@@ -403,10 +441,16 @@ def test_a_model_without_a_client_makes_one_from_the_environment(monkeypatch):
 # Slots
 
 
-def test_slots_bound_the_calls_under_way_and_connections_are_reused():
-    with Endpoint(latency=0.02) as endpoint:
+def test_slots_bound_the_calls_under_way():
+    asked = Times(*[1.0] * 12, max_connections=4)
+    asked.ask(12)
+    assert (asked.most_at_once, asked.times) == (4, [0] * 4 + [1] * 4 + [2] * 4)
+
+
+def test_connections_are_reused():
+    with Endpoint() as endpoint:
         asyncio.run(ask_often(client_of(endpoint, max_connections=4), 12))
-    assert (endpoint.most_at_once, endpoint.connections) == (4, 4)
+    assert endpoint.connections <= 4 < len(endpoint.calls)
 
 
 def test_three_429s_at_once_do_not_deadlock_a_single_slot():
@@ -416,16 +460,10 @@ def test_three_429s_at_once_do_not_deadlock_a_single_slot():
 
 
 def test_waiting_for_a_retry_leaves_the_slot_to_others():
-    async def run(client):
-        async def timed():
-            await client.complete("m", HI)
-            return time.monotonic()
-
-        return sorted(await asyncio.gather(timed(), timed()))
-
-    with Endpoint(Answer(429, headers={"retry-after": "0.3"})) as endpoint:
-        first, second = asyncio.run(run(client_of(endpoint, max_connections=1)))
-    assert second - first > 0.15
+    asked = Times((429, {"retry-after": "30"}), max_connections=1)
+    asked.ask(2)
+    assert asked.times[1] == 0
+    assert asked.times[2] >= 30
 
 
 def test_cancelling_a_call_frees_its_slot():
@@ -466,45 +504,26 @@ def most_in(times: list[float], window: float) -> int:
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 60, 600, 6000, 10000])
 def test_the_bucket_holds_the_limit_and_uses_95_percent_of_it(limit):
-    limiter = request_limiter(limit)
-    burst, rate = limiter.max_rate, limiter.max_rate / limiter.time_period
-    assert int(burst + rate * 61) <= limit
-    assert rate * 60 >= 0.95 * limit
-
-
-class LateSelector(selectors.SelectSelector):
-    """Time passes only by waiting, and every waker comes late: by up to 2 ms, now and then by 0.3 s."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-        self._random = random.Random(1)
-
-    def select(self, timeout=None):
-        if timeout:
-            late = 0.3 if self._random.random() < 0.001 else 0.002 * self._random.random()
-            self.now += timeout + late
-        return super().select(0)
+    bucket = RequestBucket(limit)
+    assert int(bucket.burst + bucket.rate * 61) <= limit
+    assert bucket.rate * 60 >= 0.95 * limit
 
 
 def admitted(limit: float, seconds: float) -> list[float]:
-    """When calls may leave that all want to leave at once, on a clock of its own."""
-    selector = LateSelector()
-    loop = asyncio.SelectorEventLoop(selector)
-    loop.time = lambda: selector.now
+    """When calls may leave that all want to leave at once, on a loop whose wakers come late."""
+    clock = VirtualClock(late=random.Random(1))
     times: list[float] = []
 
     async def caller(pacer: Pacer) -> None:
-        while selector.now < seconds:
-            await pacer.admit(HI)
-            times.append(selector.now)
+        while clock.now < seconds:
+            await pacer.admit(2)
+            times.append(clock.now)
 
     async def run() -> None:
-        pacer = Pacer(limit)
+        pacer = Pacer(Pace(limit))
         await asyncio.gather(*(caller(pacer) for _ in range(20)))
 
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(run())
+    clock.run(run())
     return [t for t in times if t < seconds]
 
 
@@ -518,80 +537,85 @@ def test_no_minute_sees_more_than_the_limit_and_95_percent_of_it_are_used(limit,
 
 
 def test_retries_are_paced_too():
-    with Endpoint(*[Answer(429, headers={"retry-after": "0"})] * 4) as endpoint:
-        ask(client_of(endpoint, requests_per_minute=240))
-    times = [call.time for call in endpoint.calls]
-    assert times[4] - times[0] > 0.4  # three at once, then 3.9 a second
+    asked = Times(*[(429, {"retry-after": "0"})] * 4, requests_per_minute=60)
+    asked.ask()
+    assert asked.times == pytest.approx([0, 0.5, 1.5, 2.5, 3.5], abs=0.1)
 
 
 def test_another_event_loop_gets_no_burst_of_its_own():
-    async def run(resumed: bool) -> float:
-        pacer, start = Pacer(600, resumed=resumed), time.monotonic()
-        for _ in range(3):
-            await pacer.admit(HI)
-        return time.monotonic() - start
-
-    assert asyncio.run(run(resumed=False)) < 0.05
-    assert asyncio.run(run(resumed=True)) > 0.25
+    asked = Times(requests_per_minute=6)
+    asked.ask(2)
+    asked.ask(2)
+    assert [after - before for before, after in pairwise(asked.times)] == pytest.approx([9.6, 10.2, 10.2], abs=0.4)
 
 
-def spend(pacer: Pacer, *costs: int) -> list[float]:
-    """When calls that cost so many tokens may leave, one after the other."""
+def test_threads_share_a_pace():
+    with Endpoint() as endpoint:
+        client = client_of(endpoint, requests_per_minute=1)
+        ask(client)
+        with ThreadPoolExecutor(1) as thread, pytest.raises(TimeoutError):
+            thread.submit(lambda: asyncio.run(asyncio.wait_for(client.complete("m", HI), 0.1))).result()
+        assert len(endpoint.calls) == 1
 
-    async def run():
-        start, times = time.monotonic(), []
+
+def spend(*costs: int) -> list[float]:
+    """When calls that cost so many tokens may leave, one after the other, where 100 a minute are allowed."""
+    clock = VirtualClock()
+
+    async def run() -> list[float]:
+        pacer, times = Pacer(Pace(tokens_per_minute=100)), []
         for cost in costs:
-            spent = await pacer.admit([{"role": "user", "content": "x" * 4 * (cost - 1)}], max_tokens=1)
-            pacer.settle(spent, None)
-            times.append(round(time.monotonic() - start, 1))
+            pacer.settle(await pacer.admit(4 * (cost - 1), max_tokens=1), None)
+            times.append(clock.now)
         return times
 
-    return asyncio.run(run())
+    return clock.run(run())
 
 
 @pytest.mark.parametrize(
     ("costs", "times"),
     [
-        ([40, 40, 20, 40], [0, 0, 0, 0.2]),
-        ([40, 40, 40, 40], [0, 0, 0.2, 0.2]),
-        ([10, 500, 10], [0, 0.2, 0.4]),
+        ([40, 40, 20, 40], [0, 0, 0, 61]),
+        ([40, 40, 40, 40], [0, 0, 61, 61]),
+        ([10, 500, 10], [0, 61, 122]),
     ],
     ids=["within the limit", "over the limit", "larger than the limit"],
 )
 def test_tokens_wait_for_room_in_the_window(costs, times):
-    assert spend(Pacer(ledger=TokenLedger(100, period=0.2)), *costs) == times
+    assert spend(*costs) == pytest.approx(times)
 
 
 def test_a_reply_corrects_the_estimate_and_lets_the_next_call_go():
+    clock = VirtualClock()
+
     async def run() -> float:
-        pacer = Pacer(ledger=TokenLedger(1000))
-        first = await pacer.admit(HI, max_tokens=900)
-        start = time.monotonic()
-        second = asyncio.create_task(pacer.admit(HI, max_tokens=900))
-        await asyncio.sleep(0.05)
+        pacer = Pacer(Pace(tokens_per_minute=1000))
+        first = await pacer.admit(2, max_tokens=900)
+        second = asyncio.create_task(pacer.admit(2, max_tokens=900))
+        await asyncio.sleep(5)
         assert not second.done()
         pacer.settle(first, Usage(1, 0, 1, 0, 9))
-        await asyncio.wait_for(second, 1)
-        return time.monotonic() - start
+        await second
+        return clock.now
 
-    assert asyncio.run(run()) < 0.5
+    assert clock.run(run()) == 5
 
 
 def test_estimates_learn_from_what_calls_cost():
-    ledger = TokenLedger(1000)
-    before = ledger.estimate([{"role": "user", "content": "x" * 100}], None)
+    window = TokenWindow(1000)
+    before = window.estimate(100, None)
     assert before.tokens == 25 + 500
-    ledger.add(before)
-    ledger.learn(before, Usage(1, 0, 50, 0, 20))
-    assert ledger.estimate([{"role": "user", "content": "x" * 10}], None).tokens == 5 + 20
+    window.add(before, now=0)
+    window.learn(before, Usage(1, 0, 50, 0, 20))
+    assert window.estimate(10, None).tokens == 5 + 20
+    assert window.estimate(10, 0).tokens == 5, "what completes nothing"
 
 
 def test_tokens_of_a_client_are_paced():
-    with Endpoint(default=completion("ok", usage={"prompt_tokens": 400, "completion_tokens": 100})) as endpoint:
-        client = client_of(endpoint, tokens_per_minute=1000)
-        client._ledger.period = 0.25
-        asyncio.run(ask_often(client, 5))
-    assert most_in([call.time for call in endpoint.calls], 0.25) <= 2
+    asked = Times(usage={"prompt_tokens": 400, "completion_tokens": 100}, tokens_per_minute=1000)
+    asked.ask(5)
+    assert most_in(asked.times, 60) == 2
+    assert asked.times == pytest.approx([0, 0, 61, 61, 122])
 
 
 def test_a_prompt_above_the_limit_of_a_minute_is_told_instead_of_waiting():

@@ -48,7 +48,7 @@ def test_the_notebook_cell_of_the_readme_shows_entries(monkeypatch, capsys):
 
 def test_the_merge_of_the_readme_works(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    exec(next(block for block in PYTHON if "merge_libraries" in block), {})
+    exec(next(block for block in PYTHON if ".merge(" in block), {})
     assert capsys.readouterr().out.startswith("{'identical': 20} ")
 
 

@@ -104,7 +104,7 @@ class LocalExecutor(LocalPythonExecutor):  # type: ignore[misc]
         super().__init__(LOCAL_IMPORTS, max_print_outputs_length=MAX_OUTPUT_CHARACTERS)
 
     def send_tools(self, tools: Mapping[str, Callable[..., Any]]) -> None:
-        # smolagents runs a block in a new thread, where the ledger and the span around the agent would be unknown.
+        # smolagents runs a block in a new thread, where the usage and the span around the agent would be unknown.
         context = contextvars.copy_context()
         super().send_tools({name: functools.partial(_call_in, context, tool) for name, tool in tools.items()})
 

@@ -15,10 +15,9 @@ from smolagents.monitoring import AgentLogger, LogLevel, TokenUsage
 from smolagents.utils import AgentGenerationError
 
 from flex.agents.executors import make_executor
-from flex.concurrency import Bridge
+from flex.concurrency import Bridge, with_current_context
 from flex.errors import ParseError, SettingsError
 from flex.prompt import Prompts
-from flex.telemetry import carried
 from flex.types import Message, Model, Reply
 
 T = TypeVar("T")
@@ -85,7 +84,8 @@ class AgentPool:
         run = _Run(self, bridge)
         try:
             # Spans nest, and calls are charged, as if there were no thread.
-            return await loop.run_in_executor(self._threads, carried(run.record), task_text, make_tools, max_steps)
+            record = with_current_context(run.record)
+            return await loop.run_in_executor(self._threads, record, task_text, make_tools, max_steps)
         finally:
             bridge.close()
 

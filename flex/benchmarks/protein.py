@@ -17,7 +17,8 @@ from flex.errors import BenchmarkError, ParseError
 from flex.files.paths import existing
 from flex.proteins.assays import Assay, load_assays
 from flex.proteins.proteingym import AssayScore, by_selection, proteingym_average
-from flex.proteins.question import AssayTools, question
+from flex.proteins.question import question
+from flex.proteins.tools import AssayTools
 from flex.replies import last_answer
 from flex.types import Task
 

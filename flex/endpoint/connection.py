@@ -56,7 +56,7 @@ def find_key(argument: str | None) -> str:
     return key
 
 
-def shown(address: str) -> str:
+def without_password(address: str) -> str:
     """An address without the user and password in it."""
     return re.sub(r"//[^/@]*@", "//", address)
 
@@ -104,7 +104,7 @@ async def probe(address: str) -> None:
     except TimeoutError:  # slow is not wrong; the first call will tell
         return
     except OSError as error:
-        raise SettingsError(f"nobody answers at {shown(address)} ({error}); check BASE_URL") from error
+        raise SettingsError(f"nobody answers at {without_password(address)} ({error}); check BASE_URL") from error
     writer.close()
 
 
@@ -144,20 +144,21 @@ class Connection:
     async def close(self) -> None:
         await self._lifetime.aclose()
 
-    async def post(self, body: Mapping[str, Any]) -> "httpx2.Response":
-        """Send one chat completion the way the SDK's `with_raw_response` does, at 70 % of its CPU (bench/client.py).
+    async def post(self, path: str, body: Mapping[str, Any]) -> "httpx2.Response":
+        """Send one call the way the SDK's `with_raw_response` does, at 70 % of its CPU (bench/client.py).
 
         Tracing sees the call: it wraps `AsyncOpenAI.request`. Raises what the SDK raises.
         """
+        from openai.types import CreateEmbeddingResponse
         from openai.types.chat import ChatCompletion
 
         answer = await self._sdk.post(
-            "/chat/completions",
+            path,
             body=body,
-            cast_to=ChatCompletion,
+            cast_to=CreateEmbeddingResponse if path == "/embeddings" else ChatCompletion,
             options={"headers": self._headers, "security": {"bearer_auth": True}},
         )
-        return cast("LegacyAPIResponse[ChatCompletion]", answer).http_response
+        return cast("LegacyAPIResponse[Any]", answer).http_response
 
     async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
         """`asyncio.run` closes the asynchronous generators that are left, and with this one our connections."""

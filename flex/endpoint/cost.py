@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flex.endpoint.usage import summed
 from flex.errors import SettingsError
 from flex.types import Usage
 
@@ -112,11 +113,8 @@ class Budget:
 
 
 def by_model(usage_by_role: Mapping[str, Usage], models: Mapping[str, str]) -> dict[str, Usage]:
-    """Usage by the name of the model that a role has."""
-    spent: dict[str, Usage] = {}
-    for role, usage in usage_by_role.items():
-        spent[models[role]] = spent.get(models[role], Usage()) + usage
-    return spent
+    """Usage by the name of the model that a role has; of a role without one the price is not known either."""
+    return summed((models.get(role, role), usage) for role, usage in usage_by_role.items())
 
 
 def dollars(amount: float | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from flex.text import one_line, valid_utf8
 from flex.types import Reply, Usage
 
-DISPENSABLE = ("max_completion_tokens", "max_tokens", "temperature", "top_p", "stop")
+OPTIONAL_PARAMETERS = ("max_completion_tokens", "max_tokens", "temperature", "top_p", "stop", "dimensions")
 """Parameters we can do without when a model refuses them."""
 NOT_JSON = "not_json"
 """The code of a Failure that got a page instead of JSON."""
@@ -66,27 +66,34 @@ class Failure:
 
     @property
     def no_such_key(self) -> bool:
-        return self.status == 401 or (self.status in (400, 403) and bool(_NO_SUCH_KEY.search(self._said)))
+        return self.status == 401 or (self.status in (400, 403) and bool(_NO_SUCH_KEY.search(self._words)))
 
     @property
     def no_such_model(self) -> bool:
-        return self.status in (404, 405) or (self.status in (400, 422) and bool(_NO_SUCH_MODEL.search(self._said)))
+        return self.status in (404, 405) or (self.status in (400, 422) and bool(_NO_SUCH_MODEL.search(self._words)))
 
     def refused(self, sent: Collection[str]) -> str | None:
         """Which of the optional parameters that were sent it refuses, None if it is about something else."""
-        if self.status not in (400, 422) or not _REFUSAL.search(self._said.replace("invalid_request_error", "")):
+        if self.status not in (400, 422) or not _REFUSAL.search(self._words.replace("invalid_request_error", "")):
             return None
         if self.param:
             return next((name for name in sent if re.match(rf"(body\.)?{re.escape(name)}\b", self.param)), None)
-        found = (name for name in sent if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self.message))
-        return min(found, key=self.message.index, default=None)
+        found = {name: place.start() for name in sent if (place := re.search(_named(name), self.message))}
+        return min(found, key=found.__getitem__, default=None)
 
     @property
-    def _said(self) -> str:
+    def _words(self) -> str:
         return f"{self.code} {self.message}"
 
     def __str__(self) -> str:
         return f"{self.status} {self.message}" if self.status else self.message
+
+
+def _named(option: str) -> str:
+    """A pattern for an option in the words of a refusal."""
+    if option == "dimensions":
+        return "(?i)dimension|matryoshka"
+    return rf"(?<![\w-]){re.escape(option)}(?![\w-])"
 
 
 def parse_failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure:
@@ -98,7 +105,7 @@ def parse_failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure
         message=str(error.get("message") or error.get("msg") or error.get("detail") or _unexplained(status, error)),
         code=" ".join(str(error[key]) for key in ("code", "type") if error.get(key)),
         param=".".join(map(str, where)) if isinstance(where, list) else str(error.get("param") or ""),
-        wait=asked_wait(headers),
+        wait=retry_after(headers),
         should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),
     )
 
@@ -126,7 +133,7 @@ def shorten(text: Any, length: int = 300) -> str:
     return one_line(re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", str(text), flags=re.DOTALL | re.IGNORECASE), length)
 
 
-def asked_wait(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that `retry-after-ms` or `Retry-After` (seconds or a date) asks for, None if neither does."""
     asked = (headers.get("retry-after") or headers.get("llm_provider-retry-after") or "").strip()  # or a gateway's
     milliseconds = _number(headers.get("retry-after-ms"))
@@ -168,8 +175,8 @@ def _assembled(text: str) -> Mapping[str, Any]:
     finish = next((choice["finish_reason"] for choice in choices if choice.get("finish_reason")), None)
     if finish is None and "[DONE]" not in lines:
         raise ValueError("the stream breaks off")
-    said = [_text_of(_dict(choice.get("delta") or choice.get("message"))) for choice in choices]
-    message = {"content": "".join(text for text, _ in said), "reasoning_content": "".join(why for _, why in said)}
+    parts = [_text_of(_dict(choice.get("delta") or choice.get("message"))) for choice in choices]
+    message = {"content": "".join(text for text, _ in parts), "reasoning_content": "".join(why for _, why in parts)}
     usage = next((chunk["usage"] for chunk in reversed(chunks) if chunk.get("usage")), None)
     return {"choices": [{"message": message, "finish_reason": finish}] if choices else [], "usage": usage}
 
@@ -185,8 +192,7 @@ def parse_reply(body: Any, stop: Collection[str] = ()) -> Reply | Failure:
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     message = choice.get("message")
     if error := body.get("error") or choice.get("error"):
-        code = _number(error.get("code")) if isinstance(error, dict) else None
-        return parse_failure(int(code) if code and 400 <= code < 600 else 200, {"error": error}, {})
+        return failure_within(error)
     if not isinstance(message, dict):
         return Failure(200, f"a reply without choices: {shorten(body, 120)}")
     text, thinking = _text_of(message)
@@ -198,6 +204,12 @@ def parse_reply(body: Any, stop: Collection[str] = ()) -> Reply | Failure:
         usage=parse_usage(body.get("usage")),
         finish_reason="stop" if ends else choice.get("finish_reason"),
     )
+
+
+def failure_within(error: Any) -> Failure:
+    """What the error in the body of a 200 says, with the status that it gives if it gives one."""
+    code = _number(error.get("code")) if isinstance(error, dict) else None
+    return parse_failure(int(code) if code and 400 <= code < 600 else 200, {"error": error}, {})
 
 
 def _text_of(message: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,18 +1,17 @@
-"""How fast calls may leave: requests and tokens per minute, never more and hardly less."""
+"""How fast calls may leave: requests and tokens per minute, never more and hardly less.
+
+Nothing here belongs to an event loop: loops in several threads may share a pace, and one after the other gets no burst
+of its own.
+"""
 
 import asyncio
 import math
-import time
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from threading import Lock
 
-from flex.types import Message, Usage
-
-if TYPE_CHECKING:
-    from aiolimiter import AsyncLimiter
+from flex.types import Usage
 
 PERIOD = 60.0
 """Seconds of the window that providers count in."""
@@ -22,54 +21,67 @@ LATENESS = 1 / 120
 """How long, as a part of the period, the event loop may be busy without costing throughput."""
 
 
-def request_limiter(requests_per_minute: float, period: float = PERIOD) -> "AsyncLimiter":
-    """A bucket that lets at most the limit through in any closed window, and 97.5 % of it when there is enough to do.
+class RequestBucket:
+    """Lets at most the limit through in any closed window, and 97.5 % of it when there is enough to do.
 
     A bucket of b that leaks r a second lets at most floor(b + r T) through in T seconds. With T the period plus the
     slack, b + r T stays just below limit + 1; b > 1 makes up for wakers that come late.
     """
-    from aiolimiter import AsyncLimiter
 
-    limit = math.floor(requests_per_minute) if requests_per_minute >= 1 else requests_per_minute
-    burst = 1 + limit * LATENESS
-    rate = (limit + 1 - burst) / (period * (1 + SLACK)) * (1 - 1e-6)
-    return AsyncLimiter(burst, burst / rate)
+    def __init__(self, requests_per_minute: float, period: float = PERIOD) -> None:
+        limit = math.floor(requests_per_minute) if requests_per_minute >= 1 else requests_per_minute
+        self.burst = 1 + limit * LATENESS
+        self.rate = (limit + 1 - self.burst) / (period * (1 + SLACK)) * (1 - 1e-6)
+        self._level = 0.0
+        self._time = 0.0
+
+    def take(self, now: float) -> float:
+        """Take a place for one request: 0 when there is one, else the seconds to wait before asking again."""
+        level = max(0.0, self._level - (now - self._time) * self.rate)
+        if level + 1 > self.burst:
+            return max((level + 1 - self.burst) / self.rate, 1e-3)
+        self._level, self._time = level + 1, now
+        return 0.0
 
 
 @dataclass(slots=True)
-class Spent:
+class Reservation:
     """Tokens of one call: an estimate until its reply settles it."""
 
     characters: int
     tokens: int
+    completes: bool = True
+    """Whether a completion is to come, from which later estimates learn."""
     time: float = 0.0
 
 
 @dataclass(slots=True)
-class TokenLedger:
+class TokenWindow:
     """What the calls of the last period cost: estimated before, corrected after."""
 
     limit: float
     period: float = PERIOD
-    _entries: deque[Spent] = field(default_factory=deque)
+    _entries: deque[Reservation] = field(default_factory=deque)
     _held: int = 0
     _seen: Usage = field(default_factory=Usage)
     _characters: int = 0
 
-    def estimate(self, messages: Sequence[Message], max_tokens: int | None) -> Spent:
+    def estimate(self, characters: int, max_tokens: int | None) -> Reservation:
         """What a call will cost, by its characters (4 a token until we know better) and the mean completion."""
+        if max_tokens == 0:
+            return Reservation(characters, self.prompt_tokens(characters), completes=False)
         completion = self._seen.completion_tokens / self._seen.calls if self._seen.calls else max_tokens or 500
         completion = math.ceil(min(completion, max_tokens or completion))
-        return Spent(_characters(messages), self.prompt_tokens(messages) + completion)
+        return Reservation(characters, self.prompt_tokens(characters) + completion)
 
-    def prompt_tokens(self, messages: Sequence[Message]) -> int:
+    def prompt_tokens(self, characters: int) -> int:
         """The part of it that is certain: what the prompt alone will cost."""
         per_character = self._seen.prompt_tokens / self._characters if self._characters else 1 / 4
-        return math.ceil(_characters(messages) * per_character)
+        return math.ceil(characters * per_character)
 
-    def wait(self, tokens: int) -> float:
+    def wait(self, tokens: int, now: float) -> float:
         """Seconds until so many tokens fit; a call larger than the limit waits for an empty window, then goes alone."""
-        now, span = time.monotonic(), self.period * (1 + SLACK)
+        span = self.period * (1 + SLACK)
         while self._entries and self._entries[0].time + span <= now:
             self._held -= self._entries.popleft().tokens
         held = self._held
@@ -81,84 +93,89 @@ class TokenLedger:
                 return max(entry.time + span - now, 1e-3)
         return 0
 
-    def add(self, spent: Spent) -> None:
-        spent.time = time.monotonic()
-        self._entries.append(spent)
-        self._held += spent.tokens
+    def add(self, reservation: Reservation, now: float) -> None:
+        reservation.time = now
+        self._entries.append(reservation)
+        self._held += reservation.tokens
 
-    def settle(self, spent: Spent, tokens: int) -> None:
+    def settle(self, reservation: Reservation, tokens: int, now: float) -> None:
         """Replace the estimate by what the call really cost; what has left the window no longer counts."""
-        if spent.time + self.period * (1 + SLACK) > time.monotonic():
-            self._held += tokens - spent.tokens
-            spent.tokens = tokens
+        if reservation.time + self.period * (1 + SLACK) > now:
+            self._held += tokens - reservation.tokens
+            reservation.tokens = tokens
 
-    def learn(self, spent: Spent, usage: Usage) -> None:
+    def learn(self, reservation: Reservation, usage: Usage) -> None:
         """Estimate better from now on."""
-        self._characters += spent.characters
+        self._characters += reservation.characters
         self._seen += usage
 
 
-def _characters(messages: Sequence[Message]) -> int:
-    return sum(len(message.get("content") or "") for message in messages)
+class Pace:
+    """The limits of an endpoint, shared by the event loops of all threads; None means no limit."""
+
+    def __init__(self, requests_per_minute: float | None = None, tokens_per_minute: int | None = None) -> None:
+        self.bucket = RequestBucket(requests_per_minute) if requests_per_minute else None
+        self.window = TokenWindow(tokens_per_minute) if tokens_per_minute else None
+        self.lock = Lock()
 
 
 class Pacer:
-    """Lets calls leave at the pace of the limits, first come, first served; belongs to one event loop.
+    """Lets the calls of one event loop leave at a pace, first come, first served."""
 
-    `resumed` says that calls left before in another loop: the first ones then get no burst. None means no limit.
-    """
-
-    def __init__(
-        self,
-        requests_per_minute: float | None = None,
-        ledger: TokenLedger | None = None,
-        *,
-        period: float = PERIOD,
-        resumed: bool = False,
-    ) -> None:
-        self._limiter = request_limiter(requests_per_minute, period) if requests_per_minute else None
-        self._resumed = resumed
-        self._ledger = ledger
-        self._turn = asyncio.Lock()
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._loop = asyncio.get_running_loop()
+        self._reserving, self._leaving = asyncio.Lock(), asyncio.Lock()
         self._refund = asyncio.Event()
 
-    async def admit(self, messages: Sequence[Message], max_tokens: int | None = None) -> Spent | None:
-        """Wait until this call may leave. What is returned goes back to `settle`."""
-        spent = await self._reserve(messages, max_tokens)
+    async def admit(self, characters: int, max_tokens: int | None = None) -> Reservation | None:
+        """Wait until a call may leave whose prompt has so many characters. What is returned goes back to `settle`.
+
+        `max_tokens` 0 is for calls that complete nothing.
+        """
+        reservation = await self._reserve(characters, max_tokens)
         try:
-            await self._acquire()
+            await self._leave()
         except asyncio.CancelledError:
-            self.settle(spent, Usage())
+            self.settle(reservation, Usage())
             raise
-        return spent
+        return reservation
 
-    def settle(self, spent: Spent | None, usage: Usage | None) -> None:
-        """Correct the ledger: what the call cost, nothing when it was refused, None when the reply does not say."""
-        if spent is None or self._ledger is None or usage is None:
+    def settle(self, reservation: Reservation | None, usage: Usage | None) -> None:
+        """Correct the window: what the call cost, nothing when it was refused, None when the reply does not say."""
+        window = self._pace.window
+        if reservation is None or window is None or usage is None:
             return
-        if usage.tokens < spent.tokens:
+        if usage.tokens < reservation.tokens:
             self._refund.set()
-        self._ledger.settle(spent, usage.tokens)
-        if usage.tokens:
-            self._ledger.learn(spent, usage)
+        with self._pace.lock:
+            window.settle(reservation, usage.tokens, self._loop.time())
+            if usage.tokens and reservation.completes:
+                window.learn(reservation, usage)
 
-    async def _reserve(self, messages: Sequence[Message], max_tokens: int | None) -> Spent | None:
-        if self._ledger is None:
+    async def _reserve(self, characters: int, max_tokens: int | None) -> Reservation | None:
+        if (window := self._pace.window) is None:
             return None
-        async with self._turn:
-            spent = self._ledger.estimate(messages, max_tokens)
-            while seconds := self._ledger.wait(spent.tokens):
+        async with self._reserving:
+            while True:
                 self._refund.clear()
+                with self._pace.lock:
+                    reservation = window.estimate(characters, max_tokens)
+                    seconds = window.wait(reservation.tokens, self._loop.time())
+                    if not seconds:
+                        window.add(reservation, self._loop.time())
+                        return reservation
                 with suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._refund.wait()
-            self._ledger.add(spent)
-        return spent
 
-    async def _acquire(self) -> None:
-        if self._limiter is None:
+    async def _leave(self) -> None:
+        if (bucket := self._pace.bucket) is None:
             return
-        if self._resumed:
-            self._resumed = False
-            await self._limiter.acquire(self._limiter.max_rate)  # an empty bucket never waits
-        await self._limiter.acquire()
+        async with self._leaving:
+            while seconds := self._taken(bucket):
+                await asyncio.sleep(seconds)
+
+    def _taken(self, bucket: RequestBucket) -> float:
+        with self._pace.lock:
+            return bucket.take(self._loop.time())

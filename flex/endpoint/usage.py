@@ -1,41 +1,64 @@
-"""What a piece of work costs, whoever makes the calls: roles, tools, agents in other threads."""
+"""What calls cost, by role and model, whoever makes them: roles, tools, agents in other threads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock
 
 from flex.types import Usage
 
 
-class Ledger:
-    """Usage by role."""
+class UsageTracker:
+    """Usage by role and model; several threads may add to it."""
 
     def __init__(self) -> None:
-        self.by_role: dict[str, Usage] = {}
+        self._spent: dict[tuple[str, str], Usage] = {}
+        self._lock = Lock()
 
-    def add(self, role: str, usage: Usage) -> None:
-        self.by_role[role] = self.by_role.get(role, Usage()) + usage
+    def add(self, role: str, model: str, usage: Usage) -> None:
+        with self._lock:
+            self._spent[role, model] = self._spent.get((role, model), Usage()) + usage
+
+    @property
+    def by_role(self) -> dict[str, Usage]:
+        return summed((role, usage) for (role, _), usage in self._snapshot())
+
+    @property
+    def by_model(self) -> dict[str, Usage]:
+        return summed((model, usage) for (_, model), usage in self._snapshot())
 
     @property
     def total(self) -> Usage:
-        return sum(self.by_role.values(), Usage())
+        return sum((usage for _, usage in self._snapshot()), Usage())
+
+    def _snapshot(self) -> list[tuple[tuple[str, str], Usage]]:
+        with self._lock:
+            return list(self._spent.items())
 
 
-_open: ContextVar[Ledger | None] = ContextVar("flex_ledger", default=None)
+def summed(pairs: Iterable[tuple[str, Usage]]) -> dict[str, Usage]:
+    """The usage of each name together."""
+    spent: dict[str, Usage] = {}
+    for name, usage in pairs:
+        spent[name] = spent.get(name, Usage()) + usage
+    return spent
+
+
+_task: ContextVar[UsageTracker | None] = ContextVar("flex_usage", default=None)
 
 
 @contextmanager
-def ledger() -> Iterator[Ledger]:
-    """A ledger that every call made within is charged to, and no other; contexts carry it into tasks and threads."""
-    opened = Ledger()
-    token = _open.set(opened)
+def track_usage() -> Iterator[UsageTracker]:
+    """A tracker of every call made within, and of no other; contexts carry it into tasks and threads."""
+    tracker = UsageTracker()
+    token = _task.set(tracker)
     try:
-        yield opened
+        yield tracker
     finally:
-        _open.reset(token)
+        _task.reset(token)
 
 
-def charge(role: str, usage: Usage) -> None:
-    """Add a call's usage to the ledger that is open here, if any."""
-    if (opened := _open.get()) is not None:
-        opened.add(role, usage)
+def record_usage(role: str, model: str, usage: Usage) -> None:
+    """Add a call to the tracker that is open here, if any."""
+    if (tracker := _task.get()) is not None:
+        tracker.add(role, model, usage)

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from flex.benchmarks.base import Benchmark
 from flex.concurrency import Stop, in_order
-from flex.endpoint.usage import ledger
+from flex.endpoint.usage import track_usage
 from flex.errors import EndpointError, ParseError
 from flex.evaluation.results import Result, rows_of, write_logs
 from flex.evaluation.settings import Setting, Solve
 from flex.files.atomic import json_bytes, write_atomically
-from flex.files.runlog import JsonLines, to_jsonable
+from flex.files.jsonlines import JsonLines, to_jsonable
 from flex.telemetry import span
 from flex.types import Attempt, Task
 
@@ -91,7 +91,7 @@ async def _answered(
     task: Task, repeat: int, benchmark: Benchmark, solve: Solve, config: EvalConfig, folder: Path
 ) -> Result:
     started, error, attempt = time.monotonic(), None, Attempt("")
-    with ledger() as spent, span(f"task {task.id}", repeat=repeat):
+    with track_usage() as spent, span(f"task {task.id}", repeat=repeat):
         try:
             attempt = await solve(task)
         except (EndpointError, ParseError) as failure:

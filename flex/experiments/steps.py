@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from flex.benchmarks import get_benchmark
 from flex.benchmarks.base import fingerprint
 from flex.concurrency import Stop
-from flex.endpoint.cost import Prices, by_model
+from flex.endpoint.cost import Prices
 from flex.errors import EndpointError, SettingsError
 from flex.evaluation.folder import SettingRun, read_json, read_setting
 from flex.experiments.pictures import Page, Table
@@ -184,7 +184,7 @@ class Steps:
         self._remember("flex train", run)
         if not (store.exists() and _trained(folder)):
             result = await train(self._under_way(run), bar=self._bar, stop=Stop(lambda: self._stop.reason))
-            self._spent(result.usage, run.models)
+            self._spent(result.usage_by_model)
             if result.stopped is not None:
                 raise Stopped(result.stopped)
             progress = result.progress
@@ -216,7 +216,7 @@ class Steps:
         if not self._answered(place):
             stop = Stop(lambda: self._stop.reason)
             result = await answer_split(self._under_way(run), {setting: place}, bar=self._bar, stop=stop)
-            self._spent(result.usage, run.models)
+            self._spent(result.usage_by_model)
             if result.stopped is not None:
                 raise Stopped(result.stopped)
             if result.leakage:
@@ -253,12 +253,12 @@ class Steps:
         budget = replace(self.run.budget, **left)
         return replace(run, endpoint=self.run.endpoint, budget=budget, telemetry=self.run.telemetry)
 
-    def _spent(self, usage: Mapping[str, Usage], models: Mapping[str, str]) -> None:
+    def _spent(self, usage_by_model: Mapping[str, Usage]) -> None:
         """Take what a step used off the budget."""
-        self._tokens += sum(used.tokens for used in usage.values())
+        self._tokens += sum(used.tokens for used in usage_by_model.values())
         if self.run.budget.max_usd is not None:
             prices = Prices.load(self.run.budget.prices, self.run.endpoint.base_url)
-            self._usd += prices.total(by_model(usage, models)) or 0.0
+            self._usd += prices.total(usage_by_model) or 0.0
 
     def remarks(self, *lines: str) -> list[str]:
         """Remarks for the page; where apprentices have answered, that they are no LLMs."""

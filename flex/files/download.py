@@ -1,15 +1,13 @@
 """Fetch the paper's splits, the published libraries and GSM8k, each file checked by its sha256."""
 
-import argparse
 import hashlib
 import os
-import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from flex.errors import EndpointError, SettingsError
 from flex.files.atomic import sync_folder
@@ -216,51 +214,3 @@ def _sha256(path: Path) -> str:
 
 def _unseen(there: int, total: int | None) -> None:
     pass
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command: 0 when every file is there, 1 when one could not be fetched, 2 for a wrong flag or folder."""
-    options = _parser().parse_args(argv)
-    try:
-        for source in chosen([group.strip() for group in options.only.split(",")]):
-            print(f"{source.path}: {_fetch_with_bar(source, options)}")
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except EndpointError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; run it again to go on", file=sys.stderr)
-        return 130
-    return 0
-
-
-def _fetch_with_bar(source: Source, options: argparse.Namespace) -> str:
-    from tqdm import tqdm
-
-    with tqdm(desc=source.path, unit="B", unit_scale=True, leave=False, disable=None) as bar:
-
-        def progress(there: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(there - bar.n)
-
-        fetched = fetch(source, options.dest, base_url=options.base_url, progress=progress)
-    return "fetched" if fetched else "already there"
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message} (see --help)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="download_data.py", description="Fetch the paper's splits, the published libraries and GSM8k."
-    )
-    parser.add_argument("--only", default=",".join(GROUPS), help="what to fetch, by commas (default: %(default)s)")
-    parser.add_argument("--dest", default=".", help="the folder that gets data/ and exps/ (default: the current one)")
-    parser.add_argument("--base_url", "--base-url", default=HOST, help="a mirror of %(default)s")
-    return parser

@@ -1,1 +1,1 @@
-"""Assay tables: reading them, what is said of them in a prompt, formulas over their columns, and averages."""
+"""Assay tables: reading them, the question about one and the tools to answer it, formulas, and averages."""

@@ -167,8 +167,8 @@ def _numeric(file: Path, header: Sequence[str]) -> list[str]:
     """DMS_score, then the names of the models. Raises BenchmarkError for a header that is not an assay's."""
     for needed in ("mutant", "DMS_score"):
         if needed not in header:
-            shown = ", ".join(header[:8]) or "nothing"
-            raise BenchmarkError(f"{file} has no column '{needed}', it has {shown}: it is no table of an assay")
+            there = ", ".join(header[:8]) or "nothing"
+            raise BenchmarkError(f"{file} has no column '{needed}', it has {there}: it is no table of an assay")
     if twice := [name for name in header if name and header.count(name) > 1]:
         raise BenchmarkError(f"{file} has two columns '{twice[0]}'")
     if odd := [name for name in header if _ODD.search(name)]:
@@ -203,14 +203,14 @@ def _values(where: str, row: Mapping[str, str], names: Iterable[str]) -> list[fl
     return [_number(where, name, row[name]) for name in names]
 
 
-def _number(where: str, name: str, said: str) -> float:
+def _number(where: str, name: str, text: str) -> float:
     """A missing one is NaN. Raises BenchmarkError for what is no number."""
     try:
-        number = math.nan if said.strip().casefold() in _MISSING else float(said)
+        number = math.nan if text.strip().casefold() in _MISSING else float(text)
     except ValueError:
         number = math.inf
     if math.isinf(number):
-        raise BenchmarkError(f"{where}: '{said.strip()[:40]}' in column '{name}' is no number")
+        raise BenchmarkError(f"{where}: '{text.strip()[:40]}' in column '{name}' is no number")
     return number
 
 
@@ -227,8 +227,8 @@ def _split(keys: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     sides.
     """
     learn = sorted(sorted(range(len(keys)), key=keys.__getitem__)[:LABELLED])
-    shown = {keys[row] for row in learn}
-    test = [row for row, key in enumerate(keys) if key not in shown]
+    labelled = {keys[row] for row in learn}
+    test = [row for row, key in enumerate(keys) if key not in labelled]
     return np.array(learn, dtype=np.int64), np.array(test, dtype=np.int64)
 
 

@@ -90,7 +90,7 @@ class Formula:
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 given = [self._value(argument, table) for argument in arguments]
                 return self._called(name, given, len(next(iter(table.values()))))
-        raise ParseError(f"'{self._shown(node)}' has no meaning in a formula")
+        raise ParseError(f"'{self._source(node)}' has no meaning in a formula")
 
     def _called(self, name: str, given: list[Floats], rows: int) -> Floats:
         return FUNCTIONS[name]([np.broadcast_to(value, rows) for value in given])
@@ -107,10 +107,10 @@ class Formula:
                 return left**right
         if zeros := int((np.asarray(right) == 0).sum()):
             where = f"for {zeros} of {np.size(right)} rows" if np.size(right) > 1 else "everywhere"
-            raise ParseError(f"division by zero: the divisor {self._shown(operation.right)} is 0 {where}")
+            raise ParseError(f"division by zero: the divisor {self._source(operation.right)} is 0 {where}")
         return left / right
 
-    def _shown(self, node: ast.expr) -> str:
+    def _source(self, node: ast.expr) -> str:
         return _COLUMN.sub(lambda number: f'"{self.columns[int(number[1])]}"', ast.unparse(node))[:80]
 
 
@@ -138,62 +138,62 @@ def _translated(text: str, columns: Collection[str], used: dict[str, int]) -> It
         if (token := _TOKEN.match(text, place)) is None:
             raise ParseError(_meaningless(text[place:].lstrip()))
         place = token.end()
-        kind, said = str(token.lastgroup), str(token[token.lastgroup or 0])
-        depth += {"(": 1, ")": -1}.get(said, 0)
-        signs = signs + 1 if said in "+-" else 0
+        kind, word = str(token.lastgroup), str(token[token.lastgroup or 0])
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        signs = signs + 1 if word in "+-" else 0
         if depth > DEEPEST or signs > DEEPEST:
             raise ParseError(
                 f"the formula is nested too deeply; {DEEPEST} brackets or signs within one another is most"
             )
         if kind == "number":
-            yield _number(said)
+            yield _number(word)
         elif kind == "operator":
-            yield said
-        elif kind == "name" and (bare := _bare(text, token.start(kind), said, columns)):
+            yield word
+        elif kind == "name" and (bare := _bare(text, token.start(kind), word, columns)):
             place = token.start(kind) + len(bare)
             yield f"_{used.setdefault(bare, len(used))}"
         elif kind == "name" and text[place:].lstrip().startswith("("):
-            yield _function(said)
+            yield _function(word)
         else:
-            name = _column(said if kind == "name" else said[1:-1], columns)
+            name = _column(word if kind == "name" else word[1:-1], columns)
             yield f"_{used.setdefault(name, len(used))}"
 
 
-def _bare(text: str, start: int, said: str, columns: Collection[str]) -> str | None:
+def _bare(text: str, start: int, word: str, columns: Collection[str]) -> str | None:
     """The column that begins with a word that means nothing else: ESM-IF1 without quotes, where there is no ESM."""
-    if said in columns or said in FUNCTIONS:
+    if word in columns or word in FUNCTIONS:
         return None
     ends = {start + len(name): name for name in columns if text.startswith(name, start)}
     return next((ends[end] for end in sorted(ends, reverse=True) if not re.match(r"\w", text[end : end + 1])), None)
 
 
 def _meaningless(rest: str) -> str:
-    said = rest[:12] if rest[0].isprintable() else repr(rest[0])
+    word = rest[:12] if rest[0].isprintable() else repr(rest[0])
     return (
-        f"'{said}' has no meaning in a formula, which consists of numbers, column names (in double quotes unless they "
+        f"'{word}' has no meaning in a formula, which consists of numbers, column names (in double quotes unless they "
         f"are plain words), + - * / **, brackets, commas and the functions {', '.join(FUNCTIONS)}"
     )
 
 
-def _number(said: str) -> str:
-    if not np.isfinite(value := float(said)):
-        raise ParseError(f"the number {said[:20]} is too large")
+def _number(word: str) -> str:
+    if not np.isfinite(value := float(word)):
+        raise ParseError(f"the number {word[:20]} is too large")
     return repr(value)
 
 
-def _function(said: str) -> str:
-    if said not in FUNCTIONS:
-        raise ParseError(f"unknown function '{said[:40]}'; there are {', '.join(FUNCTIONS)}")
-    return said
+def _function(word: str) -> str:
+    if word not in FUNCTIONS:
+        raise ParseError(f"unknown function '{word[:40]}'; there are {', '.join(FUNCTIONS)}")
+    return word
 
 
-def _column(said: str, columns: Collection[str]) -> str:
-    if said in columns:
-        return said
-    near = [name for name in columns if said and said.casefold() in name.casefold()]
-    near = (near or get_close_matches(said[:80], columns, 3, 0.5) or list(columns))[:8]
+def _column(word: str, columns: Collection[str]) -> str:
+    if word in columns:
+        return word
+    near = [name for name in columns if word and word.casefold() in name.casefold()]
+    near = (near or get_close_matches(word[:80], columns, 3, 0.5) or list(columns))[:8]
     names = ", ".join(f'"{name}"' for name in near)
-    raise ParseError(f"unknown column '{said[:80]}'; there is {names}{' and so on' if len(near) == 8 else ''}")
+    raise ParseError(f"unknown column '{word[:80]}'; there is {names}{' and so on' if len(near) == 8 else ''}")
 
 
 def _check(tree: ast.expr) -> None:

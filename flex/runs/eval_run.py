@@ -21,7 +21,8 @@ from flex.evaluation.settings import Kit, Setting, get_setting, solver
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary, summarize, with_cost
 from flex.files.atomic import write_json
-from flex.files.runlog import FREE_KEYS, RunLog, to_jsonable
+from flex.files.jsonlines import to_jsonable
+from flex.files.runlog import FREE_KEYS, RunLog
 from flex.memory_retriever import MemoryRetriever, index_order
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.report import write_report
@@ -53,6 +54,7 @@ class EvalResult:
     """One page on the run, to look at and to hand on."""
     usage: Mapping[str, Usage] = field(default_factory=dict)
     """What this call spent, by role."""
+    usage_by_model: Mapping[str, Usage] = field(default_factory=dict)
     stopped: str | None = None
     """Why it ended early, None when it is finished; the same run goes on."""
 
@@ -108,7 +110,7 @@ async def answer_split(
     summaries: dict[str, Summary] = {}
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(make_client(run.endpoint))
-        watch_budget(stop, run.budget, plan.prices, client, run.models)
+        watch_budget(stop, run.budget, plan.prices, client, plan.models)
         await client.check()
         for setting in settings:
             log = stack.enter_context(RunLog(folders[setting.name]))
@@ -125,7 +127,8 @@ async def answer_split(
         leaks=plan.leaks,
         hidden=sum(len(ids) for ids in plan.hidden.values()),
         tasks=len(plan.tasks),
-        usage=dict(client.usage),
+        usage=client.usage,
+        usage_by_model=client.usage_by_model,
         stopped=None if len(summaries) == len(settings) else stop.reason,
     )
 
@@ -152,7 +155,7 @@ async def answer_setting(plan: Plan, kit: Kit, setting: Setting, folder: Path, b
     if len(rows) < answers:
         return None
     summary = summarize(rows, plan.benchmark, setting=setting.name, model=run.model)
-    usd = plan.prices.total(by_model(summary.usage_by_role, run.models))
+    usd = plan.prices.total(by_model(summary.usage_by_role, plan.models))
     summary = with_cost(summary, usd, time.monotonic() - started)
     write_json(folder / "summary.json", summary.to_json())
     return summary

@@ -15,11 +15,13 @@ from flex.evaluation.leakage import Leak, find_leaks, hidden_from
 from flex.evaluation.settings import Setting
 from flex.explib import ExpLib
 from flex.files.atomic import json_bytes
+from flex.files.jsonlines import to_jsonable
 from flex.files.paths import existing, here_or_shipped
-from flex.files.runlog import run_config, to_jsonable
+from flex.files.runlog import run_config
 from flex.prompt import Prompts
 from flex.runs.config import EvalRun
 from flex.runs.setup import sampling
+from flex.search.vectors import embedding_models
 from flex.types import Task
 
 CHAT_PROMPTS = ("llm_system_prompt",)
@@ -42,6 +44,11 @@ class Plan:
     """By task, the experiences that would give its answer away."""
     hidden_examples: Mapping[str, Collection[str]]
     prices: Prices
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The names of the models by role, that of the library's vectors too."""
+        return self.run.models | (embedding_models(self.library.config) if self.library else {})
 
     @property
     def retrieval(self) -> str:

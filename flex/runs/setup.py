@@ -64,11 +64,10 @@ def watch_budget(
     Raises SettingsError for a budget in money where a price is unknown.
     """
     from flex.endpoint.cost import Budget as Limit
-    from flex.endpoint.cost import by_model
 
     limit = Limit(budget.max_tokens_total, budget.max_usd, prices)
     limit.check(set(models.values()))
-    stop.watch(lambda: limit.spent(by_model(client.usage, models)))
+    stop.watch(lambda: limit.spent(client.usage_by_model))
 
 
 def build_team(run: TrainRun, benchmark: "Benchmark", prompts: "Prompts", models: "Mapping[str, Model]") -> "Team":

@@ -20,6 +20,7 @@ from flex.runs.config import TrainRun
 from flex.runs.plan import split_of
 from flex.runs.setup import Bar, build_team, make_client, make_model, no_bar, sampling, watch_budget
 from flex.runs.start import holding, library_to_train, run_id, starting_library
+from flex.search.vectors import embedding_models
 from flex.telemetry import start_telemetry
 from flex.types import Task, Usage
 
@@ -50,6 +51,7 @@ class TrainResult:
     progress: Progress
     usage: Mapping[str, Usage]
     """What this call spent, by role."""
+    usage_by_model: Mapping[str, Usage]
     save_to: Path
     folder: Path
     stopped: str | None = None
@@ -80,7 +82,8 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
             log.start(configuration(run, benchmark, hashes, tasks, library))
             library = library_to_train(library, run.store, log)
             team = build_team(run, benchmark, prompts, models)
-            watch_budget(stop, run.budget, Prices.load(run.budget.prices, client.base_url), client, run.models)
+            prices = Prices.load(run.budget.prices, client.base_url)
+            watch_budget(stop, run.budget, prices, client, run.models | embedding_models(library.config))
             with holding(library, run.store), bar("", len(tasks) * run.epochs, "task") as step:
 
                 def show(progress: Progress) -> None:
@@ -89,9 +92,11 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
                 config = train_config(run, log)
                 progress = await learn(tasks, team, library, config, log, run.store, show, stop)
             if not progress.unfinished:
-                log.write("finished", usage=dict(client.usage), library=library.stats(), **finished(progress))
+                log.write("finished", usage=client.usage, library=library.stats(), **finished(progress))
     stopped = (stop.reason or "") if progress.unfinished else None
-    return TrainResult(library, progress, dict(client.usage), run.store, run.folder, stopped)
+    return TrainResult(
+        library, progress, client.usage, client.usage_by_model, save_to=run.store, folder=run.folder, stopped=stopped
+    )
 
 
 def finished(progress: Progress) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flex.endpoint.embeddings import Embedder
+from flex.endpoint.embeddings import ROLE, Embedder
 from flex.errors import LibraryError
 from flex.search.lazy_index import LazyIndex
 from flex.search.query import EVERYTHING, Filter, Match
@@ -48,32 +48,21 @@ class VectorIndex(LazyIndex["Array", _Vectors]):
         return _Vectors(list(values), np.stack(list(values.values())))
 
 
-def library_embedder(
-    config: Mapping[str, Any],
-    base_url: str | None = None,
-    api_key: str | None = None,
-    *,
-    model: str | None = None,
-    dimensions: int | None = None,
-    cache: Path | None = None,
-) -> Embedder | None:
+def library_embedder(config: Mapping[str, Any], *, cache: Path | None = None) -> Embedder | None:
     """The embedder that a library's config names, None when it names none.
 
-    Raises LibraryError when `config["embeddings"]` is no model with dimensions, or not the ones given here: vectors of
-    different models cannot be compared.
+    Raises LibraryError when `config["embeddings"]` is no model with dimensions.
     """
     asked = config.get("embeddings")
     if asked is None:
         return None
-    named = (asked.get("model"), asked.get("dimensions")) if isinstance(asked, Mapping) else (None, None)
-    if not isinstance(named[0], str) or not named[0] or type(named[1]) is not int or named[1] < 1:
+    model, dimensions = (asked.get("model"), asked.get("dimensions")) if isinstance(asked, Mapping) else (None, None)
+    if not isinstance(model, str) or not model or type(dimensions) is not int or dimensions < 1:
         raise LibraryError(f'config["embeddings"] has to be {{"model": name, "dimensions": number}}, not {asked!r}')
-    wrong = [
-        (given, there) for given, there in zip((model, dimensions), named, strict=True) if given not in (None, there)
-    ]
-    if wrong:
-        raise LibraryError(
-            f"the library's vectors are of model '{named[0]}' with {named[1]} dimensions, not {wrong[0][0]!r}; "
-            'change config["embeddings"] to embed it anew'
-        )
-    return Embedder(named[0], base_url, api_key, dimensions=named[1], cache=cache)
+    return Embedder(model, dimensions=dimensions, cache=cache)
+
+
+def embedding_models(config: Mapping[str, Any]) -> dict[str, str]:
+    """By role, the model that searching a library adds to those of a run; none when its config asks for no vectors."""
+    embedder = library_embedder(config)
+    return {ROLE: embedder.model} if embedder else {}

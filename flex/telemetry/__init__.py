@@ -7,27 +7,21 @@
 Nothing of OpenTelemetry is imported before a collector has answered.
 """
 
-import contextvars
-import functools
 import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
     from flex.telemetry.otlp import Collector
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 Kind = Literal["CHAIN", "AGENT", "LLM", "TOOL", "RETRIEVER", "EVALUATOR"]
 """OpenInference's kinds of span: they decide the icon and the columns in Phoenix."""
 
 PHOENIX = "http://127.0.0.1:6006/v1/traces"
-"""Where `phoenix serve` listens if nothing else is said."""
+"""Where `phoenix serve` listens by default."""
 PROBE_SECONDS = 0.2
 """How long a collector on this machine may take to accept a connection; one elsewhere gets five times that."""
 FLUSH_SECONDS = 5.0
@@ -115,21 +109,6 @@ def span(name: str, kind: Kind = "CHAIN", **attributes: Any) -> Span:
     return _collector.span(name, kind, attributes)
 
 
-def carried(function: Callable[P, R]) -> Callable[P, R]:
-    """The function as it is to be run in another thread: its spans stay below the caller's current one.
-
-    The way back, `asyncio.run_coroutine_threadsafe`, carries the context by itself.
-    """
-    context = contextvars.copy_context()
-
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        # A copy, since a context can be entered only once at a time and the function may run several times.
-        return context.copy().run(function, *args, **kwargs)
-
-    return run
-
-
 def collector_endpoint() -> str | None:
     """The URL of a collector that answers, None if there is none."""
     named = _named_endpoint()
@@ -153,7 +132,7 @@ def _named_endpoint() -> tuple[str, str] | None:
 
 
 def _accepts_connections(url: SplitResult) -> bool:
-    """Whether something listens there, told within `PROBE_SECONDS` (five times that for another machine)."""
+    """Whether something listens there, found out within `PROBE_SECONDS` (five times that for another machine)."""
     if url.hostname in LOCAL_HOSTS:
         return _connects(url, PROBE_SECONDS)
     answers: list[bool] = []  # asked in a thread of its own, since looking up a name knows no time limit

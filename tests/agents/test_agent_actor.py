@@ -6,7 +6,7 @@ import smolagents
 
 from flex.agents.agent_actor import AgentActor
 from flex.benchmarks import get_benchmark
-from flex.endpoint.usage import charge, ledger
+from flex.endpoint.usage import record_usage, track_usage
 from flex.errors import EndpointError, ParseError, SettingsError
 from flex.prompt import Prompts
 from flex.testing import RuleModel, ScriptedModel
@@ -123,14 +123,14 @@ def test_as_many_agents_run_at_once_as_asked_for():
         assert [a.answer for a in asyncio.run(all_of_them(actor))] == ["1"] * 8
 
 
-def test_calls_of_an_agent_are_charged_to_the_ledger_around_it():
+def test_calls_of_an_agent_are_charged_to_the_tracker_around_it():
     class Charging(ScriptedModel):
         async def complete(self, messages, *, stop=None):
-            charge("actor", Usage(calls=1))
+            record_usage("actor", "m", Usage(calls=1))
             return await super().complete(messages, stop=stop)
 
     async def charged(actor):
-        with ledger() as spent:
+        with track_usage() as spent:
             await actor.attempt(Trajectory(TASK))
         return spent.total.calls
 
@@ -139,13 +139,13 @@ def test_calls_of_an_agent_are_charged_to_the_ledger_around_it():
 
 
 @pytest.mark.parametrize("executor", ["monty", "local"])
-def test_what_a_retrieval_costs_is_charged_to_the_ledger_around_the_attempt(executor):
+def test_what_a_retrieval_costs_is_charged_to_the_tracker_around_the_attempt(executor):
     async def costly(query: str, task: Task) -> Retrieval:
-        charge("retriever", Usage(calls=1))
+        record_usage("retriever", "m", Usage(calls=1))
         return Retrieval(query, text="add")
 
     async def charged(actor):
-        with ledger() as spent:
+        with track_usage() as spent:
             await actor.attempt(Trajectory(TASK))
         return spent.total.calls
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flex.endpoint.cost import Budget, Price, Prices, dollars
+from flex.endpoint.cost import Budget, Price, Prices, by_model, dollars
 from flex.errors import SettingsError
 from flex.types import Usage
 
@@ -86,6 +86,13 @@ def test_a_budget_is_spent_when_a_limit_is_reached(prices):
 
 def test_calls_without_tokens_do_not_stop_a_run_by_themselves(prices):
     assert Budget(max_usd=1, prices=prices).spent({"mine": Usage(calls=9), "plain": Usage()}) is None
+
+
+def test_usage_by_role_becomes_usage_by_model_and_nothing_is_lost(prices):
+    usage = {"actor": Usage(1, 0, 1), "critic": Usage(1, 0, 2), "another": Usage(1, 0, 4)}
+    spent = by_model(usage, {"actor": "mine", "critic": "mine"})
+    assert spent == {"mine": Usage(2, 0, 3), "another": Usage(1, 0, 4)}
+    assert prices.total(spent) is None
 
 
 def test_a_limit_of_money_needs_every_price_up_front(prices):

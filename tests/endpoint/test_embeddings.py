@@ -1,22 +1,28 @@
 """Vectors from an endpoint: what is asked, what is accepted, what is kept, and the search among them."""
 
+import asyncio
 import base64
-import multiprocessing
+import contextvars
 import struct
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from flex.endpoint.embeddings import BATCH, BATCH_CHARACTERS, LONGEST, Embedder
-from flex.endpoint.usage import ledger
+from flex.endpoint.usage import track_usage
 from flex.endpoint.vector_cache import VectorCache
 from flex.errors import EndpointError, LibraryError, SettingsError
+from flex.rate_limiter import RateLimitedLLMClient
 from flex.search.query import Filter
-from flex.search.vectors import VectorIndex, library_embedder
-from flex.types import Experience
+from flex.search.vectors import VectorIndex, embedding_models, library_embedder
+from flex.types import Experience, Usage
 from tests.fake_endpoint import Answer, Call, Endpoint, error
 
+ROOT = Path(__file__).parents[2]
 COLOURS = ("red", "green", "blue")
 
 
@@ -34,7 +40,11 @@ def colours(call: Call) -> dict:
 
 
 def embedder(endpoint: Endpoint, **options) -> Embedder:
-    return Embedder("colours", endpoint.url, "k", **{"dimensions": 3, "max_retries": 0} | options)
+    return Embedder("colours", client_of(endpoint), **{"dimensions": 3} | options)
+
+
+def client_of(endpoint: Endpoint, key: str = "k", **settings) -> RateLimitedLLMClient:
+    return RateLimitedLLMClient(key, endpoint.url, **{"max_retries": 0, "backoff": 0.001} | settings)
 
 
 @pytest.fixture
@@ -60,7 +70,7 @@ def test_the_request_is_pinned_and_asks_for_base64(endpoint: Endpoint):
 
 
 def test_a_local_server_needs_no_key(endpoint: Endpoint):
-    Embedder("colours", endpoint.url).vectors(["red"])
+    Embedder("colours", client_of(endpoint, "")).vectors(["red"])
     assert "authorization" not in endpoint.calls[0].headers
     assert "dimensions" not in endpoint.calls[0].body
 
@@ -100,9 +110,10 @@ def test_batches_are_bounded_in_texts_and_characters(endpoint: Endpoint):
 
 def test_nothing_asked_is_nothing_paid(endpoint: Endpoint):
     assert embedder(endpoint).vectors([]).shape == (0, 3)
-    with ledger() as spent:
+    with track_usage() as spent:
         embedder(endpoint).vectors(["red"])
-    assert (spent.total.calls, spent.total.prompt_tokens) == (1, 7)
+    assert spent.by_role == {"embeddings": Usage(1, 0, 7)}
+    assert spent.by_model == {"colours": Usage(1, 0, 7)}
     assert len(endpoint.calls) == 1
 
 
@@ -121,9 +132,7 @@ def test_nothing_asked_is_nothing_paid(endpoint: Endpoint):
         (said([["x"]], encoded=False), "without vectors"),
         ({"data": None}, "without vectors"),
         ({"data": ["vector"]}, "without vectors"),
-        (Answer(body="<html>welcome</html>"), "not JSON"),
         (Answer(500, error("out of order")), "out of order"),
-        (Answer(404, error("no such model")), "no such model"),
         (Answer(cut=10), "[Cc]onnection"),
     ],
 )
@@ -136,17 +145,70 @@ def test_anything_else_is_an_error_that_names_the_model(answer: dict | Answer, p
         assert len(endpoint.calls) == 1  # what was wrong was not kept
 
 
-def test_a_refused_key_is_for_the_person_running_this_and_is_not_shown():
-    answer = Answer(401, error("Incorrect API key provided: sk-secret"))
-    with Endpoint(default=answer) as endpoint, pytest.raises(SettingsError, match="check API_KEY") as caught:
-        Embedder("colours", endpoint.url, "sk-secret", max_retries=0).vectors(["red"])
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (Answer(401, error("Incorrect API key provided: sk-secret")), "check API_KEY"),
+        (Answer(404, error("not found")), r"no embedding model 'colours' at .* \(404 not found\)"),
+        (Answer(body="<html>welcome</html>"), r"does BASE_URL end in /v1\? .*not JSON"),
+    ],
+)
+def test_what_only_the_person_running_this_can_mend_is_told_without_the_key(answer: Answer, problem: str):
+    with Endpoint(default=answer) as endpoint, pytest.raises(SettingsError, match=problem) as caught:
+        Embedder("colours", client_of(endpoint, "sk-secret")).vectors(["red"])
     assert "sk-secret" not in str(caught.value)
 
 
-def test_the_sdk_tries_again():
-    with Endpoint(Answer(503, error("busy"), headers={"retry-after-ms": "1"}), default=colours) as endpoint:
-        assert embedder(endpoint, max_retries=2).vectors(["red"]).shape == (1, 3)
-        assert len(endpoint.calls) == 2
+def test_passing_faults_are_tried_again():
+    passing = [Answer(503, error("busy"), headers={"retry-after-ms": "1"}), {"data": None}, error("busy", code=429)]
+    with Endpoint(*passing, default=colours) as endpoint:
+        client = client_of(endpoint, max_retries=3)
+        assert Embedder("colours", client).vectors(["red"]).shape == (1, 3)
+        assert len(endpoint.calls) == 4
+    assert client.usage == {"embeddings": Usage(1, 3, 7)}
+
+
+def test_the_client_of_the_run_is_asked_and_its_account_charged(endpoint: Endpoint):
+    async def run(asked: Embedder) -> None:
+        async with client_of(endpoint) as client:
+            asked.vectors(["red"])  # from a loop that is running, as in a notebook
+            await asyncio.to_thread(asked.vectors, ["green"])
+            assert client.usage_by_model == {"colours": Usage(2, 0, 14)}
+
+    asked = Embedder("colours", dimensions=3)
+    asyncio.run(run(asked))
+    with pytest.raises(SettingsError, match="no endpoint"):
+        asked.vectors(["blue"])  # the run is over
+
+
+def test_without_a_run_a_client_is_made_from_the_environment(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch):
+    asked = Embedder("colours", dimensions=3)
+    with pytest.raises(SettingsError, match="BASE_URL"):
+        asked.vectors(["red"])
+    monkeypatch.setenv("BASE_URL", endpoint.url)
+    asked.vectors(["red"])
+    asked.vectors(["green"])
+    assert asked.client.usage == {"embeddings": Usage(2, 0, 14)}
+
+
+def test_a_loop_that_waits_for_a_searching_thread_is_not_needed_by_it(endpoint: Endpoint):
+    """A library is locked while it is searched, and the event loop may be what waits for the lock."""
+
+    async def run() -> None:
+        async with client_of(endpoint):
+            thread = threading.Thread(target=contextvars.copy_context().run, args=(embedder(endpoint).vectors, ["red"]))
+            thread.start()
+            thread.join(20)
+            assert not thread.is_alive()
+
+    asyncio.run(run())
+    assert len(endpoint.calls) == 1
+
+
+def test_batches_are_no_larger_than_a_limit_of_tokens(endpoint: Endpoint):
+    asked = Embedder("colours", client_of(endpoint, tokens_per_minute=100), dimensions=3)
+    asked.vectors(["red" * 20] * 1 + ["green" * 20, "blue" * 25])
+    assert [len(call.body["input"]) for call in endpoint.calls] == [2, 1]
 
 
 def test_a_model_of_one_size_is_asked_without_dimensions_and_still_checked():
@@ -183,7 +245,7 @@ def test_models_and_dimensions_share_a_cache_but_no_vectors(tmp_path: Path):
     with Endpoint(default=sized) as endpoint:
         for _ in range(2):
             for model, dimensions in kinds:
-                vectors = Embedder(model, endpoint.url, dimensions=dimensions, cache=cache).vectors(["red"])
+                vectors = Embedder(model, client_of(endpoint), dimensions=dimensions, cache=cache).vectors(["red"])
                 assert vectors.shape == (1, dimensions or sizes[model])
         assert len(endpoint.calls) == len(kinds)
 
@@ -206,20 +268,21 @@ def test_a_file_that_is_no_cache_is_named(endpoint: Endpoint, tmp_path: Path):
         embedder(endpoint, cache=tmp_path / "nowhere" / "vectors.db").vectors(["red"])
 
 
-def _fill(path: Path, start: int) -> None:
-    for number in range(start, start + 40):
-        vectors = {f"{number} red": np.array([1, number, 0], "<f4"), "shared": np.array([0, 0, 1], "<f4")}
-        VectorCache(path, "colours", 3).put(vectors)
+FILL = """
+import sys, numpy as np
+from pathlib import Path
+from flex.endpoint.vector_cache import VectorCache
+path, start = Path(sys.argv[1]), int(sys.argv[2])
+for number in range(start, start + 40):
+    vectors = {f"{number} red": np.array([1, number, 0], "<f4"), "shared": np.array([0, 0, 1], "<f4")}
+    VectorCache(path, "colours", 3).put(vectors)
+"""
 
 
 def test_several_processes_write_one_cache(tmp_path: Path):
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_fill, args=(tmp_path / "vectors.db", 20 * number)) for number in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    command = [sys.executable, "-c", FILL, tmp_path / "vectors.db"]
+    processes = [subprocess.Popen([*command, str(20 * number)], cwd=ROOT) for number in range(3)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
     kept = VectorCache(tmp_path / "vectors.db", "colours", 3).get(
         [*(f"{number} red" for number in range(90)), "shared"]
     )
@@ -270,38 +333,24 @@ def test_an_empty_index_asks_nothing(endpoint: Endpoint):
     assert endpoint.calls == []
 
 
-def test_a_library_names_its_model_or_has_none(endpoint: Endpoint):
+def test_a_library_names_its_model_or_has_none():
     config = {"embeddings": {"model": "colours", "dimensions": 3}}
-    named = library_embedder(config, endpoint.url, model="colours", dimensions=3)
+    named = library_embedder(config)
     assert (named.model, named.dimensions) == ("colours", 3)
     assert library_embedder({}) is None
+    assert (embedding_models(config), embedding_models({})) == ({"embeddings": "colours"}, {})
 
 
 @pytest.mark.parametrize(
-    ("embeddings", "given", "problem"),
+    "embeddings",
     [
-        ("colours", {}, "has to be"),
-        ({"model": "colours"}, {}, "has to be"),
-        ({"model": "", "dimensions": 3}, {}, "has to be"),
-        ({"model": "colours", "dimensions": True}, {}, "has to be"),
-        ({"model": "colours", "dimensions": 0}, {}, "has to be"),
-        (
-            {"model": "colours", "dimensions": 3},
-            {"model": "shapes"},
-            "of model 'colours' with 3 dimensions, not 'shapes'",
-        ),
-        ({"model": "colours", "dimensions": 3}, {"dimensions": 4}, "with 3 dimensions, not 4"),
+        "colours",
+        {"model": "colours"},
+        {"model": "", "dimensions": 3},
+        {"model": "colours", "dimensions": True},
+        {"model": "colours", "dimensions": 0},
     ],
 )
-def test_other_vectors_than_the_library_names_are_refused(
-    embeddings: object, given: dict, problem: str, endpoint: Endpoint
-):
-    with pytest.raises(LibraryError, match=problem):
-        library_embedder({"embeddings": embeddings}, endpoint.url, **given)
-
-
-def test_the_endpoint_is_that_of_every_call(monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(SettingsError, match="BASE_URL"):
-        Embedder("colours")
-    monkeypatch.setenv("BASE_URL", "http://127.0.0.1:1/v1/")
-    assert Embedder("colours").base_url == "http://127.0.0.1:1/v1"
+def test_a_wrong_wish_for_vectors_is_refused(embeddings: object):
+    with pytest.raises(LibraryError, match="has to be"):
+        library_embedder({"embeddings": embeddings})

@@ -5,7 +5,7 @@ import pytest
 
 from flex.benchmarks import get_benchmark
 from flex.concurrency import Stop
-from flex.endpoint.usage import charge
+from flex.endpoint.usage import record_usage
 from flex.errors import EndpointError, RunError, SettingsError
 from flex.evaluation.loop import EvalConfig, evaluate
 from flex.evaluation.results import load_results
@@ -27,7 +27,7 @@ def run(folder, solve, tasks=None, config=VANILLA, benchmark=MATH):
 
 
 async def right_for_even(task):
-    charge("actor", Usage(calls=1, prompt_tokens=100, completion_tokens=10))
+    record_usage("actor", "m", Usage(calls=1, prompt_tokens=100, completion_tokens=10))
     return Attempt(f"It is {task.target}", task.target if task.index % 2 == 0 else "999")
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from flex.cli.download import main
 from flex.errors import EndpointError, SettingsError
 from flex.files import download
-from flex.files.download import SOURCES, Source, chosen, fetch, main
+from flex.files.download import SOURCES, Source, chosen, fetch
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "download_data.py"
 CONTENT = b"".join(b'{"question": "%d", "answer": "1"}\n' % number for number in range(20_000))
@@ -29,7 +30,8 @@ class Mirror(ThreadingHTTPServer):
 
     def __init__(self):
         self.content, self.ranges, self.status, self.break_after, self.asked = CONTENT, True, 200, [], []
-        self.slow = 0.0
+        self.held = threading.Event()
+        self.held.set()
         self.lie = False
         super().__init__(("127.0.0.1", 0), MirrorHandler)
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -55,7 +57,7 @@ class MirrorHandler(BaseHTTPRequestHandler):
         stop = mirror.break_after.pop(0) if mirror.break_after else len(body)
         for at in range(0, stop, 65536):
             self.wfile.write(body[at : min(stop, at + 65536)])
-            time.sleep(mirror.slow)
+            mirror.held.wait(60)
 
     def log_message(self, *_):
         pass
@@ -209,14 +211,15 @@ def test_a_group_that_is_none_names_those_there_are(capsys):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_an_interrupt_leaves_only_a_part(mirror, tmp_path):
-    mirror.slow = 0.2
+    mirror.held.clear()
     command = [sys.executable, SCRIPT, "--only", "aime", "--dest", tmp_path, "--base_url", mirror.url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not files(tmp_path) and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=10)[1]
+        said = process.communicate(timeout=60)[1]
+    mirror.held.set()
     assert process.returncode == 130
     assert said == "stopped; run it again to go on\n"
     assert files(tmp_path) == ["data/AIME/train.jsonl.part"]

@@ -1,0 +1,285 @@
+"""The one way to an endpoint: a client shared by all roles that paces, retries, counts and speaks every dialect."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from flex.endpoint.calls import A, Call, chat_call
+from flex.endpoint.connection import Connection, find_address, find_key, probe, without_password, wrong_protocol
+from flex.endpoint.dialects import (
+    NOT_JSON,
+    OPTIONAL_PARAMETERS,
+    WRONG_PROTOCOL,
+    Failure,
+    decode,
+    is_page,
+    parse_failure,
+    shorten,
+)
+from flex.endpoint.explain import explain
+from flex.endpoint.pacing import Pace, Pacer
+from flex.endpoint.usage import UsageTracker, record_usage
+from flex.errors import EndpointError, FlexError, SettingsError
+from flex.types import Message, Reply, Usage
+
+if TYPE_CHECKING:
+    import httpx2
+
+_log = logging.getLogger("flex.rate_limiter")  # the client's public home
+
+BACKOFF_GROWTH = 2.5
+"""0.5, 1.2, 3, 8, 20, 49 s: six retries outlast a provider's minute."""
+
+
+class RateLimitedLLMClient:
+    """The client of one OpenAI-compatible endpoint, shared by all roles and by the event loops of all threads.
+
+    Settings come from the arguments, then BASE_URL and API_KEY, then OPENAI_BASE_URL and OPENAI_API_KEY; an empty one
+    counts as unset, and a local server needs no key. `timeout` is for a whole try, in seconds; `backoff` the first
+    wait before a retry. Raises SettingsError when there is no usable address or key. Within `async with client` it is
+    the `current_client()`.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: int | None = None,
+        max_connections: int = 100,
+        max_retries: int = 6,
+        timeout: float = 600,
+        backoff: float = 0.5,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
+    ) -> None:
+        self.base_url = find_address(base_url)
+        self.requests_per_minute = _limit("requests_per_minute", requests_per_minute)
+        self.tokens_per_minute = _limit("tokens_per_minute", tokens_per_minute)
+        self.max_connections = max_connections
+        self._key = find_key(api_key)
+        self._pace = Pace(requests_per_minute, tokens_per_minute)
+        self._max_retries = max_retries
+        self._timeout = timeout
+        self._backoff = backoff
+        self._transport = transport
+        self._random = random.Random()  # not the global one: a retry must not disturb a seeded run
+        self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
+        self._usage = UsageTracker()
+        self._refused: dict[str, set[str]] = {}
+        self._answered: set[str] = set()
+        self._outer: RateLimitedLLMClient | None = None
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """What was spent so far, per role."""
+        return self._usage.by_role
+
+    @property
+    def usage_by_model(self) -> dict[str, Usage]:
+        """What was spent so far, per model."""
+        return self._usage.by_model
+
+    @property
+    def total(self) -> Usage:
+        """What was spent so far by all roles together."""
+        return self._usage.total
+
+    async def complete(
+        self,
+        model: str,
+        messages: Sequence[Message],
+        *,
+        role: str = "",
+        stop: Sequence[str] | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        reasoning_effort: str | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """Ask for one reply, trying again as long as that makes sense.
+
+        Raises SettingsError for what only the person running this can mend (key, model, address, a refused option of
+        theirs), EndpointError when the endpoint fails for good.
+        """
+        options = {
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "stop": list(stop) if stop else None,
+            "reasoning_effort": reasoning_effort,
+            **(extra_body or {}),
+        }
+        return await self.ask(chat_call(role, model, messages, options))
+
+    async def ask(self, call: Call[A]) -> A:
+        """Ask for one answer of any kind; raises as `complete` does."""
+        self._check_size(call)
+        retries = 0
+        spent = Usage(calls=1)
+        try:
+            while True:
+                sent = self._accepted(call)
+                outcome = await self._try(call, sent)
+                if not isinstance(outcome, Failure):
+                    spent = outcome.usage + Usage(retries=retries)
+                    self._answered.add(call.model)
+                    return replace(outcome, usage=spent)
+                if refused := outcome.refused(sent):
+                    self._learn(call, refused, sent[refused], outcome)
+                    continue
+                if not self._worth_another_try(call, outcome) or retries >= self._max_retries:
+                    raise self._explained(call, outcome, retries)
+                await self._pause(call, outcome, retries)
+                retries += 1
+                spent = Usage(calls=1, retries=retries)
+        finally:
+            self._usage.add(call.role, call.model, spent)
+            record_usage(call.role, call.model, spent)
+
+    def _check_size(self, call: Call[A]) -> None:
+        """Raises SettingsError, or EndpointError once others got through, for a prompt above the limit of a minute."""
+        window = self._pace.window
+        if window is None or (size := window.prompt_tokens(call.characters)) <= window.limit:
+            return
+        kind = EndpointError if self._answered else SettingsError
+        raise kind(f"a prompt of about {size} tokens never fits into tokens_per_minute {window.limit}; raise it")
+
+    async def _try(self, call: Call[A], sent: Mapping[str, Any]) -> A | Failure:
+        """Send once: take a slot, wait for the pace, then go. The slot is free again when this returns."""
+        session = await self._session_here()
+        limit = (sent.get("max_tokens") or sent.get("max_completion_tokens")) if call.completes else 0
+        async with session.slots:
+            reservation = await session.pacer.admit(call.characters, limit)
+            outcome = await self._send(session.connection, call, sent)
+        if not isinstance(outcome, Failure):
+            session.pacer.settle(reservation, outcome.usage if outcome.usage.tokens else None)
+        elif outcome.status >= 400:
+            session.pacer.settle(reservation, Usage())
+        return outcome
+
+    async def _send(self, connection: Connection, call: Call[A], sent: Mapping[str, Any]) -> A | Failure:
+        import openai
+
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await connection.post(call.path, {"model": call.model, **call.content, **sent})
+        except openai.APIStatusError as error:
+            return parse_failure(error.status_code, error.body, error.response.headers)
+        except (openai.APITimeoutError, TimeoutError):
+            return Failure(0, f"no answer within {self._timeout:g} s")
+        except openai.APIConnectionError as error:
+            if wrong := wrong_protocol(error):
+                return Failure(0, wrong, WRONG_PROTOCOL)
+            return Failure(0, f"no connection ({shorten(error.__cause__ or error, 120)})")
+        try:
+            return call.read(decode(answer.content, answer.text), sent)
+        except ValueError:
+            code = NOT_JSON if is_page(answer.content) else ""
+            return Failure(200, f"a reply that is not JSON: {shorten(answer.text, 80)}", code)
+
+    def _accepted(self, call: Call[A]) -> dict[str, Any]:
+        """The options without what this model refused before; max_tokens under the name that it takes."""
+        refused = self._refused.get(call.model, set())
+        sent = dict(call.options)
+        if "max_tokens" in refused and "max_tokens" in sent:
+            sent.setdefault("max_completion_tokens", sent["max_tokens"])
+        return {name: value for name, value in sent.items() if name not in refused}
+
+    def _learn(self, call: Call[A], name: str, value: Any, failure: Failure) -> None:
+        """Remember a parameter that the model refuses. Raises SettingsError when we cannot do without it."""
+        reason = self._without_key(failure)
+        if name not in OPTIONAL_PARAMETERS:
+            raise SettingsError(f"{call} refuses {name}={value!r} ({reason}); leave it out")
+        refused = self._refused.setdefault(call.model, set())
+        if name not in refused:
+            refused.add(name)
+            _log.warning("%s refuses %s, going on without it: %s", call, name, reason)
+
+    async def _pause(self, call: Call[A], failure: Failure, retries: int) -> None:
+        """Wait before the next try: as long as the endpoint asks, else longer every time; never all at once."""
+        wait = self._backoff * BACKOFF_GROWTH**retries if failure.wait is None else failure.wait
+        wait *= self._random.uniform(1, 1.2)
+        _log.info("%s: %s; trying again in %.1f s", call, self._without_key(failure), wait)
+        await asyncio.sleep(wait)
+
+    def _worth_another_try(self, call: Call[A], failure: Failure) -> bool:
+        """A page instead of JSON is a hiccup from an endpoint that has answered before, else a wrong address."""
+        return failure.retryable and (failure.code not in (NOT_JSON, WRONG_PROTOCOL) or call.model in self._answered)
+
+    def _explained(self, call: Call[A], failure: Failure, retries: int) -> FlexError:
+        return explain(
+            failure,
+            self._without_key(failure),
+            without_password(self.base_url),
+            str(call),
+            has_key=bool(self._key),
+            known=call.model in self._answered,
+            tries=f" (after {retries} retries)" if retries else "",
+        )
+
+    def _without_key(self, failure: Failure) -> str:
+        """A failure in words, without the key wherever an endpoint repeats it."""
+        text = str(failure)
+        return shorten(text.replace(self._key, "***") if self._key else text)
+
+    async def check(self) -> None:
+        """See whether anybody listens at the address, without paying for a call.
+
+        Raises SettingsError when the connection is refused or the host is unknown.
+        """
+        if self._transport is None:
+            await probe(self.base_url)
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop; the next call opens new ones."""
+        session = self._sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.connection.close()
+
+    async def __aenter__(self) -> Self:
+        self._outer = _current.get()
+        _current.set(self)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        _current.set(self._outer)
+        await self.close()
+
+    async def _session_here(self) -> "_Session":
+        """What belongs to the running event loop."""
+        loop = asyncio.get_running_loop()
+        if (session := self._sessions.get(loop)) is None:
+            for ended in [other for other in list(self._sessions) if other.is_closed()]:
+                self._sessions.pop(ended, None)
+            connection = Connection(self.base_url, self._key, self.max_connections, self._transport)
+            session = _Session(connection, asyncio.Semaphore(self.max_connections), Pacer(self._pace))
+            self._sessions[loop] = session
+            await connection.open()
+        return session
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What belongs to one event loop: connections, slots and its place in the pace."""
+
+    connection: Connection
+    slots: asyncio.Semaphore
+    pacer: Pacer
+
+
+_current: ContextVar[RateLimitedLLMClient | None] = ContextVar("flex_client", default=None)
+
+
+def current_client() -> RateLimitedLLMClient | None:
+    """The client of the run that is under way here, for what is asked deep inside it: the vectors of a library."""
+    return _current.get()
+
+
+def _limit(name: str, value: float | None) -> float | None:
+    if value is not None and not value > 0:
+        raise SettingsError(f"{name} has to be above zero, not {value}; leave it out for no limit")
+    return value
