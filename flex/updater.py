@@ -185,15 +185,15 @@ def parse_decision(text: str, ids: set[str], rules: int) -> UpdateDecision:
     Raises ParseError when it names an entry it was not shown or a rule that does not exist, or blends what contradicts.
     """
     reply = parse_json_as(_Reply, text)
-    shown = ", ".join(sorted(ids))
+    listed = ", ".join(sorted(ids))
     if strangers := sorted(set(reply.contradicts) - ids):
-        raise ParseError(f"contradicts holds ids of entries shown ({shown}), not {strangers}")
+        raise ParseError(f"contradicts holds ids of entries shown ({listed}), not {strangers}")
     if reply.action == "insert":
         return UpdateDecision("insert", reason=reply.reason, contradicts=tuple(dict.fromkeys(reply.contradicts)))
     if reply.contradicts:
         raise ParseError(f"what contradicts an entry is inserted beside it; '{reply.action}' needs \"contradicts\": []")
     if reply.target not in ids:
-        raise ParseError(f"'{reply.action}' needs as target the id of an entry shown: {shown}")
+        raise ParseError(f"'{reply.action}' needs as target the id of an entry shown: {listed}")
     if reply.action == "discard":
         return UpdateDecision("discard", reply.target, reason=reply.reason)
     if wrong := [n for n in reply.novel_rules if not 1 <= n <= rules]:

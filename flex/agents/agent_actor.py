@@ -15,7 +15,7 @@ from flex.types import Attempt, Model, Retrieval, Task, Trajectory, Usage
 
 Retrieve = Callable[[str, Task], Coroutine[Any, Any, Retrieval]]
 MAX_RETRIEVALS = 30
-"""Of one attempt; each costs up to three calls."""
+"""Retrievals in one attempt; each costs up to three calls."""
 ENOUGH = f"You have consulted the library {MAX_RETRIEVALS} times, it does not answer any more. Work with what you know."
 
 NOT_INTO_DOCKER = (

@@ -1,4 +1,4 @@
-"""The retriever rho as the paper has it: an agent of its own that walks the library's levels (paper, 3.2)."""
+"""The retriever rho as in the paper: a separate agent that walks the levels of the library (paper, 3.2)."""
 
 import logging
 from collections import Counter
@@ -16,9 +16,9 @@ from flex.telemetry import span
 from flex.types import TOP_K, Experience, Hit, Level, Retrieval
 
 MAX_STEPS = 6
-"""Of the retrieval agent, per question."""
+"""The retrieval agent's steps per question."""
 IDS_SHOWN = 10
-"""Of a category's entries, in the overview."""
+"""How many entries of a category the overview names."""
 MAX_TOOL_CHARACTERS = 8_000
 """Of a tool's text, so that the agent's steps stay bounded however large an entry or the library is."""
 ENTRIES_LISTED = 10_000

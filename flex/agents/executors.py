@@ -19,10 +19,10 @@ from flex.text import valid_utf8
 
 EXECUTORS = ("monty", "local", "docker")
 SECONDS_PER_BLOCK = 30
-"""Of computing, for one block of an agent's code; waiting for a tool does not count."""
+"""Computing time of one block of an agent's code; waiting for a tool does not count."""
 BYTES_OF_MEMORY = 512 * 1024 * 1024
 MAX_OUTPUT_CHARACTERS = 20_000
-"""Of what a block printed, and of an answer; more keeps its head and its tail."""
+"""Of what a block prints, and of an answer; a longer text keeps its head and its tail."""
 LOCAL_IMPORTS = ["fractions", "decimal", "functools", "operator", "json"]
 """Beside what smolagents allows anyway; prompts/executor_local.txt names them to the agent."""
 
@@ -119,10 +119,10 @@ class LocalExecutor(LocalPythonExecutor):  # type: ignore[misc]
 
 
 def _bounded(value: Any) -> Any:
-    """A value of the agent's that can be shown; a long text is cut. Raises RuntimeError, which the agent reads."""
+    """An agent's value, a long text cut. Raises RuntimeError, which the agent reads, for one that has no text."""
     try:
         text = str(value)
-    except Exception as error:  # whatever the agent's own object does; 5,000 digits and deep nesting do it too
+    except Exception as error:  # anything the agent's own object does; 5,000 digits and deep nesting do it too
         raise RuntimeError(f"this value cannot be shown: {type(error).__name__}: {error}") from None
     return value if len(text) <= MAX_OUTPUT_CHARACTERS and not isinstance(value, str) else _shown(text)
 

@@ -83,15 +83,16 @@ class AgentPool:
         bridge = Bridge(loop)
         run = _Run(self, bridge)
         try:
-            # Spans nest, and calls are charged, as if there were no thread.
-            record = with_current_context(run.record)
-            return await loop.run_in_executor(self._threads, record, task_text, make_tools, max_steps)
+            # Spans nest, and usage is recorded, as without a thread.
+            return await loop.run_in_executor(
+                self._threads, with_current_context(run.record), task_text, make_tools, max_steps
+            )
         finally:
             bridge.close()
 
 
 class _Run:
-    """One agent on one text, in a thread of the pool's."""
+    """One agent at work on one text, in a thread of the pool."""
 
     def __init__(self, pool: AgentPool, bridge: Bridge) -> None:
         self.pool = pool
@@ -107,7 +108,7 @@ class _Run:
         except AgentGenerationError:  # how smolagents wraps what a call raised, see below
             if self.failure is None:
                 raise
-        except Exception as error:  # what an agent may bring smolagents to is without end; it costs this attempt
+        except Exception as error:  # an agent may bring smolagents to raise anything; it costs this attempt
             if self.failure is None:
                 raise ParseError(f"the agent's run broke off: {type(error).__name__}: {str(error)[:300]}") from error
         finally:
@@ -118,7 +119,7 @@ class _Run:
         return AgentRecord(output, tuple(model.replies), steps)
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop; what fails there fails the run, whatever smolagents makes of it."""
+        """Run a coroutine on the loop; an error there fails the run, even if smolagents goes on."""
         if self.failure is not None:
             coroutine.close()
             raise self.failure

@@ -1,1 +1,1 @@
-"""What a training run knows already, what it carries from task to task, and the updater asked ahead of its turn."""
+"""A training run: its configuration, the session that its log resumes, and the library's speculative evolution."""
