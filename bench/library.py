@@ -30,14 +30,13 @@ from tqdm import tqdm
 from writing import kill_round, problems, start_writers, told
 
 from flex.explib import ExpLib
-from flex.library.joining import merge_libraries
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
 from flex.types import Experience, Hit
 from flex.updater import Question, Updater
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["flex.library.joining", "flex.updater"])
+PROCESSES.set_forkserver_preload(["flex.explib", "flex.updater"])
 WATCHED = 10
 """Inserts that another process waits for."""
 
@@ -153,7 +152,7 @@ def watch(path: Path, pipe: Connection) -> None:
 def merge(path: Path, other: Path) -> Numbers:
     """Make one library of two."""
     with ExpLib(path) as a, ExpLib(other) as b:
-        return {"merge s": seconds(lambda: merge_libraries(a, b))}
+        return {"merge s": seconds(lambda: a.merge(b))}
 
 
 def at_once(folder: Path, writers: int, wanted: float) -> Numbers:

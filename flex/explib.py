@@ -1,4 +1,4 @@
-"""ExpLib: the experience library, the only thing in FLEX that changes (paper, 3.2)."""
+"""ExpLib: the experience library as one uses it, the only thing in FLEX that changes (paper, 3.2)."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -10,12 +10,12 @@ from typing import Any
 from flex.errors import LibraryError
 from flex.files.clock import now
 from flex.files.locks import held
-from flex.library.admission import as_kept, check_decision, check_zone
-from flex.library.changes import NOBODY, Author, Recorder
-from flex.library.entry import characters, content_hash, derived_id, free_id
+from flex.library.changes import NOBODY, Author, Recorder, as_kept, check_decision, check_zone
+from flex.library.entry import characters, content_hash, derived_id
+from flex.library.history import Blamed, Version, blame, versions
+from flex.library.joining import MergeReport, merge_files, split_file
 from flex.library.merging import merge
-from flex.library.revisions import Blamed, Version, blame, versions
-from flex.library.stores import Store, open_store, same_file, save_store
+from flex.library.stores import MemoryStore, Store, open_store, same_file, save_store
 from flex.search.query import Filter
 from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, UpdateDecision, Zone
 
@@ -23,25 +23,28 @@ from flex.types import TOP_K, ZONES, Change, Experience, Hit, Quarantined, Updat
 class ExpLib:
     """All experiences, by zone and id: load, save, add, apply, search, and go back in their history.
 
-    `ExpLib()` is empty, `ExpLib("exps/aime.json")` is that file, `ExpLib("exps/aime.db")` that SQLite database, whose
-    changes are on disk at once, and `ExpLib("exps")` all *.json of the folder as one. Raises LibraryError for a path
-    that is not a library. Iterates golden, warning, mixed, each as in its file with new entries after; so it does after
-    `save` and load, too. `clock` stamps experiences that bring no `created_at`.
+        ExpLib()                                 an empty library in memory
+        ExpLib("exps/aime.json")                 that file, written by `save`
+        ExpLib("exps/aime.db")                   that SQLite database, whose changes are on disk at once
+        ExpLib("exps")                           all *.json of the folder as one
+        ExpLib("exps/new.json", create=True)     a new library, where there is none yet
+
+    Raises LibraryError for a path that is not a library. Iterates golden, warning, mixed, each as in its file with new
+    entries after. `clock` stamps experiences that bring no `created_at`; `store` is one that is open already.
     """
 
-    def __init__(self, path: str | Path | None = None, *, clock: Callable[[], str] = now) -> None:
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        create: bool = False,
+        clock: Callable[[], str] = now,
+        store: Store | None = None,
+    ) -> None:
         self.path = Path(path) if path is not None else None
         self._clock = clock
-        self._frozen = False
         self._held: Path | None = None
-        self._store: Store = open_store(self.path, clock())
-
-    @classmethod
-    def over(cls, store: Store, clock: Callable[[], str] = now) -> "ExpLib":
-        """A library over a store that is there already, without a path."""
-        library = cls(clock=clock)
-        library._store = store
-        return library
+        self._store = open_store(self.path, clock(), create=create) if store is None else store
 
     @property
     def created_at(self) -> str:
@@ -70,7 +73,7 @@ class ExpLib:
         return isinstance(experience_id, str) and self._store.get(experience_id) is not None
 
     def zone(self, name: Zone) -> tuple[Experience, ...]:
-        """The experiences of one zone, in order; LibraryError for a zone that is none."""
+        """The experiences of one zone, in order; LibraryError for an unknown zone."""
         check_zone(name)
         return tuple(self._store.zone(name))
 
@@ -86,7 +89,8 @@ class ExpLib:
         The id depends on its content and its tasks only. Raises LibraryError, nothing changed, for an unknown zone, an
         id that is taken and values that no library file could hold.
         """
-        return self._insert("insert", experience, "added", author)
+        with self._changing():
+            return self._recorder.insert(experience, "added", author)
 
     def apply(self, experience: Experience, decision: UpdateDecision, author: Author = NOBODY) -> Experience | None:
         """Carry out the updater's decision; the inserted or merged entry, None when there is none (paper, 3.2).
@@ -96,11 +100,11 @@ class ExpLib:
         with self._changing():
             check_decision(experience, decision, self.get)
             if decision.action == "quarantine":
-                self._quarantine(experience, decision.reason, author)
+                self._recorder.quarantine(Quarantined(self._recorder.named(experience), decision.reason), author)
                 return None
             if decision.action == "insert":
                 kept = replace(experience, contradicts=(*experience.contradicts, *decision.contradicts))
-                return self._insert("insert", kept, decision.reason, author)
+                return self._recorder.insert(kept, decision.reason, author)
             new = as_kept(experience)
             if decision.target is None:  # discarded, and not because of an entry
                 dropped = new.id or derived_id(new)
@@ -118,7 +122,7 @@ class ExpLib:
 
     def identical(self, experience: Experience) -> str | None:
         """The id of an entry that says the same (method, rules with examples, trajectory; any zone), or None."""
-        return self._store.twin(content_hash(experience))
+        return self._store.find_by_content(content_hash(experience))
 
     def search(
         self,
@@ -154,12 +158,40 @@ class ExpLib:
         return self._store.revision(experience_id)
 
     def versions(self, experience_id: str) -> list[Version]:
-        """Every revision of an entry, the first one first, each with the change that made it; removed ones, too."""
+        """Every revision of an entry, oldest first, each with the change that made it; of removed entries as well."""
         return versions(self.history(experience_id), self._store.get(experience_id))
 
     def blame(self, experience_id: str) -> list[Blamed]:
         """By method, rule, example and trajectory, which revision brought them."""
         return blame(self.versions(experience_id))
+
+    def merge(self, other: "ExpLib") -> "tuple[ExpLib, MergeReport]":
+        """One library of this and another that was trained in parallel, and what became of every entry.
+
+        Both stay as they are. What only one has changed since they parted is as that one has it; what both have changed
+        gets the rules of both, or both are kept where that would be too large; entries that say the same become one.
+        The history is this one's, then what happened in the other since, as "import", then what the merge changed: no
+        revision is lost. `other.merge(self)` gives the same entries in another order.
+        """
+        names = (str(self.path or "a"), str(other.path or "b"))
+        store, report = merge_files(self._store.file(), other._store.file(), names, self._clock)
+        return ExpLib(clock=self._clock, store=store), report
+
+    def split(self, key: str | Callable[[Experience], str], *, history: bool = True) -> "dict[str, ExpLib]":
+        """One library for each value of `key`: "category", "zone" or a function of an experience.
+
+        Every entry is in one of them with its id, provenance and history, whose changes are numbered anew; so are
+        quarantined and removed ones, by their last revision. LibraryError for an unknown key.
+        """
+        parts = split_file(self._store.file(), key, history=history)
+        return {name: ExpLib(clock=self._clock, store=MemoryStore(part)) for name, part in parts.items()}
+
+    def part(self, keep: Callable[[Experience], bool], *, history: bool = True) -> "ExpLib":
+        """The entries that `keep` chooses as a library of their own, as `split` makes it."""
+        file = self._store.file()
+        parts = split_file(file, lambda experience: "kept" if keep(experience) else "left", history=history)
+        none = replace(file, experiences=(), history=(), quarantine=())
+        return ExpLib(clock=self._clock, store=MemoryStore(parts.get("kept", none)))
 
     def rollback(self, number: int, author: Author = NOBODY) -> int:
         """Make the content what it was after change `number` (0: before the first); the number of changes undone.
@@ -167,7 +199,7 @@ class ExpLib:
         Undoing is recorded as changes itself, so a rollback can be rolled back. LibraryError for no such number.
         """
         with self._changing():
-            last = self._store.latest()
+            last = self._store.last_change()
             if not 0 <= number <= last:
                 raise LibraryError(f"there is no change {number} in {self}; it has {last} changes")
             undone = list(self._store.changes(after=number))
@@ -195,8 +227,8 @@ class ExpLib:
         """Write the library to `path`, or to where it came from, all of it or nothing; returns the path.
 
         The suffix says what it becomes: .db a SQLite database, anything else a JSON file. Raises LibraryError when
-        there is no path, when what stands there is no library (an empty file is fine) or was changed by somebody else
-        since it was read, and when it cannot be written; the file is then as it was.
+        there is no path, when what is there is no library or was changed by somebody else since it was read, and when
+        it cannot be written; the file is then as it was.
         """
         target = Path(path) if path is not None else self.path
         if target is None:
@@ -204,7 +236,7 @@ class ExpLib:
         if target.is_dir():
             raise LibraryError(f"{target} is a folder; say which file to save to: save(path)")
         saved = save_store(self._store, target, is_held=self._held is not None and same_file(target, self._held))
-        if self.path is None and not self._frozen:
+        if self.path is None and not self._store.frozen:
             self.path, self._store = target, saved
         return target
 
@@ -231,20 +263,16 @@ class ExpLib:
             "characters": sum(sizes.values()),
             "largest": {"id": largest, "characters": sizes[largest]} if largest else None,
             "quarantined": len(self.quarantined),
-            "changes": self._store.latest(),
+            "changes": self._store.last_change(),
         }
 
-    def snapshot(self) -> "ExpLib":
-        """A copy for readers that stays as it is while this library grows; cheap, refuses every change."""
-        copy = object.__new__(ExpLib)
-        copy.__dict__.update(self.__dict__)
-        copy._store, copy._frozen = self._store.snapshot(), True
-        return copy
+    def view(self) -> "ExpLib":
+        """The library as it is now, to read and search while this one grows; cheap, refuses every change."""
+        return ExpLib(self.path, clock=self._clock, store=self._store.view())
 
-    def draft(self) -> "ExpLib":
-        """A copy to try changes on, of which nothing is kept; of a large database the library itself."""
-        store = self._store.draft()
-        return self if store is None else ExpLib.over(store, self._clock)
+    def copy(self) -> "ExpLib | None":
+        """A copy in memory to try changes on; None of a database that is too large to be copied."""
+        return ExpLib(clock=self._clock, store=store) if (store := self._store.copy()) else None
 
     def close(self) -> None:
         """Let go of the database; a JSON library has nothing open."""
@@ -259,37 +287,13 @@ class ExpLib:
     def __repr__(self) -> str:
         return f"ExpLib({str(self.path) if self.path else ''}: {len(self)} experiences)"
 
-    def _insert(self, action: str, experience: Experience, reason: str, author: Author) -> Experience:
-        with self._changing():
-            kept = as_kept(experience)
-            if kept.id in self:
-                raise LibraryError(f"there is an experience '{kept.id}' already")
-            kept = replace(
-                kept,
-                id=kept.id or self._free_id(kept),
-                created_at=kept.created_at or self._clock(),
-            )
-            self._recorder.change(action, kept.id, kept, reason, author, kept)
-            for other in [self.get(one) for one in kept.contradicts if one != kept.id and one in self]:
-                linked = replace(other, contradicts=tuple(dict.fromkeys((*other.contradicts, kept.id))))
-                self._recorder.change("link", other.id, linked, f"contradicted by {kept.id}", author, kept)
-            return kept
-
-    def _free_id(self, experience: Experience) -> str:
-        return free_id(derived_id(experience), self, {held_back.experience.id for held_back in self.quarantined})
-
-    def _quarantine(self, experience: Experience, reason: str, author: Author) -> None:
-        kept = as_kept(experience)
-        kept = replace(kept, id=kept.id or self._free_id(kept))
-        self._recorder.quarantine(Quarantined(kept, reason), author)
-
     @property
     def _recorder(self) -> Recorder:
         return Recorder(self._store, self._clock)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        if self._frozen:
+        if self._store.frozen:
             raise LibraryError("a snapshot of a library does not change; change the library it was taken from")
         with self._store.transaction():
             yield

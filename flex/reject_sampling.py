@@ -106,7 +106,7 @@ async def evolve(session: Session, epoch: int, tasks: Sequence[Task]) -> None:
     How the updater is asked ahead of that order is drawn in flex/training/evolution.py.
     """
     team, config = session.team, session.config
-    library = session.library.snapshot() if config.use_library else None
+    library = session.library.view() if config.use_library else None
 
     async def exploration(task: Task) -> Exploration | None:
         if (known := session.explored(epoch, task)) is not None:

@@ -220,7 +220,7 @@ def test_threads_may_search_at_once():
 
 def test_a_snapshot_stays_as_it_is_and_refuses_changes():
     lib = library(FISH)
-    snapshot = lib.snapshot()
+    snapshot = lib.view()
     bird = lib.add(BIRD)
     lib.apply(BIRD, UpdateDecision("merge", next(iter(lib)).id, (0,)))
     assert len(snapshot) == 1
@@ -348,3 +348,35 @@ def test_a_file_is_the_same_however_its_path_is_spelled(tmp_path: Path, monkeypa
 def test_an_entry_does_not_contradict_itself():
     lib = library(replace(FISH, id="self", contradicts=("self", "gone")))
     assert [change.action for change in lib.history()] == ["insert"]
+
+
+@pytest.mark.parametrize("name", ["new.json", "new.db"])
+def test_a_library_is_begun_where_there_is_none(tmp_path: Path, name: str):
+    path = tmp_path / "exps" / name
+    with pytest.raises(LibraryError, match=r"create=True\) begins a new one"):
+        ExpLib(path)
+    assert list(tmp_path.iterdir()) == []
+    with ExpLib(str(path), create=True, clock=clock) as lib:
+        assert (len(lib), lib.config, lib.created_at, lib.path) == (0, DEFAULT_CONFIG, clock(), path)
+        lib.add(FISH)
+        assert lib.save() == path
+    for create in (True, False):
+        with ExpLib(path, create=create) as lib:
+            assert [entry.method for entry in lib] == ["Catch fish"]
+
+
+def test_a_library_begun_where_somebody_else_saves_meanwhile_is_not_written_over_it(tmp_path: Path):
+    mine, theirs = (ExpLib(tmp_path / "a.json", create=True) for _ in range(2))
+    theirs.add(FISH)
+    theirs.save()
+    with pytest.raises(LibraryError, match="changed by somebody else"):
+        mine.save()
+    assert len(ExpLib(tmp_path / "a.json")) == 1
+
+
+def test_only_a_library_is_opened_with_create(tmp_path: Path):
+    (tmp_path / "notes.json").write_text("precious notes")
+    with pytest.raises(LibraryError, match="not an experience library"):
+        ExpLib(tmp_path / "notes.json", create=True)
+    (tmp_path / "empty.json").touch()
+    assert len(ExpLib(ExpLib(tmp_path / "empty.json", create=True).save())) == 0

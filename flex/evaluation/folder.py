@@ -12,8 +12,8 @@ from flex.errors import RunError, SettingsError
 from flex.evaluation.results import Result, load_results
 from flex.evaluation.statistics import Difference, paired_difference
 from flex.evaluation.summary import Cost, Summary, scores_by_task, summarize
+from flex.files.jsonlines import decode
 from flex.files.paths import existing
-from flex.files.runlog import decode
 from flex.types import Retrieval
 
 ORDER = ("vanilla", "icl", "agent", "flex-empty", "flex-shuffled", "flex-chat", "flex")

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
 from flex.benchmarks.base import Benchmark
-from flex.evaluation.overlap import Gram, Said
+from flex.evaluation.overlap import Gram, WordSequence
 from flex.search.query import searchable
 from flex.text import one_line, words
 from flex.types import Experience, Task
@@ -182,9 +182,11 @@ class _Wording(_Guard):
 
     def __init__(self, tasks: Sequence[Task], others: Sequence[Task], benchmark: Benchmark) -> None:
         super().__init__(tasks, benchmark)
-        self.asked = [Said(task.question) for task in tasks]
-        self.answers = [Said(task.target or "") for task in tasks]
-        shared = Counter(gram for said in (*self.asked, *(Said(o.question) for o in others)) for gram in said.grams)
+        self.asked = [WordSequence(task.question) for task in tasks]
+        self.answers = [WordSequence(task.target or "") for task in tasks]
+        shared = Counter(
+            gram for said in (*self.asked, *(WordSequence(o.question) for o in others)) for gram in said.grams
+        )
         self.weights = {gram: 1 / count for gram, count in shared.items()}
         self.totals = [sum(self.weights[gram] for gram in said.grams) for said in self.asked]
         self.by_gram = _by_value(said.grams for said in self.asked)
@@ -197,7 +199,7 @@ class _Wording(_Guard):
         )
 
     def in_task(self, other: Task) -> Found:
-        said = Said(other.question)
+        said = WordSequence(other.question)
         found: Found = {}
         for number, share in self._similar(said).items():
             question = self.asked[number]
@@ -207,7 +209,7 @@ class _Wording(_Guard):
         return found | super().in_task(other)
 
     def in_text(self, text: str) -> Found:
-        said = Said(text)
+        said = WordSequence(text)
         found: Found = {}
         for gram in said.grams.keys() & self.by_answer.keys():
             found |= {number: _ANSWERED for number in self.by_answer[gram] if said.holds(self.answers[number])}
@@ -217,9 +219,9 @@ class _Wording(_Guard):
         return found
 
     def marks(self, text: str) -> Set[Gram]:
-        return Said(text).pairs
+        return WordSequence(text).pairs
 
-    def _similar(self, said: Said) -> dict[int, float]:
+    def _similar(self, said: WordSequence) -> dict[int, float]:
         """By task the share of the question's sequences that are there, where it is at least ANSWER."""
         weights: dict[int, float] = {}
         for gram in said.grams:
@@ -228,7 +230,7 @@ class _Wording(_Guard):
         shares = ((number, weight / self.totals[number]) for number, weight in weights.items())
         return {number: round(share, 6) for number, share in shares if share > ANSWER - 1e-6}
 
-    def _kind(self, number: int, share: float, said: Said) -> Kind | None:
+    def _kind(self, number: int, share: float, said: WordSequence) -> Kind | None:
         question, answer = self.asked[number], self.answers[number]
         if said.holds(question):
             return "exact"
@@ -250,7 +252,7 @@ def _by_value(values: Iterable[Iterable[T]]) -> dict[T, list[int]]:
     return found
 
 
-def _enough(question: Said, alike: bool = False) -> float:
+def _enough(question: WordSequence, alike: bool = False) -> float:
     """The share of a question that makes a near duplicate; it takes less when the answers are alike."""
     if len(question.grams) < LEAST:
         return 1.0

@@ -21,7 +21,7 @@ from flex.errors import EndpointError, ParseError
 from flex.evaluation.results import Result, rows_of, write_logs
 from flex.evaluation.settings import Setting, Solve
 from flex.files.atomic import json_bytes, write_atomically
-from flex.files.runlog import JsonLines, to_jsonable
+from flex.files.jsonlines import JsonLines, to_jsonable
 from flex.telemetry import span
 from flex.types import Attempt, Task
 

@@ -9,8 +9,8 @@ Gram = tuple[str, ...]
 """Words one after the other."""
 
 
-class Said:
-    """A text as words, and what is looked up in it; each made when it is asked for."""
+class WordSequence:
+    """The words of a text, and what is looked up among them, computed at the first use."""
 
     def __init__(self, text: str) -> None:
         self.words = words(text)
@@ -28,8 +28,8 @@ class Said:
     def numbers(self) -> Counter[str]:
         return Counter(filter(is_number, self.words))
 
-    def numbers_in_place(self, other: "Said") -> float:
-        """The share of the numbers here that stand in the other text beside the same neighbour."""
+    def numbers_in_place(self, other: "WordSequence") -> float:
+        """The share of these numbers that the other text has beside the same neighbour."""
         around = ["", *self.words, ""]
         places = [n for n, word in enumerate(around) if word and is_number(word)]
         kept = [n for n in places if {(around[n - 1], around[n]), (around[n], around[n + 1])} & other.pairs]
@@ -39,6 +39,6 @@ class Said:
     def joined(self) -> str:
         return f" {' '.join(self.words)} "
 
-    def holds(self, other: "Said") -> bool:
-        """Whether the other's words stand here one after the other."""
+    def holds(self, other: "WordSequence") -> bool:
+        """Whether the other text's words are among these, in one piece."""
         return other.joined in self.joined

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flex.files.atomic import json_bytes
-from flex.files.runlog import JsonLines, decode, to_jsonable
+from flex.files.jsonlines import JsonLines, decode, to_jsonable
 from flex.text import valid_utf8
 from flex.types import Attempt, Usage
 

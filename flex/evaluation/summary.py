@@ -8,7 +8,7 @@ from typing import Any, Literal
 from flex.benchmarks import Benchmark
 from flex.evaluation.results import Result, load_results
 from flex.evaluation.statistics import accuracy_interval, majority, mean_interval, pass_at_k
-from flex.files.runlog import decode, to_jsonable
+from flex.files.jsonlines import decode, to_jsonable
 from flex.types import Usage
 
 PASS, TOP = "pass@", "top-"

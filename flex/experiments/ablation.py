@@ -18,7 +18,8 @@ from flex.experiments.pictures.ablation import ablation_picture
 from flex.experiments.published import ABLATION, ABLATION_WHAT
 from flex.experiments.steps import Findings, OneModelRun, Steps
 from flex.explib import ExpLib
-from flex.files.runlog import RunLog, decode
+from flex.files.jsonlines import decode
+from flex.files.runlog import RunLog
 from flex.runs.config import Positive, names_in
 from flex.runs.setup import Bar, no_bar
 from flex.types import Experience, Exploration, Rule, Trajectory

@@ -1,4 +1,4 @@
-"""The time as it stands in files; SOURCE_DATE_EPOCH fixes it, so that a run can be repeated byte for byte."""
+"""The time as files hold it; SOURCE_DATE_EPOCH fixes it, so that a run can be repeated byte for byte."""
 
 import os
 from datetime import UTC, datetime

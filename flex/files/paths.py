@@ -1,4 +1,4 @@
-"""Where the files that come with the package lie: prompts, the demo data and the demo library."""
+"""Where files are: those of the user, which have to exist, and the prompts and demo data that come with the package."""
 
 from pathlib import Path
 

@@ -4,139 +4,24 @@ runs/first/config.json    what makes this run this run, written once
 runs/first/events.jsonl   {"event": "explored", "time": "2026-01-31T12:00:00+00:00", "task": {...}, ...}
 """
 
-import functools
 import importlib.metadata
 import json
-import os
 import platform
-import sys
-import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any
 
 from flex.errors import RunError, SettingsError
-from flex.files.atomic import json_bytes, write_json
+from flex.files.atomic import write_json
 from flex.files.clock import now
-
-if sys.platform != "win32":
-    import fcntl
-
-T = TypeVar("T")
+from flex.files.jsonlines import JsonLines, to_jsonable
+from flex.files.locks import Lock
 
 FREE_KEYS = frozenset({"created_at", "versions", "command", "pacing"})
 """Keys of a configuration that may differ when a run is resumed: they do not change what it finds."""
 PACKAGES = ("flex-experience", "openai", "smolagents", "rdkit", "pydantic-monty")
 """Those whose versions may change a run's results."""
-
-
-def to_jsonable(value: Any) -> Any:
-    """The value as JSON knows it: dataclasses become objects, tuples and sets lists, anything unknown its text."""
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_jsonable(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): to_jsonable(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [to_jsonable(inner) for inner in value]
-    return str(value)
-
-
-def decode(kind: type[T], value: Any) -> T:
-    """The value of flex/types.py that `to_jsonable` made this of. Raises RunError when it is none."""
-    from pydantic import ValidationError
-
-    try:
-        return _adapter(kind).validate_python(value)  # type: ignore[no-any-return, arg-type]
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "value"
-        raise RunError(f"a logged {kind.__name__} cannot be read back: {where}: {first['msg']}") from error
-
-
-@functools.cache
-def _adapter(kind: type) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
-
-
-class JsonLines:
-    """A file of one JSON object per line: appended to by one process (any of its threads), read by everyone.
-
-    Every row is handed to the operating system at once, so a killed process loses none; `sync` brings them to disk.
-    A last line torn by a crash is dropped, by readers and before the first row is appended.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._lock = threading.Lock()
-        self._file: BinaryIO | None = None
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """The rows; none if there is no file. Raises RunError naming the line that is not a JSON object."""
-        content = self.path.read_bytes() if self.path.exists() else b""
-        complete = content[: content.rfind(b"\n") + 1]
-        for number, line in enumerate(complete.split(b"\n"), 1):
-            if line.strip():
-                yield self._row(number, line)
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row. Raises RunError when another process is writing this file."""
-        line = json_bytes(to_jsonable(row)) + b"\n"
-        with self._lock:
-            if self._file is None:
-                self._file = self._opened()
-            self._file.write(line)
-            self._file.flush()
-
-    def sync(self) -> None:
-        """Bring what was appended to the disk; once per batch, since it may take tens of milliseconds."""
-        with self._lock:
-            if self._file is not None:
-                os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Sync, and let go of the file; a later append opens it again."""
-        self.sync()
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-
-    def __enter__(self) -> "JsonLines":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def _row(self, number: int, line: bytes) -> dict[str, Any]:
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise RunError(f"{self.path}, line {number}: not valid JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise RunError(f"{self.path}, line {number}: not an object")
-        return row
-
-    def _opened(self) -> BinaryIO:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(self.path, "a+b")  # noqa: SIM115 - kept open between rows
-        try:
-            if sys.platform != "win32":
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
-        except BlockingIOError as error:
-            file.close()
-            raise RunError(f"{self.path} is being written by another process") from error
-        except BaseException:
-            file.close()
-            raise
-        return file
 
 
 class RunLog:
@@ -145,7 +30,7 @@ class RunLog:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._events = JsonLines(self.folder / "events.jsonl")
-        self._lock: BinaryIO | None = None
+        self._lock = Lock(self.folder / ".lock")
         self._fresh = False
 
     def start(self, config: Mapping[str, Any], *, free: Collection[str] = FREE_KEYS) -> bool:
@@ -162,7 +47,8 @@ class RunLog:
             raise RunError(f"{self.folder} holds results of something else (no config.json); choose another folder")
         resumed = path.exists()
         try:
-            self._lock = self._lock or _locked(self.folder / ".lock")
+            if not self._lock.take():
+                raise RunError(f"{self.folder} is being written by another process")
             if not resumed:
                 write_json(path, config)
         except OSError as error:
@@ -174,7 +60,7 @@ class RunLog:
         """Take back what `start` wrote when nothing came of the run; files of a run that holds something stay."""
         if self._fresh and not any((self.folder / name).exists() for name in ("events.jsonl", "results.jsonl")):
             self.close()
-            for name in ("config.json", "library_at_start.json", ".lock"):
+            for name in ("config.json", "library_at_start.json"):
                 (self.folder / name).unlink(missing_ok=True)
             with suppress(OSError):  # somebody else's files may be in it
                 self.folder.rmdir()
@@ -193,9 +79,7 @@ class RunLog:
 
     def close(self) -> None:
         self._events.close()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.free(remove=True)
 
     def __enter__(self) -> "RunLog":
         return self
@@ -218,19 +102,6 @@ class RunLog:
         for key, old, new in _differences(there, here):
             if key.split(".")[0] not in free:
                 raise RunError(f"{path} is of another run: {key} was {old}, is now {new}; choose another folder")
-
-
-def _locked(path: Path) -> BinaryIO:
-    """An open file that no other process can lock. Raises RunError when one has done so."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "ab")  # noqa: SIM115 - the lock lasts as long as the file is open
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.close()
-            raise RunError(f"{path.parent} is being written by another process") from error
-    return file
 
 
 def run_config(

@@ -1,18 +1,20 @@
-"""Changes of a library, each written into its history with who made it, why, and what it replaced."""
+"""Changes of a library: checked first, then written into its history with who made it, why, and what it replaced."""
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
 
-from flex.library.entry import dump_entry, entry_hash, parse_entry
+from flex.errors import LibraryError
+from flex.library.entry import derived_id, dump_entry, entry_hash, free_id, parse_entry, restored_entry
 from flex.library.history import changed_content
 from flex.library.stores import Store
-from flex.types import Change, Experience, Quarantined
+from flex.types import ZONES, Action, Change, Experience, Quarantined, UpdateDecision
 
 _REASON = "quarantined_because"
 """Where a change that releases an experience keeps why it was quarantined."""
 _SOURCE = ("tasks", "rollout", "rollouts")
-"""What a change says of where an experience came from; the rest stands in its provenance."""
+"""What a change says of where an experience came from; the rest is in its provenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,67 @@ class Author:
 NOBODY = Author()
 
 
+def as_kept(experience: Experience) -> Experience:
+    """The experience as it would come back from a file. Raises LibraryError for what no file could hold."""
+    check_zone(experience.zone)
+    try:
+        entry = json.loads(json.dumps(dump_entry(experience), allow_nan=False))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise LibraryError(f"this experience cannot stand in a library file: {error}") from error
+    return parse_entry(entry, experience.zone)
+
+
+def check_zone(name: str) -> None:
+    """Raises LibraryError for an unknown zone."""
+    if name not in ZONES:
+        raise LibraryError(f"no zone '{name}'; choose from {', '.join(ZONES)}")
+
+
+def check_decision(experience: Experience, decision: UpdateDecision, get: Callable[[str], Experience]) -> None:
+    """Raises LibraryError for a decision that cannot be carried out; `get` raises it for an entry that is not there."""
+    check_zone(experience.zone)
+    if decision.action not in get_args(Action):
+        raise LibraryError(f"no action '{decision.action}'; choose from {', '.join(get_args(Action))}")
+    if decision.action == "merge" and decision.target is None:
+        raise LibraryError("a merge has to name the entry to merge into")
+    if decision.action != "insert" and decision.target is not None:
+        get(decision.target)
+    for other in decision.contradicts:
+        get(other)
+    if decision.action == "merge" and decision.trajectory not in ("existing", "new"):
+        raise LibraryError(f"no trajectory '{decision.trajectory}'; choose from existing, new")
+    if wrong := [n for n in decision.novel_rules if n not in range(len(experience.rules))]:
+        raise LibraryError(f"no rule {wrong[0]} (from 0) in an experience with {len(experience.rules)} rules")
+
+
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """Changes a store and writes down every change; `clock` says when where the experience does not."""
 
     store: Store
     clock: Callable[[], str]
+
+    def insert(self, experience: Experience, reason: str, author: Author = NOBODY) -> Experience:
+        """Add an experience, and link the entries that it contradicts back to it; the entry as it is kept."""
+        kept = self.named(experience)
+        if self.store.get(kept.id) is not None:
+            raise LibraryError(f"there is an experience '{kept.id}' already")
+        kept = replace(kept, created_at=kept.created_at or self.clock())
+        self.change("insert", kept.id, kept, reason, author, kept)
+        for other in kept.contradicts:
+            if other != kept.id and (known := self.store.get(other)) is not None:
+                linked = replace(known, contradicts=tuple(dict.fromkeys((*known.contradicts, kept.id))))
+                self.change("link", other, linked, f"contradicted by {kept.id}", author, kept)
+        return kept
+
+    def named(self, experience: Experience) -> Experience:
+        """The experience as it is kept; one that brings no id gets one that is free."""
+        kept = as_kept(experience)
+        if kept.id:
+            return kept
+        quarantined = {held.experience.id for held in self.store.quarantined()}
+        free = free_id(derived_id(kept), lambda wanted: wanted in quarantined or self.store.get(wanted) is not None)
+        return replace(kept, id=free)
 
     def change(
         self,
@@ -43,40 +100,38 @@ class Recorder:
         reason: str,
         author: Author = NOBODY,
         new: Experience | None = None,
-        place: int | None = None,
+        position: int | None = None,
     ) -> None:
         """Let an entry become `after` (None: gone) and record it; `new` is the experience that this came from."""
         before = self.store.get(entry)
         leaves = before is not None and (after is None or after.zone != before.zone)
-        came_from = {key: new.provenance[key] for key in _SOURCE if key in new.provenance} if new else {}
-        change = Change(
-            number=self.store.latest() + 1,
-            action=action,
-            entry=entry,
-            time=(new.created_at if new else "") or self.clock(),
-            reason=reason,
-            by=author.by,
-            source={**came_from, **author.source},
-            before=dump_entry(before) if before is not None and before != after else None,
-            place=self.store.place(entry) if leaves else None,
-            before_hash=None if before is None else entry_hash(before),
-            after_hash=None if after is None else entry_hash(after),
-        )
+        place = self.store.position(entry) if leaves else None
         if after is None:
             self.store.remove(entry)
         elif after != before:
-            self.store.put(after, place)
-        self.store.append(change)
+            self.store.put(after, position)
+        self._append(
+            action,
+            entry,
+            reason,
+            author,
+            new,
+            before=dump_entry(before) if before is not None and before != after else None,
+            place=place,
+            before_hash=None if before is None else entry_hash(before),
+            after_hash=None if after is None else entry_hash(after),
+        )
 
     def quarantine(self, held: Quarantined, author: Author = NOBODY) -> None:
         """Keep an experience apart from the library, and write down why."""
         self.store.quarantine(held)
-        self._held("quarantine", held, None, author)
+        self._append("quarantine", held.experience.id, held.reason, author, held.experience)
 
     def release(self, held: Quarantined, author: Author = NOBODY) -> None:
-        """Keep an experience apart no longer; the change holds it, so that it is not lost whatever becomes of it."""
+        """Keep an experience apart no longer; the change holds it, so that it is never lost."""
         self.store.unquarantine(held.experience.id)
-        self._held("release", held, {**dump_entry(held.experience), _REASON: held.reason}, author)
+        before = {**dump_entry(held.experience), _REASON: held.reason}
+        self._append("release", held.experience.id, held.reason, author, held.experience, before=before)
 
     def undo(self, change: Change, reason: str, author: Author = NOBODY) -> None:
         """Bring back what a change replaced; one that replaced nothing leaves nothing to undo."""
@@ -87,22 +142,24 @@ class Recorder:
         elif change.action == "release" and change.before:
             entry = dict(change.before)
             why = str(entry.pop(_REASON, ""))
-            self.quarantine(Quarantined(parse_entry(entry, entry["memory_type"]), why), author)
+            self.quarantine(Quarantined(restored_entry(entry), why), author)
         elif changed_content(change):
-            before = parse_entry(change.before, change.before["memory_type"]) if change.before else None
-            self.change("rollback", change.entry, before, reason, author, place=change.place)
+            before = restored_entry(change.before) if change.before else None
+            self.change("rollback", change.entry, before, reason, author, position=change.place)
 
-    def _held(self, action: str, held: Quarantined, before: Mapping[str, Any] | None, author: Author) -> None:
-        made = held.experience.provenance
-        self.store.append(
-            Change(
-                number=self.store.latest() + 1,
-                action=action,
-                entry=held.experience.id,
-                time=held.experience.created_at or self.clock(),
-                reason=held.reason,
-                by=author.by,
-                source={**{key: made[key] for key in _SOURCE if key in made}, **author.source},
-                before=before,
-            )
+    def _append(
+        self, action: str, entry: str, reason: str, author: Author, new: Experience | None, **replaced: Any
+    ) -> None:
+        """Write down a change; `new` is the experience that it came from."""
+        made = new.provenance if new else {}
+        change = Change(
+            number=self.store.last_change() + 1,
+            action=action,
+            entry=entry,
+            time=(new.created_at if new else "") or self.clock(),
+            reason=reason,
+            by=author.by,
+            source={**{key: made[key] for key in _SOURCE if key in made}, **author.source},
+            **replaced,
         )
+        self.store.append(change)

@@ -5,7 +5,7 @@ an `Experience` here.
 """
 
 import json
-from collections.abc import Container
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -28,7 +28,7 @@ class EntryProblem(Exception):
 
 
 def parse_entry(entry: object, zone: Zone) -> Experience:
-    """One entry of a file as an experience of `zone`; the list it stands in counts, not its `memory_type`.
+    """One entry of a file as an experience of `zone`; the list that it is in counts, not its `memory_type`.
 
     Raises LibraryError saying what is wrong with it.
     """
@@ -38,8 +38,13 @@ def parse_entry(entry: object, zone: Zone) -> Experience:
         raise LibraryError(f"not an experience: {problem}") from problem
 
 
+def restored_entry(entry: Mapping[str, Any]) -> Experience:
+    """The experience that `dump_entry` made this of. Raises LibraryError."""
+    return parse_entry(entry, entry["memory_type"])
+
+
 def dump_entry(experience: Experience) -> dict[str, Any]:
-    """The entry as it stands in a file, with every key that other tools expect."""
+    """The entry as a file holds it, with every key that other tools expect."""
     rule_keys = experience.extra.get(_RULE_KEYS, {})
     entry: dict[str, Any] = {
         "id": experience.id,
@@ -65,12 +70,12 @@ def dump_entry(experience: Experience) -> dict[str, Any]:
 def content_hash(experience: Experience) -> str:
     """A hash of what the experience says: method, rules with their examples, trajectory."""
     rules = [[rule.rule, *rule.examples] for rule in experience.rules]
-    said = json.dumps([experience.method, rules, experience.revised_trajectory])
-    return sha256(said.encode()).hexdigest()
+    content = json.dumps([experience.method, rules, experience.revised_trajectory])
+    return sha256(content.encode()).hexdigest()
 
 
 def entry_hash(experience: Experience) -> str:
-    """A hash of all of an entry as it stands in a file: what the library's history knows a revision by."""
+    """A hash of all that a file holds of an entry: what the history of the library knows a revision by."""
     return sha256(json.dumps(dump_entry(experience), sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -80,17 +85,17 @@ def derived_id(experience: Experience) -> str:
     return f"exp-{sha256(json.dumps(source).encode()).hexdigest()[:10]}"
 
 
-def free_id(wanted: str, *taken: Container[object]) -> str:
+def free_id(wanted: str, is_taken: Callable[[str], bool]) -> str:
     """`wanted`, or the first of `wanted-2`, `wanted-3`, ... that is not taken."""
     number, free = 1, wanted
-    while any(free in ids for ids in taken):
+    while is_taken(free):
         number += 1
         free = f"{wanted}-{number}"
     return free
 
 
 def read_entry(entry: object, zone: Zone) -> Experience:
-    """As `parse_entry`, raising EntryProblem, for a caller that says where the entry stands."""
+    """As `parse_entry`, raising EntryProblem, for a caller that says which entry it is."""
     if not isinstance(entry, dict):
         raise EntryProblem(f"an entry has to be an object, not {_kind(entry)}")
     if zone not in ZONES:

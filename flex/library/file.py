@@ -43,7 +43,8 @@ def read_library(path: Path) -> LibraryFile:
     try:
         data = json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant)
     except FileNotFoundError as error:
-        raise LibraryError(f"no experience library at {path}; ExpLib() without a path makes an empty one") from error
+        way_out = f"ExpLib({str(path)!r}, create=True) begins a new one"
+        raise LibraryError(f"no experience library at {path}; {way_out}") from error
     except OSError as error:
         raise LibraryError(f"cannot read the experience library {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -52,7 +53,7 @@ def read_library(path: Path) -> LibraryFile:
 
 
 def read_folder(folder: Path) -> LibraryFile:
-    """All libraries (*.json) of a folder, by name, as one; an entry that stands in two of them counts once.
+    """All libraries (*.json) of a folder, by name, as one; an entry that is in two of them counts once.
 
     Raises LibraryError when there is none, or one that cannot be read.
     """
@@ -62,9 +63,9 @@ def read_folder(folder: Path) -> LibraryFile:
     files = [read_library(path) for path in paths]
     entries: dict[str, Experience] = {}
     for experience in (experience for file in files for experience in file.experiences):
-        twin = entries.get(experience.id)
-        if twin is None or (twin.zone, content_hash(twin)) != (experience.zone, content_hash(experience)):
-            free = free_id(experience.id, entries)
+        known = entries.get(experience.id)
+        if known is None or (known.zone, content_hash(known)) != (experience.zone, content_hash(experience)):
+            free = free_id(experience.id, entries.__contains__)
             entries[free] = replace(experience, id=free)
     extra = {key: value for file in reversed(files) for key, value in file.extra.items()}
     return LibraryFile(tuple(entries.values()), files[0].created_at, files[0].config, extra)
@@ -115,7 +116,7 @@ def with_ids(experiences: tuple[Experience, ...], source: Path | str) -> tuple[E
     named = []
     for experience in experiences:
         if not experience.id:
-            experience = replace(experience, id=free_id(derived_id(experience), taken))
+            experience = replace(experience, id=free_id(derived_id(experience), taken.__contains__))
             taken.add(experience.id)
         named.append(experience)
     return tuple(named)

@@ -1,4 +1,7 @@
-"""Libraries made one, and one made several: what was learned in parallel comes together with its history."""
+"""Libraries made one, and one made several: what was learned in parallel comes together with its history.
+
+`ExpLib.merge`, `split` and `part` are what one calls; here they work on what library files hold.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -7,13 +10,11 @@ from itertools import takewhile
 from typing import Any
 
 from flex.errors import LibraryError
-from flex.explib import ExpLib
-from flex.files.clock import now
 from flex.library.changes import Author, Recorder
-from flex.library.entry import content_hash, free_id, parse_entry
+from flex.library.entry import content_hash, free_id, restored_entry
 from flex.library.file import LibraryFile
 from flex.library.history import changed_content
-from flex.library.reconcile import Meeting, Met, Side, meet, origin
+from flex.library.reconcile import Branch, EntryOutcome, Reconciled, origin, reconcile
 from flex.library.stores import MemoryStore
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
 
@@ -26,12 +27,12 @@ KEYS: Mapping[str, Callable[[Experience], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class MergeReport:
-    """What met what when library `b` came to library `a`."""
+    """What became of every entry when library `b` was merged into library `a`."""
 
     a: str
     b: str
     entries: int
-    met: tuple[Met, ...]
+    outcomes: tuple[EntryOutcome, ...]
     own: int
     """Changes that a had: going back to this one undoes the merge."""
     imported: int
@@ -39,68 +40,54 @@ class MergeReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        return dict(Counter(met.kind for met in self.met).most_common())
+        return dict(Counter(outcome.kind for outcome in self.outcomes).most_common())
 
     def as_dict(self) -> dict[str, Any]:
         """For a JSON file."""
-        return {**asdict(self), "counts": self.counts}
+        values = {"met" if name == "outcomes" else name: value for name, value in asdict(self).items()}
+        return {**values, "counts": self.counts}
 
     def __str__(self) -> str:
-        lines = [f"{met.kind:<15}{met.id}  {met.note}".rstrip() for met in self.met]
+        lines = [f"{outcome.kind:<15}{outcome.id}  {outcome.note}".rstrip() for outcome in self.outcomes]
         counts = ", ".join(f"{number} {kind}" for kind, number in self.counts.items()) or "nothing met"
         undo = f"{self.imported} changes imported; a rollback to change {self.own} gives a again"
         return "\n".join([f"a: {self.a}", f"b: {self.b}", *lines, f"{self.entries} entries: {counts}", undo])
 
 
-def merge_libraries(a: ExpLib, b: ExpLib, clock: Callable[[], str] = now) -> tuple[ExpLib, MergeReport]:
-    """One library of two that were trained in parallel, and what met what; both stay as they are.
-
-    What one of them has not touched since they parted is as the other has it; what both have changed gets the rules of
-    both, or both are kept where that would be too large; entries that say the same become one with both provenances.
-    The history is a's, then every change of b that a does not know yet as "import", then what the meeting itself
-    changed: no revision of either is lost. `merge_libraries(b, a)` gives the same entries in another order.
-    """
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a.history(), b.history(), strict=False)))
-    names = [str(library.path or name) for library, name in ((a, "a"), (b, "b"))]
-    mine, theirs = Side(a, names[0], shared), Side(b, names[1], shared)
-    meeting = meet(mine, theirs)
+def merge_files(
+    a: LibraryFile, b: LibraryFile, names: tuple[str, str], clock: Callable[[], str]
+) -> tuple[MemoryStore, MergeReport]:
+    """One library of two, called `names`, and what became of every entry; see `ExpLib.merge`."""
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a.history, b.history, strict=False)))
+    mine, theirs = Branch(a, names[0], shared), Branch(b, names[1], shared)
+    reconciled = reconcile(mine, theirs)
     store = MemoryStore(_beginning(a, b))
     recorder = Recorder(store, clock)
-    own = store.latest()
     _import_history(recorder, mine, theirs)
-    _settle(recorder, meeting, Author(source={"libraries": names}))
-    report = MergeReport(names[0], names[1], len(meeting.entries), meeting.met, own, store.latest() - own)
-    return ExpLib.over(store), report
+    _apply(recorder, reconciled, Author(source={"libraries": list(names)}))
+    own = len(a.history)
+    return store, MergeReport(*names, len(reconciled.entries), reconciled.outcomes, own, store.last_change() - own)
 
 
-def part(library: ExpLib, keep: Callable[[Experience], bool], *, history: bool = True) -> ExpLib:
-    """The entries that `keep` chooses as a library of their own, as `split` does it."""
-    parts = split(library, lambda experience: str(keep(experience)), history=history)
-    return parts.get("True") or ExpLib.over(MemoryStore(_empty(library)))
-
-
-def split(library: ExpLib, key: str | Callable[[Experience], str], *, history: bool = True) -> dict[str, ExpLib]:
-    """One library for each value of `key`: "category", "zone" or a function of an experience.
-
-    Every entry stands in one of them as it was, with its id, provenance and history, whose changes are numbered anew;
-    so do quarantined and removed ones, by what they said last. A change of what says nothing any more goes to the
-    first. LibraryError for a key that is none.
-    """
+def split_file(
+    library: LibraryFile, key: str | Callable[[Experience], str], *, history: bool = True
+) -> dict[str, LibraryFile]:
+    """One library for each value of `key`; see `ExpLib.split`."""
     if isinstance(key, str):
         if key not in KEYS:
             raise LibraryError(f"cannot split by '{key}'; choose from {', '.join(KEYS)}")
         key = KEYS[key]
-    owners = {experience_id: key(experience) for experience_id, experience in _last_words(library).items()}
-    files = {name: _Part() for name in owners.values()}
-    for experience in library:
-        files[owners[experience.id]].entries.append(experience)
-    for held in library.quarantined:
-        files[owners[held.experience.id]].quarantine.append(held)
+    owners = {experience_id: key(experience) for experience_id, experience in _last_revisions(library).items()}
+    parts = {name: _Part() for name in owners.values()}
+    for experience in library.experiences:
+        parts[owners[experience.id]].entries.append(experience)
+    for held in library.quarantine:
+        parts[owners[held.experience.id]].quarantine.append(held)
     places = _places(library, owners) if history else {}
-    for change in library.history() if history and files else ():
-        own = files[owners.get(change.entry, next(iter(files)))].history
+    for change in library.history if history and parts else ():
+        own = parts[owners.get(change.entry, next(iter(parts)))].history
         own.append(replace(change, number=len(own) + 1, place=places.get(change.number)))
-    return {name: ExpLib.over(MemoryStore(one.file(library))) for name, one in files.items()}
+    return {name: part.of(library) for name, part in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,43 +98,39 @@ class _Part:
     history: list[Change] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
 
-    def file(self, library: ExpLib) -> LibraryFile:
+    def of(self, library: LibraryFile) -> LibraryFile:
         return replace(
-            _empty(library),
+            library,
             experiences=tuple(self.entries),
             history=tuple(self.history),
             quarantine=tuple(self.quarantine),
         )
 
 
-def _empty(library: ExpLib) -> LibraryFile:
-    return LibraryFile((), library.created_at, library.config, library.extra)
-
-
-def _beginning(a: ExpLib, b: ExpLib) -> LibraryFile:
+def _beginning(a: LibraryFile, b: LibraryFile) -> LibraryFile:
     """Library a as it is, with the settings and the quarantine of both."""
     quarantine: dict[str, Quarantined] = {}
     # By what they say, so that it does not matter which library comes first when two want one id.
-    for held in sorted([*a.quarantined, *b.quarantined], key=lambda held: content_hash(held.experience)):
-        twin = quarantine.get(held.experience.id)
-        if twin is None or content_hash(twin.experience) != content_hash(held.experience):
-            free = free_id(held.experience.id, quarantine)
+    for held in sorted([*a.quarantine, *b.quarantine], key=lambda held: content_hash(held.experience)):
+        known = quarantine.get(held.experience.id)
+        if known is None or content_hash(known.experience) != content_hash(held.experience):
+            free = free_id(held.experience.id, quarantine.__contains__)
             quarantine[free] = replace(held, experience=replace(held.experience, id=free))
     return LibraryFile(
-        tuple(a),
+        a.experiences,
         min(filter(None, (a.created_at, b.created_at)), default=""),
         {**b.config, **a.config},
         {**b.extra, **a.extra},
-        a.history(),
+        a.history,
         tuple(quarantine.values()),
     )
 
 
-def _import_history(recorder: Recorder, mine: Side, theirs: Side) -> None:
+def _import_history(recorder: Recorder, mine: Branch, theirs: Branch) -> None:
     """Add what happened in the other library since the two parted: first what it began with, then every change."""
     for experience_id in theirs.ids():
         began = theirs.before(experience_id)
-        if not mine.has_said(experience_id, began):
+        if not mine.had_revision(experience_id, began):
             author = Author(source={"library": theirs.name})
             recorder.change("import", experience_id, began, f"as it came to {theirs.name}", author)
     for change, after in theirs.steps:
@@ -157,33 +140,35 @@ def _import_history(recorder: Recorder, mine: Side, theirs: Side) -> None:
             recorder.change("import", change.entry, after, change.reason, Author(change.by, source))
 
 
-def _settle(recorder: Recorder, meeting: Meeting, author: Author) -> None:
-    """Let every entry be what the meeting made of it."""
-    notes = {met.id: f"{met.kind} {met.note}".strip() for met in meeting.met}
+def _apply(recorder: Recorder, reconciled: Reconciled, author: Author) -> None:
+    """Make every entry of the store what the two libraries make of it together."""
+    notes = {outcome.id: f"{outcome.kind} {outcome.note}".strip() for outcome in reconciled.outcomes}
     here = [experience.id for zone in ZONES for experience in recorder.store.zone(zone)]
-    for experience_id in dict.fromkeys([*here, *meeting.entries]):
-        after = meeting.entries.get(experience_id)
+    for experience_id in dict.fromkeys([*here, *reconciled.entries]):
+        after = reconciled.entries.get(experience_id)
         if recorder.store.get(experience_id) != after:
             reason = notes.get(experience_id, "stands under another id" if after is None else "kept beside another")
             recorder.change("import", experience_id, after, reason, author)
 
 
-def _last_words(library: ExpLib) -> dict[str, Experience]:
-    """Every entry of a library, quarantined and removed ones too, as it was at last."""
-    last = {experience.id: experience for experience in library}
-    last |= {held.experience.id: held.experience for held in library.quarantined if held.experience.id not in last}
-    for change in reversed(library.history()):
+def _last_revisions(library: LibraryFile) -> dict[str, Experience]:
+    """Every entry of a library, quarantined and removed ones too, as it was last."""
+    last = {experience.id: experience for experience in library.experiences}
+    last |= {held.experience.id: held.experience for held in library.quarantine if held.experience.id not in last}
+    for change in reversed(library.history):
         if change.entry not in last and change.before is not None:
-            last[change.entry] = parse_entry(change.before, change.before["memory_type"])
+            last[change.entry] = restored_entry(change.before)
     return last
 
 
-def _places(library: ExpLib, owners: Mapping[str, str]) -> dict[int, int]:
-    """Where an entry that left its zone had stood there among those of its own part, by number of change."""
-    order = {zone: [experience.id for experience in library.zone(zone)] for zone in ZONES}
-    zones: dict[str, Zone] = {experience.id: experience.zone for experience in library}
+def _places(library: LibraryFile, owners: Mapping[str, str]) -> dict[int, int]:
+    """By number of change: where an entry that left its zone had stood there, among those of its own part."""
+    order: dict[Zone, list[str]] = {zone: [] for zone in ZONES}
+    for experience in library.experiences:
+        order[experience.zone].append(experience.id)
+    zones: dict[str, Zone] = {experience.id: experience.zone for experience in library.experiences}
     places = {}
-    for change in filter(changed_content, reversed(library.history())):
+    for change in filter(changed_content, reversed(library.history)):
         before = change.before["memory_type"] if change.before else None
         if zones.get(change.entry) == before:
             continue

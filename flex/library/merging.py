@@ -1,7 +1,7 @@
 """Two entries of a library made one, and how large an entry may grow."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,24 +25,44 @@ def merge(target: Experience, new: Experience, decision: UpdateDecision) -> Expe
     method, rules and trajectory are its. The target keeps its id; its zone is that of the trajectory it has afterwards,
     so that what was solved at last is no warning any more. Its provenance stays, `merged` holds that of all it took in.
     """
-    told = new if decision.trajectory == "new" else target
+    trajectory_of = new if decision.trajectory == "new" else target
     novel = [new.rules[number] for number in sorted(set(decision.novel_rules))]
-    said = decision.consolidated or replace(
-        target, rules=distinct([*target.rules, *novel]), revised_trajectory=told.revised_trajectory
+    content = decision.consolidated or replace(
+        target, rules=distinct([*target.rules, *novel]), revised_trajectory=trajectory_of.revised_trajectory
     )
     contradicts = dict.fromkeys((*target.contradicts, *new.contradicts))
     return replace(
         target,
-        method=said.method,
-        rules=said.rules,
-        revised_trajectory=said.revised_trajectory,
-        zone=told.zone,
+        method=content.method,
+        rules=content.rules,
+        revised_trajectory=content.revised_trajectory,
+        zone=trajectory_of.zone,
         problem_category=target.problem_category or new.problem_category,
         priority=max(target.priority, new.priority),
-        provenance=_merged_provenance(target.provenance, new.provenance),
+        provenance=merged_provenance(target.provenance, new.provenance, own=target.provenance),
         contradicts=tuple(other for other in contradicts if other != target.id),
         extra=_merged_extra(target.extra, new.extra),
     )
+
+
+def merged_provenance(
+    first: Mapping[str, Any],
+    second: Mapping[str, Any],
+    own: Mapping[str, Any],
+    same: Collection[str] = ("merged",),
+) -> dict[str, Any]:
+    """Where an entry made of two came from: `own`, which is one of the two, with the tasks of both.
+
+    Its `merged` lists all that was ever merged in, the other one too if they differ in more than the keys `same`.
+    """
+    other = second if own is first else first
+    differs = _without(other, same) != _without(own, same)
+    merged_in = [_without(other, ("merged",))] if differs else []
+    lists = {
+        "tasks": [*_list(first, "tasks"), *_list(second, "tasks")],
+        "merged": [*_list(first, "merged"), *filter(None, merged_in), *_list(second, "merged")],
+    }
+    return {**own, **{key: _each_once(values) for key, values in lists.items() if values}}
 
 
 def over_caps(experience: Experience) -> str | None:
@@ -84,19 +104,6 @@ def _folded(word: str) -> str:
     return word if letters.isupper() and _SMILES_LETTERS.issuperset(letters) else word.lower()
 
 
-def _merged_provenance(target: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    own, *taken = ({k: v for k, v in p.items() if k != "merged"} for p in (target, new))
-    taken = [p for p in (*taken, *_list(new, "merged")) if p and p != own]
-    provenance: dict[str, Any] = dict(target)
-    for key, values in (
-        ("tasks", [*_list(target, "tasks"), *_list(new, "tasks")]),
-        ("merged", [*_list(target, "merged"), *taken]),
-    ):
-        if values:
-            provenance[key] = _each_once(values)
-    return provenance
-
-
 def _merged_extra(target: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of both; where both have an object, as for what else their rules say, its keys too."""
     extra = {**new, **target}
@@ -104,6 +111,10 @@ def _merged_extra(target: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str
         if isinstance(target[key], Mapping) and isinstance(new[key], Mapping):
             extra[key] = {**new[key], **target[key]}
     return extra
+
+
+def _without(provenance: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in provenance.items() if key not in keys}
 
 
 def _list(provenance: Mapping[str, Any], key: str) -> list[Any]:

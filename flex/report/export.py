@@ -11,7 +11,7 @@ from flex.errors import SettingsError
 from flex.evaluation.folder import Run, SettingRun, Trace, read_run
 from flex.evaluation.results import Result
 from flex.files.clock import now
-from flex.files.runlog import to_jsonable
+from flex.files.jsonlines import to_jsonable
 from flex.text import valid_utf8
 from flex.types import Usage
 

@@ -21,7 +21,8 @@ from flex.evaluation.settings import Kit, Setting, get_setting, solver
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary, summarize, with_cost
 from flex.files.atomic import write_json
-from flex.files.runlog import FREE_KEYS, RunLog, to_jsonable
+from flex.files.jsonlines import to_jsonable
+from flex.files.runlog import FREE_KEYS, RunLog
 from flex.memory_retriever import MemoryRetriever, index_order
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.report import write_report

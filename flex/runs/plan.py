@@ -15,8 +15,9 @@ from flex.evaluation.leakage import Leak, find_leaks, hidden_from
 from flex.evaluation.settings import Setting
 from flex.explib import ExpLib
 from flex.files.atomic import json_bytes
+from flex.files.jsonlines import to_jsonable
 from flex.files.paths import existing, here_or_shipped
-from flex.files.runlog import run_config, to_jsonable
+from flex.files.runlog import run_config
 from flex.prompt import Prompts
 from flex.runs.config import EvalRun
 from flex.runs.setup import sampling

@@ -17,10 +17,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 K1, B = 1.2, 0.75
 """Saturation of repeated terms and correction for length, at their usual values."""
-_BATCH = 2_000_000
-"""Terms that are sorted together, which bounds memory."""
-_MERGED = 8_000_000
-"""The most postings in a segment, which bounds the longest pause."""
+_BATCH = 16_000_000
+"""Terms that are sorted together, which bounds memory: 8 bytes each. (Merging smaller batches takes longer.)"""
+_MERGED = 16_000_000
+"""The most postings in a segment, which bounds the longest pause. (A query looks into every segment.)"""
 
 
 class _Segment(NamedTuple):
@@ -144,9 +144,14 @@ def _rarest(appearances: Array, postings: int) -> Array:
 
 def _index(texts: Sequence[Array], first: int) -> _Segment:
     """The segment of these texts, numbered from `first`."""
-    pairs = np.concatenate([_counted(terms, place) for place, terms in enumerate(texts)])
+    pairs, end = np.empty(sum(map(len, texts)), np.uint64), 0
+    for place, terms in enumerate(texts):
+        counted = _counted(terms, place)
+        pairs[end : end + len(counted)] = counted
+        end += len(counted)
+    pairs = pairs[:end]
     pairs.sort()
-    docs = ((pairs >> np.uint64(8)) & np.uint64(2**24 - 1)).astype(np.int32) + np.int32(first)
+    docs = ((pairs >> np.uint64(8)).astype(np.uint32) & np.uint32(2**24 - 1)).astype(np.int32) + np.int32(first)
     return _segment((pairs >> np.uint64(32)).astype(np.uint32), docs, pairs.astype(np.uint8), first + len(texts))
 
 

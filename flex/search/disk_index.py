@@ -8,8 +8,6 @@ over it. So scores depend on the sequence of changes alone, not on when tantivy'
 import json
 import os
 import shutil
-import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -22,12 +20,10 @@ import tantivy
 
 from flex.errors import LibraryError
 from flex.files.atomic import write_json
+from flex.files.locks import Lock
 from flex.search.disk_search import Current, Search, fields, schema, with_tokenizers
 from flex.search.query import Filter, Match
 from flex.types import Experience
-
-if sys.platform != "win32":
-    import fcntl
 
 FORMAT = 1
 BATCH = 10_000
@@ -180,19 +176,8 @@ def _batches(changed: Iterable[tuple[int, Experience]]) -> Iterator[list[tuple[i
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
     """Whether this process may index now; waits up to PATIENCE for another one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "indexer.lock", "ab") as file:
-        yield _locked(file.fileno())
-
-
-def _locked(descriptor: int) -> bool:
-    until = time.monotonic() + PATIENCE
-    while sys.platform != "win32":
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.02)
-    return True
+    lock = Lock(folder / "indexer.lock")
+    try:
+        yield lock.take(PATIENCE)
+    finally:
+        lock.free()

@@ -18,6 +18,7 @@ that a training problem led to:
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flex.search.query import EVERYTHING, Filter, Match, searchable, why
@@ -172,7 +173,9 @@ class _Table:
 
     def accepted(self, wanted: Filter) -> "Array":
         """Which rows may be found."""
-        by_kind = self._np.array([wanted.accepts_kind(*kind) for kind in self._kinds], bool)
-        accepted: Array = by_kind[self._kind_of] & self._alive
+        accepted = self._alive.copy()
+        if replace(wanted, hidden=()) != EVERYTHING:
+            by_kind = self._np.array([wanted.accepts_kind(*kind) for kind in self._kinds], bool)
+            accepted &= by_kind[self._kind_of]
         accepted[[self._rows[hidden] for hidden in wanted.hidden if hidden in self._rows]] = False
         return accepted

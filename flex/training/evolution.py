@@ -103,7 +103,7 @@ class Evolution:
         self._library = library
         self._question = question
         self._answer = answer
-        self._draft = library.draft()
+        self._draft = library.copy() or library
         self._waiting: list[PendingUpdate] = []
         self._speculated = 0
         """How many of those that wait are applied to the draft as predicted."""
@@ -137,7 +137,7 @@ class Evolution:
     def _speculate(self) -> None:
         """Ask about the next `MAX_SPECULATIVE`; after a misprediction, start again from the library as it is."""
         if any(update.mispredicted for update in self._waiting[: self._speculated]):
-            self._draft, self._speculated = self._library.draft(), 0
+            self._draft, self._speculated = self._library.copy() or self._library, 0
         for update in self._waiting[self._speculated : MAX_SPECULATIVE]:
             self._predict(update)
             self._speculated += 1

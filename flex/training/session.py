@@ -10,7 +10,8 @@ from flex.concurrency import Stop
 from flex.errors import LibraryError
 from flex.explib import ExpLib
 from flex.files.atomic import json_bytes
-from flex.files.runlog import RunLog, decode, to_jsonable
+from flex.files.jsonlines import decode, to_jsonable
+from flex.files.runlog import RunLog
 from flex.library.changes import Author
 from flex.training.config import Team, TrainConfig
 from flex.training.evolution import Evolution, Outcome, PendingUpdate, pending_updates

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -227,6 +226,7 @@ def test_an_interrupt_leaves_only_a_part(mirror, tmp_path):
 
 
 def test_help_comes_at_once():
+    resource = pytest.importorskip("resource", reason="needs the process times of a POSIX system")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     said = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True).stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,17 +1,14 @@
 """One JSON line per event; a torn last line is dropped; a folder belongs to one run."""
 
 import json
-import os
-import stat
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from flex.errors import RunError
-from flex.files.atomic import json_bytes, write_atomically, write_json
-from flex.files.runlog import JsonLines, RunLog, decode, run_config, to_jsonable
+from flex.files.jsonlines import decode, to_jsonable
+from flex.files.runlog import RunLog, run_config
 from flex.types import Attempt, Experience, Exploration, Hit, Retrieval, Rule, Task, Trajectory, UpdateDecision, Verdict
 
 TASK = Task("math-1", "What is 6 x 7? \u2028 \U0001f600", "42", 3)
@@ -60,47 +57,12 @@ def test_a_run_that_wrote_nothing_has_no_events(log):
     assert not log.folder.exists()
 
 
-def test_a_logged_value_of_another_kind_is_an_error_that_names_the_field():
-    with pytest.raises(RunError, match="logged Task cannot be read back: question"):
-        decode(Task, {"id": "1"})
-
-
 def test_a_killed_process_loses_no_event(tmp_path):
     program = (
         f"import os; from flex.files.runlog import RunLog; RunLog({str(tmp_path)!r}).write('seen', n=1); os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 9
     assert [event["n"] for event in RunLog(tmp_path).events()] == [1]
-
-
-@pytest.mark.parametrize("torn", [b'{"n": 2', b'{"n": 2}', b"\xf0\x9f"])
-def test_a_torn_last_line_is_dropped_before_the_next_row(tmp_path, torn):
-    path = tmp_path / "rows.jsonl"
-    path.write_bytes(b'{"n": 1}\n' + torn)
-    assert list(JsonLines(path)) == [{"n": 1}]
-    with JsonLines(path) as rows:
-        rows.append({"n": 3})
-    assert path.read_bytes() == b'{"n": 1}\n{"n": 3}\n'
-
-
-def test_a_broken_line_in_the_middle_is_not_dropped_silently(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_bytes(b'{"n": 1}\n{"n":\n{"n": 3}\n')
-    with pytest.raises(RunError, match=r"rows\.jsonl, line 2: not valid JSON"):
-        list(JsonLines(path))
-
-
-def test_a_line_that_is_no_object_is_an_error(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_bytes(b"[1]\n")
-    with pytest.raises(RunError, match="line 1: not an object"):
-        list(JsonLines(path))
-
-
-def test_rows_appended_from_many_threads_stay_whole(tmp_path):
-    with JsonLines(tmp_path / "rows.jsonl") as rows, ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: rows.append({"n": n, "text": "x" * 5000}), range(200)))
-    assert sorted(row["n"] for row in rows) == list(range(200))
 
 
 def test_a_text_that_utf8_cannot_hold_comes_back(log):
@@ -114,15 +76,6 @@ def test_a_value_json_does_not_know_is_logged_as_its_text(log):
     assert log.events()[0]["error"] == "no"
     assert log.events()[0]["seen"] == [1]
     assert log.events()[0]["numbers"] == {"1": [2]}
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs flock, so any system but Windows")
-def test_two_writers_of_one_file_are_refused(tmp_path):
-    with JsonLines(tmp_path / "rows.jsonl") as first:
-        first.append({"n": 1})
-        with pytest.raises(RunError, match="being written by another process"):
-            JsonLines(tmp_path / "rows.jsonl").append({"n": 2})
-    assert list(first) == [{"n": 1}]
 
 
 def config(**settings):
@@ -180,32 +133,3 @@ def test_a_file_where_the_folder_should_be_is_one_clear_line(tmp_path):
     with pytest.raises(RunError, match="cannot write to"):
         RunLog(tmp_path / "run").start(config())
     assert (tmp_path / "run").read_text() == "mine"
-
-
-def test_an_atomic_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "file.json"
-    write_json(path, {"old": True})
-
-    def full(descriptor):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="disk full"):
-        write_json(path, {"new": True})
-    assert os.listdir(tmp_path) == ["file.json"]
-    assert json.loads(path.read_text()) == {"old": True}
-
-
-def test_an_atomic_write_keeps_links_and_permissions(tmp_path):
-    (tmp_path / "real.json").write_text("old")
-    (tmp_path / "real.json").chmod(0o600)
-    (tmp_path / "link.json").symlink_to("real.json")
-    write_atomically(tmp_path / "link.json", b"new")
-    assert (tmp_path / "link.json").is_symlink()
-    assert (tmp_path / "real.json").read_text() == "new"
-    assert stat.S_IMODE((tmp_path / "real.json").stat().st_mode) == 0o600
-
-
-def test_json_is_readable_as_it_stands():
-    assert json_bytes({"中": 1.5}) == '{"中": 1.5}'.encode()
-    assert json_bytes("\ud83d") == b'"\\ud83d"'

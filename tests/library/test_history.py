@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flex.explib import ExpLib
 from flex.library.changes import Author
-from flex.library.revisions import blame, difference, versions
+from flex.library.history import blame, difference, versions
 from flex.types import Experience, Rule, UpdateDecision
 from tests.growing import STEPS, content, grow, grown
 
@@ -21,17 +21,12 @@ def library() -> ExpLib:
     return ExpLib(clock=lambda: "2026-01-01T00:00:00+00:00")
 
 
-def versions_of(library: ExpLib, experience_id: str):
-    current = library.get(experience_id) if experience_id in library else None
-    return versions(library.history(experience_id), current)
-
-
 def test_an_entry_has_a_version_for_everything_it_ever_said(library):
     entry = library.add(FIRST)
     merged = library.apply(SECOND, UpdateDecision("merge", entry.id, (0,), "new", "the ester is new"))
     library.apply(SECOND, UpdateDecision("discard", entry.id, reason="known"))
     library.remove(entry.id, "wrong")
-    found = versions_of(library, entry.id)
+    found = library.versions(entry.id)
     assert [version.experience for version in found] == [entry, merged, None]
     assert [version.number for version in found] == [1, 2, 3]
     assert [version.change.action for version in found] == ["insert", "merge", "remove"]
@@ -43,9 +38,9 @@ def test_an_entry_from_before_the_history_has_a_version_without_a_change(tmp_pat
     text = (tmp_path / "old.json").read_text()
     (tmp_path / "old.json").write_text(text[: text.index(',\n  "history"')] + "\n}")
     old = ExpLib(tmp_path / "old.json")
-    assert versions_of(old, entry.id)[0].change is None
+    assert old.versions(entry.id)[0].change is None
     old.apply(SECOND, UpdateDecision("merge", entry.id, (0,)))
-    found = versions_of(old, entry.id)
+    found = old.versions(entry.id)
     assert [(version.number, version.change and version.change.action) for version in found] == [
         (1, None),
         (2, "merge"),
@@ -57,7 +52,7 @@ def test_an_entry_from_before_the_history_has_a_version_without_a_change(tmp_pat
 def test_blame_names_the_version_that_brought_each_part(library):
     entry = library.add(FIRST)
     library.apply(SECOND, UpdateDecision("merge", entry.id, (0, 1), "new"), Author({"run": "second"}))
-    found = {one.part: (one.text, one.version.number) for one in blame(versions_of(library, entry.id))}
+    found = {one.part: (one.text, one.version.number) for one in library.blame(entry.id)}
     assert found == {
         "method": ("Look for an amide.", 1),
         "rule 1": ("Cut the amide.", 1),
@@ -73,17 +68,17 @@ def test_a_rule_that_came_back_is_blamed_on_its_return_but_a_rollback_brings_not
     without = replace(FIRST, rules=(Rule("Something else."),))
     for said in (without, FIRST):
         library.apply(SECOND, UpdateDecision("merge", entry.id, consolidated=said))
-    since = {one.part: one.version.number for one in blame(versions_of(library, entry.id))}
+    since = {one.part: one.version.number for one in library.blame(entry.id)}
     assert (since["method"], since["rule 1"]) == (1, 3)
     library.rollback(1)
-    since = {one.part: one.version.number for one in blame(versions_of(library, entry.id))}
+    since = {one.part: one.version.number for one in library.blame(entry.id)}
     assert (since["method"], since["rule 1"]) == (1, 1)
 
 
 def test_what_is_gone_and_what_never_was_say_nothing(library):
     entry = library.add(FIRST)
     library.remove(entry.id)
-    assert blame(versions_of(library, entry.id)) == []
+    assert library.blame(entry.id) == []
     assert blame(versions((), None)) == []
 
 
@@ -123,7 +118,7 @@ def test_nothing_differs_from_an_entry_in_every_line():
 def test_versions_agree_with_the_revisions_that_the_library_counts(steps):
     library = grown(steps)
     for entry in library:
-        found = versions_of(library, entry.id)
+        found = library.versions(entry.id)
         assert found[-1].experience == entry
         assert found[-1].number == library.revision(entry.id)
 

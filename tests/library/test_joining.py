@@ -11,20 +11,19 @@ from flex.explib import ExpLib
 from flex.library.changes import Author
 from flex.library.entry import content_hash, entry_hash
 from flex.library.history import changed_content
-from flex.library.joining import merge_libraries, part, split
 from flex.library.merging import MAX_RULES, over_caps
 from flex.types import Experience, Rule, UpdateDecision
-from tests.growing import MOMENT, STEPS, content, grow, grown
+from tests.growing import STEPS, content, grow, grown
 
 BASE = Experience("Look.", (Rule("Cut the amide.", ("CC(=O)N",)), Rule("Mind the ester.")), "It was so. Done.")
 
 
 def merged(a: ExpLib, b: ExpLib) -> ExpLib:
-    return merge_libraries(a, b, clock=lambda: MOMENT)[0]
+    return a.merge(b)[0]
 
 
 def kinds(a: ExpLib, b: ExpLib) -> dict[str, int]:
-    return merge_libraries(a, b)[1].counts
+    return a.merge(b)[1].counts
 
 
 def by_id(library: ExpLib) -> dict[str, Experience]:
@@ -97,14 +96,14 @@ def test_what_would_be_too_large_is_kept_twice_and_linked(two):
         for number in range(MAX_RULES - 3):
             learn(library, f"Rule {number} from {name}.")
     for order in (two, two[::-1]):
-        library, report = merge_libraries(*order)
+        library, report = order[0].merge(order[1])
         first, other = library
         assert report.counts == {"kept both": 1}
         assert (first.id, other.provenance["variant_of"]) == ("exp-1", "exp-1")
         assert not any(map(over_caps, library))
         assert other.id in str(report)
         assert {content_hash(entry) for entry in library} == {content_hash(one.get("exp-1")) for one in two}
-        again = merge_libraries(library, order[1])[0]
+        again = library.merge(order[1])[0]
         assert by_id(again) == by_id(library)
 
 
@@ -114,7 +113,7 @@ def test_the_same_words_under_two_ids_become_one_entry_and_links_follow():
     b.add(replace(BASE, id="exp-1", provenance={"tasks": ["2"], "run": "b"}))
     b.add(replace(BASE, id="exp-3", method="The opposite."))
     a.add(replace(BASE, id="exp-4", method="Not so.", contradicts=("exp-2",)))
-    for library, report in (merge_libraries(a, b), merge_libraries(b, a)):
+    for library, report in (a.merge(b), b.merge(a)):
         assert sorted(entry.id for entry in library) == ["exp-1", "exp-3", "exp-4"]
         assert library.get("exp-4").contradicts == ("exp-1",)
         assert sorted(library.get("exp-1").provenance["tasks"]) == ["1", "2"]
@@ -136,10 +135,10 @@ def test_libraries_without_a_history_meet_too(tmp_path):
         entry = f'{{"id": "exp-1", "method": "Look.", "rules": ["Both.", "{rule}"]}}'
         (tmp_path / f"{name}.json").write_text(f'{{"library": {{"golden": [{entry}]}}}}')
     a, b = (ExpLib(tmp_path / f"{name}.json") for name in "ab")
-    library, report = merge_libraries(a, b)
+    library, report = a.merge(b)
     assert {rule.rule for rule in library.get("exp-1").rules} == {"Both.", "From a.", "From b."}
     assert revisions_of(library) >= revisions_of(a) | revisions_of(b)
-    assert merge_libraries(library, b)[1].imported == 0
+    assert library.merge(b)[1].imported == 0
     assert report.as_dict()["counts"] == {"both sides": 1}
 
 
@@ -177,7 +176,7 @@ def test_a_library_merged_with_itself_is_itself(steps):
 @settings(deadline=None)
 def test_a_merge_loses_no_revision_and_can_be_undone(common, more_a, more_b):
     a, b = grow(grown(common), more_a, "a"), grow(grown(common), more_b, "b")
-    library, report = merge_libraries(a, b)
+    library, report = a.merge(b)
     assert revisions_of(library) >= revisions_of(a) | revisions_of(b)
     library.rollback(report.own)
     assert content(library) == content(a)
@@ -209,7 +208,7 @@ def test_three_libraries_that_only_grew_say_the_same_however_they_are_merged(com
 @settings(deadline=None)
 def test_parts_hold_everything_and_each_can_go_back(steps, key):
     library = grown(steps)
-    parts = split(library, key if key != "method" else lambda experience: experience.method)
+    parts = library.split(key if key != "method" else lambda experience: experience.method)
     assert {k: v for one in parts.values() for k, v in by_id(one).items()} == by_id(library)
     assert sum(len(one.quarantined) for one in parts.values()) == len(library.quarantined)
     assert sum(len(one.history()) for one in parts.values()) == len(library.history())
@@ -225,7 +224,7 @@ def test_parts_hold_everything_and_each_can_go_back(steps, key):
 def test_a_part_goes_back_to_what_it_was_in_the_whole(steps, number):
     library = grown(steps)
     number = min(number, len(library.history()))
-    parts = split(library, lambda experience: experience.id[-1])
+    parts = library.split(lambda experience: experience.id[-1])
     own = {name: sum(one.entry[-1] == name for one in library.history()[:number]) for name in parts}
     library.rollback(number)
     for name, one in parts.items():
@@ -236,14 +235,14 @@ def test_a_part_goes_back_to_what_it_was_in_the_whole(steps, number):
 def test_a_part_is_chosen_by_a_question_and_may_leave_its_history(two):
     a, _ = two
     a.add(replace(BASE, id="exp-2", zone="warning"))
-    one = part(a, lambda experience: experience.zone == "warning", history=False)
+    one = a.part(lambda experience: experience.zone == "warning", history=False)
     assert ([entry.id for entry in one], one.history()) == (["exp-2"], ())
-    assert len(part(a, lambda experience: False)) == 0
+    assert len(a.part(lambda experience: False)) == 0
 
 
 def test_an_unknown_key_is_refused(two):
     with pytest.raises(LibraryError, match="cannot split by 'colour'; choose from category, zone"):
-        split(two[0], "colour")
+        two[0].split("colour")
 
 
 def test_two_quarantined_experiences_of_one_id_are_named_alike_whoever_comes_first():
@@ -251,7 +250,7 @@ def test_two_quarantined_experiences_of_one_id_are_named_alike_whoever_comes_fir
     for method in ("one", "two"):
         libraries.append(ExpLib())
         libraries[-1].apply(Experience(method, id="a"), UpdateDecision("quarantine", reason=method))
-    both = [merge_libraries(*pair)[0] for pair in (libraries, libraries[::-1])]
+    both = [pair[0].merge(pair[1])[0] for pair in (libraries, libraries[::-1])]
     named = [{(q.experience.id, q.experience.method) for q in merged.quarantined} for merged in both]
     assert named[0] == named[1]
     assert len(named[0]) == 2

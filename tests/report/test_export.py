@@ -6,7 +6,7 @@ import pytest
 from flex.cli.export import main
 from flex.errors import SettingsError
 from flex.evaluation.results import Result
-from flex.files.runlog import to_jsonable
+from flex.files.jsonlines import to_jsonable
 from flex.report.export import export_inspect
 from flex.types import Usage
 

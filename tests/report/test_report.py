@@ -9,7 +9,7 @@ import pytest
 from flex.errors import RunError
 from flex.evaluation.folder import read_run
 from flex.evaluation.results import Result
-from flex.files.runlog import to_jsonable
+from flex.files.jsonlines import to_jsonable
 from flex.report import problems, tables, write_report
 from flex.report.drawings import Drawings
 from flex.report.shown import json_island, shortened, visible

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flex.explib import ExpLib
-    from flex.types import Experience
 
 COMMANDS = {
     "show": ("look", "what a library holds, or one entry"),
@@ -90,11 +89,6 @@ def known_id(library: "ExpLib", text: str) -> str:
             f"{len(found)} {problem}" if found else f"{problem}; see them: flex lib show {library.path}"
         )
     return found[0]
-
-
-def present(library: "ExpLib", experience_id: str) -> "Experience | None":
-    """The entry, None when there is none now."""
-    return library.get(experience_id) if experience_id in library else None
 
 
 def check_free(path: Path, flag: str) -> None:

@@ -56,8 +56,6 @@ def export(argv: Sequence[str]) -> int:
 
 
 async def merge_command(options: argparse.Namespace) -> int:
-    from flex.library.joining import merge_libraries
-
     if len(options.libraries) < 2:
         raise SettingsError("there is nothing to merge: name two libraries or more")
     check_free(options.out, "--out")
@@ -65,7 +63,7 @@ async def merge_command(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         merged, *others = [stack.enter_context(opened(path)) for path in options.libraries]
         for other in others:
-            merged, report = merge_libraries(merged, other)
+            merged, report = merged.merge(other)
             reports.append(report)
     merged.save(options.out)
     said = json.dumps([one.as_dict() for one in reports], indent=2) if options.json else "\n\n".join(map(str, reports))
@@ -74,12 +72,10 @@ async def merge_command(options: argparse.Namespace) -> int:
 
 
 def write_parts(library: "ExpLib", options: argparse.Namespace) -> None:
-    from flex.library.joining import split as split_library
-
     check_free(options.out, "--out")
     if options.out.is_file():
         raise SettingsError(f"--out {options.out} is a file; it has to be a folder")
-    parts = split_library(library, options.by)
+    parts = library.split(options.by)
     options.out.mkdir(parents=True, exist_ok=True)
     suffix = options.library.suffix or ".json"
     for name, file_name in _file_names(parts).items():
@@ -88,7 +84,6 @@ def write_parts(library: "ExpLib", options: argparse.Namespace) -> None:
 
 
 def write_export(library: "ExpLib", options: argparse.Namespace) -> None:
-    from flex.library.joining import part
     from flex.library.stores import is_database
 
     wanted = options.format or FORMATS.get(options.path.suffix.lower())
@@ -100,7 +95,7 @@ def write_export(library: "ExpLib", options: argparse.Namespace) -> None:
         )
     check_free(options.path, "PATH")
     if options.zone or options.category or options.no_history:
-        library = part(library, chosen_entries(options).accepts, history=not options.no_history)
+        library = library.part(chosen_entries(options).accepts, history=not options.no_history)
     if wanted in ("json", "db"):
         library.save(options.path)
     else:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flex.cli.flags import Parser, positive
-from flex.cli.lib import known_id, on_library, opened, present, say
+from flex.cli.lib import known_id, on_library, opened, say
 from flex.cli.lib.text import blame_lines, change_line, entry_line, entry_page, overview
 from flex.errors import SettingsError
 
 if TYPE_CHECKING:
     from flex.explib import ExpLib
-    from flex.library.revisions import Version
+    from flex.library.history import Version
     from flex.search.query import Filter
 
 
@@ -131,7 +131,7 @@ def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
         with opened(Path(options.other)) as other:
             say("\n".join(_library_differences(library, other, str(options.library), options.other)))
         return
-    from flex.library.revisions import difference
+    from flex.library.history import difference
 
     experience_id = known_id(library, options.other)
     every = entry_versions(library, experience_id)
@@ -143,14 +143,12 @@ def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
 
 
 def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
-    from flex.library.revisions import blame as blame_of
-
     experience_id = known_id(library, options.id)
     if experience_id not in library:
         raise SettingsError(
             f"{experience_id} is not in the library now; see flex lib log {options.library} {options.id}"
         )
-    blamed = blame_of(entry_versions(library, experience_id))
+    blamed = library.blame(experience_id)
     if options.json:
         say(json.dumps([_blamed(one.part, one.text, one.version) for one in blamed], indent=2))
     else:
@@ -159,9 +157,7 @@ def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
 
 def entry_versions(library: "ExpLib", experience_id: str) -> "list[Version]":
     """All revisions of an entry. Raises SettingsError for one that never was in the library."""
-    from flex.library.revisions import versions
-
-    found = versions(library.history(experience_id), present(library, experience_id))
+    found = library.versions(experience_id)
     if not found:
         raise SettingsError(f"{experience_id} was never in the library; see flex lib quarantine {library.path}")
     return found
@@ -181,7 +177,7 @@ def _blamed(part: str, text: str, version: "Version") -> dict[str, Any]:
 
 def _library_differences(a: "ExpLib", b: "ExpLib", name_a: str, name_b: str) -> list[str]:
     """A line for each entry that is in one of them only, and what differs in the others."""
-    from flex.library.revisions import difference
+    from flex.library.history import difference
 
     ours, theirs = ({one.id: one for one in library} for library in (a, b))
     changed = [one for one in ours if one in theirs and ours[one] != theirs[one]]

@@ -9,7 +9,7 @@ from flex.text import one_line
 
 if TYPE_CHECKING:
     from flex.explib import ExpLib
-    from flex.library.revisions import Blamed
+    from flex.library.history import Blamed
     from flex.types import Change, Experience
 
 _LARGEST = 3

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from flex.library.file import LibraryFile
 from flex.search.query import Filter, Match
 from flex.types import Change, Experience, Quarantined, Zone
 
@@ -14,6 +15,8 @@ class Store(Protocol):
     A store checks nothing: `ExpLib` hands it entries that have ids and zones, and changes that fit.
     """
 
+    frozen: bool
+    """Whether this is a view, which never changes."""
     created_at: str
     config: dict[str, Any]
     extra: dict[str, Any]
@@ -28,18 +31,18 @@ class Store(Protocol):
 
     def counts(self) -> dict[Zone, int]: ...
 
-    def twin(self, content: str) -> str | None:
+    def find_by_content(self, content: str) -> str | None:
         """The id of an entry whose `content_hash` this is."""
         ...
 
-    def put(self, experience: Experience, place: int | None = None) -> None:
-        """Add an entry or replace the one with its id; one that is new to its zone goes to `place`, or to the end."""
+    def put(self, experience: Experience, position: int | None = None) -> None:
+        """Add an entry or replace the one with its id; one that is new to its zone stands at `position`, or last."""
         ...
 
     def remove(self, experience_id: str) -> None: ...
 
-    def place(self, experience_id: str) -> int:
-        """Where in its zone an entry stands, from 0."""
+    def position(self, experience_id: str) -> int:
+        """How many entries of its zone come before this one."""
         ...
 
     def append(self, change: Change) -> None: ...
@@ -48,7 +51,7 @@ class Store(Protocol):
         """The history behind change number `after`, in order; only that of one entry if it is named."""
         ...
 
-    def latest(self) -> int:
+    def last_change(self) -> int:
         """The number of the last change; 0 before the first."""
         ...
 
@@ -64,16 +67,16 @@ class Store(Protocol):
 
     def search(self, query: str, top_k: int, wanted: Filter, text_only: bool = False) -> list[Match]: ...
 
-    def snapshot(self) -> "Store":
-        """The store as it is now, for readers, whatever happens to this one."""
+    def file(self) -> LibraryFile:
+        """All of it at one moment, as a file would hold it."""
         ...
 
     def view(self) -> "Store":
-        """All of it at one moment, for who reads all of it; searched as this one."""
+        """The store as it is now, to read and search, whatever happens to this one; it never changes."""
         ...
 
-    def draft(self) -> "Store | None":
-        """A copy to try changes on; None where the store is too large to be copied."""
+    def copy(self) -> "Store | None":
+        """A copy in memory that can be changed; None where the store is too large for that."""
         ...
 
     def close(self) -> None: ...

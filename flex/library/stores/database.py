@@ -1,26 +1,22 @@
 """A SQLite file that many threads and processes read and write: nothing that was acknowledged is lost.
 
-Beside `x.db` stand `x.db-wal` and `x.db-shm`, SQLite's own, which belong to the database as long as they are there, and
+Beside `x.db` are `x.db-wal` and `x.db-shm`, SQLite's own, which belong to the database as long as they are there, and
 `x.db-lock`, empty, which whoever writes holds locked.
 """
 
 import os
 import sqlite3
-import sys
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import pairwise
 from pathlib import Path
-from threading import RLock, Thread
+from threading import RLock
 from typing import Any
-from urllib.parse import quote
 
 from flex.errors import LibraryError
+from flex.files.locks import Lock
 from flex.library.stores.mounts import refuse_network
-
-if sys.platform != "win32":
-    import fcntl
 
 TIMEOUT = 30.0
 """Seconds to wait for another writer."""
@@ -113,29 +109,16 @@ class Database:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        lock = Lock(Path(f"{self.path}-lock"))
         try:
-            lock = os.open(f"{self.path}-lock", os.O_RDWR | os.O_CREAT, 0o666)
+            if not lock.take(self.timeout):
+                raise self._busy()
         except OSError as error:
             raise LibraryError(f"cannot write {self.path}: {error.strerror}; nothing was changed") from error
         try:
-            self._wait_for(lock)
             yield
         finally:
-            os.close(lock)
-
-    def _wait_for(self, lock: int) -> None:
-        """Hold the lock. Asleep in the system, because who asks now and then is passed by busier writers for ever."""
-        if sys.platform == "win32":
-            return
-        with suppress(BlockingIOError):
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        waiting = Thread(target=fcntl.flock, args=(lock, fcntl.LOCK_EX), daemon=True)  # only a thread can be left
-        waiting.start()
-        waiting.join(self.timeout)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # no change, if the thread has it
-        except BlockingIOError:
-            raise self._busy() from None
+            lock.free()
 
     def _connection(self) -> sqlite3.Connection:
         if self._lost:
@@ -146,7 +129,8 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
-            raise LibraryError(f"no experience library at {self.path}; ExpLib().save({str(self.path)!r}) makes one")
+            way_out = f"ExpLib({str(self.path)!r}, create=True) begins a new one"
+            raise LibraryError(f"no experience library at {self.path}; {way_out}")
         for way, next_way in pairwise((*self._ways(), None)):
             connection = _connect(self.path, str(way), self.timeout)
             try:
@@ -209,7 +193,7 @@ _following: list[bool] = []
 
 def _connect(path: Path, query: str, timeout: float) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"file:{quote(os.path.abspath(path))}?{query}",
+        f"{path.absolute().as_uri()}?{query}",
         uri=True,
         timeout=timeout,
         isolation_level=None,

@@ -1,9 +1,9 @@
-"""Which store a path stands for, and how a library gets from one to the other."""
+"""The store that belongs to a path, and how a library gets from one to the other."""
 
-import json
 import logging
 import os
 from contextlib import nullcontext
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from flex.files.locks import held
 from flex.library.file import LibraryFile, read_folder, read_library, write_library
 from flex.library.stores.base import Store
 from flex.library.stores.memory import MemoryStore
-from flex.types import ZONES
 
 DEFAULT_CONFIG: dict[str, Any] = {"retrieval_weights": {"golden": 1.0, "warning": 0.8, "mixed": 0.9}}
 JSON_ENTRIES = 10_000
@@ -26,21 +25,24 @@ def is_database(path: Path) -> bool:
     return path.suffix.lower() in _DATABASE
 
 
-def open_store(path: Path | None, created_at: str) -> Store:
+def open_store(path: Path | None, created_at: str, *, create: bool = False) -> Store:
     """The library at `path`: a JSON file, a SQLite database, a folder of JSON files; an empty one for None.
 
-    Raises LibraryError for what is none of these.
+    With `create` a new one where there is nothing: a database at once, a JSON file when it is saved. Raises
+    LibraryError for what is none of these.
     """
+    empty = LibraryFile((), created_at, deepcopy(DEFAULT_CONFIG))
     if path is None:
-        return MemoryStore(LibraryFile((), created_at, json.loads(json.dumps(DEFAULT_CONFIG))))
+        return MemoryStore(empty)
+    new = create and not (path.exists() and path.stat().st_size)
     if path.is_dir():
         return MemoryStore(read_folder(path))
     if is_database(path):
         from flex.library.stores.sqlite import SqliteStore
 
-        return SqliteStore(path)
-    store = MemoryStore(read_library(path))
-    _stands_at(store, path)
+        return SqliteStore.create(path, empty) if new else SqliteStore.open(path)
+    store = MemoryStore(empty if new else read_library(path))
+    _equals_file(store, path)
     return store
 
 
@@ -52,8 +54,8 @@ def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
         if isinstance(store, SqliteStore) and same_file(store.path, path):
             store.keep_settings()
             return store
-        return SqliteStore.create(path, as_file(store))
-    file = as_file(store)
+        return SqliteStore.create(path, store.file())
+    file = store.file()
     with nullcontext() if is_held else held(path):
         _check_target(store, path)
         write_library(path, file)
@@ -66,17 +68,8 @@ def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
             path.with_suffix(".db"),
         )
     if isinstance(store, MemoryStore):
-        _stands_at(store, path)
+        _equals_file(store, path)
     return store
-
-
-def as_file(store: Store) -> LibraryFile:
-    """Everything a store holds, as a file would hold it."""
-    store = store.view()
-    entries = tuple(experience for zone in ZONES for experience in store.zone(zone))
-    return LibraryFile(
-        entries, store.created_at, store.config, store.extra, tuple(store.changes()), store.quarantined()
-    )
 
 
 def same_file(one: Path, other: Path) -> bool:
@@ -85,12 +78,14 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 def stamp(path: Path) -> tuple[int, ...]:
-    """What changes when somebody else writes the file."""
+    """What changes when somebody else writes the file; nothing where there is none."""
+    if not path.exists():
+        return ()
     status = path.stat()
     return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
-def _stands_at(store: MemoryStore, path: Path) -> None:
+def _equals_file(store: MemoryStore, path: Path) -> None:
     store.read_from, store.vectors = (path, stamp(path)), path.with_name(f".{path.name}.vectors")
 
 

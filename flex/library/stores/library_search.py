@@ -48,9 +48,9 @@ class LibrarySearch:
         """The search of a view of the database, made now."""
         return LibrarySearch(self._text.view(self.entries.view), self._config, self)
 
-    def draft(self) -> MemoryStore | None:
+    def copy(self) -> MemoryStore | None:
         """A copy in memory of what there is now; None when there is too much."""
-        return self._memory.now().draft() if self.entries.count() <= SMALL else None
+        return self._memory.now().copy() if self.entries.count() <= SMALL else None
 
     def close(self) -> None:
         """Let go of the files."""
@@ -120,14 +120,13 @@ class SyncedIndex(Generic[Index]):
         """An index for a view, equal to this one but for what has changed since the view was made."""
         with self._lock:
             self._update()
-            copy = self._index.snapshot() if isinstance(self._index, MemoryStore) else self._index.copy()
-            view = SyncedIndex(entries, copy, entries.latest())
+            view = SyncedIndex(entries, self._index.copy(), entries.last_number())
         touched = self._entries.touched(since=view._upto)
         view._replace(touched, entries.get(touched))
         return view
 
     def _update(self) -> None:
-        latest = self._entries.latest()
+        latest = self._entries.last_number()
         if self._upto == latest or self._entries.database.changing:
             return
         if self._upto:

@@ -1,6 +1,6 @@
 """The store of a JSON library: everything in memory, written by `ExpLib.save`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, RLock
@@ -8,16 +8,27 @@ from typing import Any
 
 from flex.library.entry import content_hash
 from flex.library.file import LibraryFile
-from flex.library.history import count_revision
+from flex.library.history import count_revision, count_revisions
 from flex.search.finder import CombinedIndex
 from flex.search.query import Filter, Match
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
 
 
 class MemoryStore:
-    """A library file in memory."""
+    """A library file in memory.
 
-    def __init__(self, file: LibraryFile) -> None:
+    A copy brings along what is known of its entries: the numbers of their `revisions`, and an `index` that holds them.
+    """
+
+    def __init__(
+        self,
+        file: LibraryFile,
+        *,
+        revisions: Mapping[str, int] | None = None,
+        index: CombinedIndex | None = None,
+        frozen: bool = False,
+    ) -> None:
+        self.frozen = frozen
         self.created_at = file.created_at
         self.config: dict[str, Any] = dict(file.config)
         self.extra: dict[str, Any] = dict(file.extra)
@@ -29,13 +40,11 @@ class MemoryStore:
         for experience in file.experiences:
             self._zones[experience.zone][experience.id] = experience
         self._history = list(file.history)
-        self._revisions: dict[str, int] = {}
-        for change in file.history:
-            count_revision(self._revisions, change)
+        self._revisions = count_revisions(file.history) if revisions is None else dict(revisions)
         self._quarantine = {held.experience.id: held for held in file.quarantine}
         self._contents: dict[str, dict[str, None]] | None = None
-        self._index: CombinedIndex | None = None
-        self._unindexed: dict[str, None] = {experience.id: None for experience in file.experiences}
+        self._index = index
+        self._unindexed = {} if index else dict.fromkeys(experience.id for experience in file.experiences)
         self._changing, self._searching = RLock(), Lock()
 
     @contextmanager
@@ -53,24 +62,24 @@ class MemoryStore:
     def counts(self) -> dict[Zone, int]:
         return {zone: len(entries) for zone, entries in self._zones.items()}
 
-    def twin(self, content: str) -> str | None:
+    def find_by_content(self, content: str) -> str | None:
         if self._contents is None:
             self._contents = {}
             for experience in (e for entries in self._zones.values() for e in entries.values()):
                 self._contents.setdefault(content_hash(experience), {})[experience.id] = None
         return next(iter(self._contents.get(content, ())), None)
 
-    def put(self, experience: Experience, place: int | None = None) -> None:
+    def put(self, experience: Experience, position: int | None = None) -> None:
         old = self.get(experience.id)
         self._forget_content(old)
         if old is not None and old.zone != experience.zone:
             del self._zones[old.zone][old.id]
         entries = self._zones[experience.zone]
-        if place is None or experience.id in entries:
+        if position is None or experience.id in entries:
             entries[experience.id] = experience
         else:
             kept = list(entries.values())
-            kept.insert(place, experience)
+            kept.insert(position, experience)
             self._zones[experience.zone] = {e.id: e for e in kept}
         if self._contents is not None:
             self._contents.setdefault(content_hash(experience), {})[experience.id] = None
@@ -83,7 +92,7 @@ class MemoryStore:
             entries.pop(experience_id, None)
         self._unindexed[experience_id] = None
 
-    def place(self, experience_id: str) -> int:
+    def position(self, experience_id: str) -> int:
         entries = next(entries for entries in self._zones.values() if experience_id in entries)
         if next(reversed(entries)) == experience_id:
             return len(entries) - 1
@@ -96,7 +105,7 @@ class MemoryStore:
     def changes(self, after: int = 0, entry: str | None = None) -> Iterator[Change]:
         return (change for change in self._history[after:] if entry is None or change.entry == entry)
 
-    def latest(self) -> int:
+    def last_change(self) -> int:
         return len(self._history)
 
     def revision(self, experience_id: str) -> int:
@@ -118,22 +127,22 @@ class MemoryStore:
                 index.embed(self.config, self.vectors, (e for zone in ZONES for e in self.zone(zone)))
             return index.search(query, top_k, wanted, text_only)
 
-    def snapshot(self) -> "MemoryStore":
-        copy = object.__new__(MemoryStore)
-        copy.__dict__.update(self.__dict__)
-        with self._searching:
-            copy._index = self._refreshed_index().copy()
-        copy._zones = {zone: dict(entries) for zone, entries in self._zones.items()}
-        copy._history, copy._revisions = list(self._history), dict(self._revisions)
-        copy._contents, copy._unindexed, copy._quarantine = None, {}, dict(self._quarantine)
-        copy._changing, copy._searching = RLock(), Lock()
-        return copy
+    def file(self) -> LibraryFile:
+        entries = tuple(experience for zone in ZONES for experience in self.zone(zone))
+        return LibraryFile(entries, self.created_at, self.config, self.extra, tuple(self._history), self.quarantined())
 
     def view(self) -> "MemoryStore":
-        return self
+        return self if self.frozen else self._copied(frozen=True)
 
-    def draft(self) -> "MemoryStore":
-        return self.snapshot()
+    def copy(self) -> "MemoryStore":
+        return self._copied(frozen=False)
+
+    def _copied(self, *, frozen: bool) -> "MemoryStore":
+        with self._searching:
+            index = self._refreshed_index().copy()
+        copy = MemoryStore(self.file(), revisions=self._revisions, index=index, frozen=frozen)
+        copy.read_from, copy.vectors = self.read_from, self.vectors
+        return copy
 
     def close(self) -> None:
         """Nothing is open."""

@@ -16,7 +16,7 @@ _MOUNTS = Path("/proc/self/mounts")
 def network_file_system(path: Path, mounts: str | None = None) -> str | None:
     """The type of the network file system that `path` is on; None on a local one, or where nobody can tell."""
     if mounts is None:
-        mounts = _MOUNTS.read_text(errors="surrogateescape") if _MOUNTS.exists() else ""
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape") if _MOUNTS.exists() else ""
     real = Path(os.path.realpath(path))
     depth, kind = -1, ""
     for fields in (line.split(" ") for line in mounts.splitlines()):
@@ -36,5 +36,5 @@ def refuse_network(path: Path) -> None:
 
 
 def _unescaped(field: str) -> str:
-    """A mount point as it is called: white space stands in octal there."""
+    """A mount point as it is called: white space is in octal there."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

@@ -1,6 +1,7 @@
-"""The entries of a SQLite library as an index follows them: by the number of the change that made each what it is.
+"""Entries changed since change n, so that an index can catch up.
 
-Here a number is one more than in the tables: 0 is for an index that is empty, and 1 for what came before any change.
+The number of an entry is that of its last change, plus one: 1 is for entries from before the first change, and 0 for an
+index that is empty.
 """
 
 import json
@@ -14,18 +15,18 @@ PAGE = 256
 
 
 class NumberedEntries:
-    """The entries of a database; `parse` makes an experience of what stands in its table."""
+    """The entries of a SQLite library, by number; `parse` makes an experience of the text in its table."""
 
     def __init__(self, database: Database, parse: Callable[[str], Experience]) -> None:
         self.database = database
         self._parse = parse
 
     def view(self) -> "NumberedEntries":
-        """The entries as they are now, whatever happens to the database."""
+        """The entries of a view of the database, made now."""
         return NumberedEntries(self.database.view(), self._parse)
 
-    def latest(self) -> int:
-        """The highest number that an entry can have."""
+    def last_number(self) -> int:
+        """The number of an entry that the last change was about."""
         return 1 + int(self.database.rows("SELECT coalesce(max(number), 0) FROM changes")[0][0])
 
     def count(self) -> int:
@@ -33,7 +34,7 @@ class NumberedEntries:
         return int(self.database.rows("SELECT sum(entries) FROM zones")[0][0])
 
     def changed(self, since: int) -> Iterator[tuple[int, Experience]]:
-        """The entries with higher numbers, in the order in which they were changed."""
+        """The entries with higher numbers than `since`, in the order in which they were changed."""
         page = "SELECT number, rowid, entry FROM entries WHERE (number, rowid) > (?, ?) ORDER BY number, rowid LIMIT ?"
         last = (since - 1, 2**62)
         while rows := self.database.rows(page, (*last, PAGE)):
@@ -42,7 +43,7 @@ class NumberedEntries:
                 last = (number, row)
 
     def touched(self, since: int) -> list[str]:
-        """The ids of entries that a change behind this one is about, also of those that are gone."""
+        """The ids of the entries that were changed since, removed ones included."""
         return [row[0] for row in self.database.rows("SELECT DISTINCT entry FROM changes WHERE number >= ?", (since,))]
 
     def numbers(self, ids: Sequence[str]) -> dict[str, int]:

@@ -1,19 +1,19 @@
 """The store of a SQLite library: a million entries, many processes writing, every change on disk when it is made.
 
-Entries and changes stand in its tables (tables.py) as they do in a JSON file. Beside `x.db` are the files of
+Its tables (tables.py) hold entries and changes as a JSON file does. Beside `x.db` are the files of
 database.py, and the folder `x.db.index` that it is searched by: that may be deleted, and is made again when it does not
 match.
 """
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from flex.errors import LibraryError
-from flex.library.entry import dump_entry, parse_entry
+from flex.library.entry import dump_entry, restored_entry
 from flex.library.file import VERSION, LibraryFile
 from flex.library.history import changed_content, parse_change
 from flex.library.stores.database import TIMEOUT, Database
@@ -31,24 +31,36 @@ PAGE = 256
 
 
 class SqliteStore:
-    """A library in a SQLite database; LibraryError for what is none, or is held by another program for `timeout` s."""
+    """A library in a SQLite database, or in a view of one; `search` finds its entries."""
 
-    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
-        self.path = path
-        self._database = Database(path, timeout)
-        about = self._about()
-        self.created_at: str = about["created_at"]
-        self.config: dict[str, Any] = about["config"]
-        self.extra: dict[str, Any] = about["extra"]
+    def __init__(
+        self,
+        database: Database,
+        search: LibrarySearch,
+        *,
+        created_at: str,
+        config: dict[str, Any],
+        extra: dict[str, Any],
+    ) -> None:
+        self.path, self.frozen = database.path, database.frozen
+        self.created_at, self.config, self.extra = created_at, config, extra
+        self._database, self._search = database, search
         self._kept = self._settings()
-        entries = NumberedEntries(self._database, partial(_experience, path))
-        self._search = LibrarySearch(TextIndex(entries, about["uid"]), self.config)
+
+    @classmethod
+    def open(cls, path: Path, timeout: float = TIMEOUT) -> "SqliteStore":
+        """The library at `path`; LibraryError for what is none, or is held by another program for `timeout` seconds."""
+        database = Database(path, timeout)
+        about = _about(database)
+        entries = NumberedEntries(database, partial(_experience, path))
+        search = LibrarySearch(TextIndex(entries, about["uid"]), about["config"])
+        return cls(database, search, created_at=about["created_at"], config=about["config"], extra=about["extra"])
 
     @classmethod
     def create(cls, path: Path, file: LibraryFile) -> "SqliteStore":
         """Make a new database that holds what `file` holds; LibraryError when something is there already."""
         make_database(path, file)
-        return cls(path)
+        return cls.open(path)
 
     def keep_settings(self) -> None:
         """Write `created_at`, `config` and `extra` where they were changed."""
@@ -74,30 +86,28 @@ class SqliteStore:
         found: dict[str, int] = dict(self._database.rows("SELECT zone, entries FROM zones"))
         return {zone: found[zone] for zone in ZONES}
 
-    def twin(self, content: str) -> str | None:
+    def find_by_content(self, content: str) -> str | None:
         oldest = "SELECT entry FROM entries WHERE content = ? ORDER BY number, rowid LIMIT 1"
         found = self._database.rows(oldest, (content,))
         return _experience(self.path, found[0][0]).id if found else None
 
-    def put(self, experience: Experience, place: int | None = None) -> None:
+    def put(self, experience: Experience, position: int | None = None) -> None:
         with self.transaction():
             old = self._database.rows("SELECT zone, position FROM entries WHERE id = ?", (key_of(experience.id),))
-            if old and old[0][0] == experience.zone:
-                position = old[0][1]
-            else:
-                position = self._free_position(experience.zone, place)
+            stays = old and old[0][0] == experience.zone
+            place = old[0][1] if stays else self._free_position(experience.zone, position)
             self._database.rows(
                 "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET zone = excluded.zone, "
                 "position = excluded.position, content = excluded.content, number = excluded.number, "
                 "entry = excluded.entry",
-                entry_row(experience, position, self.latest() + 1),
+                entry_row(experience, place, self.last_change() + 1),
             )
 
     def remove(self, experience_id: str) -> None:
         with self.transaction():
             self._database.rows("DELETE FROM entries WHERE id = ?", (key_of(experience_id),))
 
-    def place(self, experience_id: str) -> int:
+    def position(self, experience_id: str) -> int:
         [(zone, position)] = self._database.rows(
             "SELECT zone, position FROM entries WHERE id = ?", (key_of(experience_id),)
         )
@@ -117,7 +127,7 @@ class SqliteStore:
         page = f"SELECT number, change FROM changes WHERE {of_entry} number > ? ORDER BY number LIMIT ?"
         return (_parsed(self.path, parse_change, change) for _, change in self._pages(page, values, after))
 
-    def latest(self) -> int:
+    def last_change(self) -> int:
         return int(self._database.rows("SELECT coalesce(max(number), 0) FROM changes")[0][0])
 
     def revision(self, experience_id: str) -> int:
@@ -143,49 +153,29 @@ class SqliteStore:
     def search(self, query: str, top_k: int, wanted: Filter, text_only: bool = False) -> list[Match]:
         return self._search.search(query, top_k, wanted, text_only)
 
+    def file(self) -> LibraryFile:
+        if not self.frozen:  # others may write while it is read
+            with closing(self._database.view()) as database:
+                return self._over(database, self._search).file()
+        entries = tuple(experience for zone in ZONES for experience in self.zone(zone))
+        return LibraryFile(entries, self.created_at, self.config, self.extra, tuple(self.changes()), self.quarantined())
+
     def view(self) -> "SqliteStore":
-        """Everything as it is now, to read all of it while others write; its search is that of this store."""
-        if self._database.frozen:
+        if self.frozen:
             return self
-        copy = object.__new__(SqliteStore)
-        copy.__dict__.update(self.__dict__)
-        copy._database = self._database.view()
-        return copy
+        search = self._search.view()
+        return self._over(search.entries.database, search)
 
-    def snapshot(self) -> "SqliteStore":
-        if self._database.frozen:
-            return self
-        copy = object.__new__(SqliteStore)
-        copy.__dict__.update(self.__dict__)
-        copy._search = self._search.view()
-        copy._database = copy._search.entries.database
-        return copy
-
-    def draft(self) -> MemoryStore | None:
-        return self._search.draft()
+    def copy(self) -> MemoryStore | None:
+        return self._search.copy()
 
     def close(self) -> None:
         self._search.close()
         self._database.close()
 
-    def _about(self) -> dict[str, Any]:
-        """What `meta` says."""
-        try:
-            about = {key: json.loads(value) for key, value in self._database.rows("SELECT key, value FROM meta")}
-            newer = int(str(about["version"]).split(".")[0]) > int(VERSION[0])
-            complete = {"uid", "created_at", "config", "extra"} <= set(about)
-        except (LibraryError, KeyError, ValueError) as error:
-            self._database.close()
-            if isinstance(error, LibraryError) and "no such" not in str(error):
-                raise
-            raise LibraryError(f"{self.path} is a SQLite database, but no experience library") from error
-        if newer:
-            raise LibraryError(
-                f"{self.path} is of format {about['version']}; this program reads up to {VERSION}. Nothing was changed"
-            )
-        if not complete:
-            raise LibraryError(f"{self.path} is a SQLite database, but no experience library")
-        return about
+    def _over(self, database: Database, search: LibrarySearch) -> "SqliteStore":
+        """This library, read in another way."""
+        return SqliteStore(database, search, created_at=self.created_at, config=self.config, extra=self.extra)
 
     def _settings(self) -> dict[str, str]:
         return {"created_at": as_json(self.created_at), "config": as_json(self.config), "extra": as_json(self.extra)}
@@ -195,11 +185,14 @@ class SqliteStore:
         found = self._database.rows(last, (key_of(experience_id),))
         return int(found[0][0]) if found else 0
 
-    def _free_position(self, zone: Zone, place: int | None) -> int:
-        """A position at the end of a zone, or before its entry at `place`; the ones behind move up if they have to."""
-        if place is not None and place < self.counts()[zone]:
+    def _free_position(self, zone: Zone, index: int | None) -> int:
+        """A free value of the column `position`: at the end of a zone, or before its entry number `index`, from 0.
+
+        Where none is free there, the entries behind move up.
+        """
+        if index is not None and index < self.counts()[zone]:
             at = "SELECT position FROM entries WHERE zone = ? ORDER BY position LIMIT 1 OFFSET ?"
-            position = int(self._database.rows(at, (zone, place))[0][0])
+            position = int(self._database.rows(at, (zone, index))[0][0])
             taken = "SELECT 1 FROM entries WHERE zone = ? AND position = ?"
             if not self._database.rows(taken, (zone, position - 1)):
                 return position - 1
@@ -216,8 +209,28 @@ class SqliteStore:
             after = rows[-1][0]
 
 
+def _about(database: Database) -> dict[str, Any]:
+    """What `meta` says. LibraryError, the database closed, when it is not that of a library."""
+    try:
+        about = {key: json.loads(value) for key, value in database.rows("SELECT key, value FROM meta")}
+        newer = int(str(about["version"]).split(".")[0]) > int(VERSION[0])
+        complete = {"uid", "created_at", "config", "extra"} <= set(about)
+    except (LibraryError, KeyError, ValueError) as error:
+        database.close()
+        if isinstance(error, LibraryError) and "no such" not in str(error):
+            raise
+        raise LibraryError(f"{database.path} is a SQLite database, but no experience library") from error
+    if newer:
+        raise LibraryError(
+            f"{database.path} is of format {about['version']}; this program reads up to {VERSION}. Nothing was changed"
+        )
+    if not complete:
+        raise LibraryError(f"{database.path} is a SQLite database, but no experience library")
+    return about
+
+
 def _experience(path: Path, entry: str) -> Experience:
-    return _parsed(path, lambda value: parse_entry(value, value["memory_type"]), entry)
+    return _parsed(path, restored_entry, entry)
 
 
 def _parsed(path: Path, parse: Callable[[Any], Parsed], text: str) -> Parsed:

@@ -53,7 +53,7 @@ class TextIndex:
             index = self._opened()
             if self._is_view:
                 return index.upto
-            upto, latest = index.upto, self.entries.latest()  # in this order, or the index may seem ahead
+            upto, latest = index.upto, self.entries.last_number()  # in this order, or the index may seem ahead
             if upto > latest and not self.entries.database.frozen:
                 self._discard("it knows more changes than the library")
             if not self.entries.database.changing:  # what is not yet written may never be
@@ -65,7 +65,7 @@ class TextIndex:
         try:
             since = self.refresh()
             view = TextIndex(open_view(), self._library)
-            if view.refresh(since) >= view.entries.latest():
+            if view.refresh(since) >= view.entries.last_number():
                 view._index, view._is_view = view._opened().view(), True
         except (LibraryError, OSError, ValueError) as error:
             if not _is_of_index(error):

@@ -64,7 +64,7 @@ def other_program(path: Path, *statements: str) -> Iterator[sqlite3.Connection]:
 
 
 def test_a_path_without_a_database_is_named(tmp_path: Path):
-    with pytest.raises(LibraryError, match=r"no experience library at .*none\.db"):
+    with pytest.raises(LibraryError, match=r"no experience library at .*none\.db; ExpLib\('.*', create=True\)"):
         ExpLib(tmp_path / "none.db")
     assert list(tmp_path.iterdir()) == []
 
@@ -133,7 +133,7 @@ def test_a_damaged_entry_is_named(path: Path):
 )
 def test_a_database_that_another_program_holds_is_named(path: Path, held_by: str, change: Callable[[ExpLib], None]):
     with ExpLib(path) as lib:
-        lib._store = SqliteStore(path, timeout=0.2)
+        lib._store = SqliteStore.open(path, timeout=0.2)
         with other_program(path, held_by):
             with pytest.raises(LibraryError, match=r"a\.db has been held by another program for 0\.2 s"):
                 change(lib)
@@ -147,7 +147,7 @@ def test_a_database_that_nobody_else_may_read_is_named(path: Path):
         other_program(path, "PRAGMA locking_mode = EXCLUSIVE", "BEGIN IMMEDIATE", "COMMIT"),
         pytest.raises(LibraryError, match="held by another program"),
     ):
-        SqliteStore(path, timeout=0.1)
+        SqliteStore.open(path, timeout=0.1)
 
 
 def test_a_full_disk_undoes_the_change_and_says_so(path: Path):
@@ -184,7 +184,7 @@ def test_what_may_not_be_written_is_read_and_searched(tmp_path: Path, path: Path
 
 
 _NOBODY = """
-import json, os, sys
+import filelock, json, os, sys
 from flex.errors import LibraryError
 from flex.explib import ExpLib
 with ExpLib(sys.argv[1]) as lib:
@@ -233,6 +233,16 @@ def test_a_database_on_a_network_is_refused(path: Path, tmp_path: Path, monkeypa
     assert not (tmp_path / "b.db").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are not UTF-8, so Linux")
+def test_a_path_may_have_any_name(path: Path):
+    named = path.with_name(os.fsdecode(b"50% \xff? #1.db"))
+    path.rename(named)
+    with ExpLib(named) as lib:
+        lib.remove("fish")
+    assert named.exists()
+    assert not path.exists()
+
+
 # Transactions
 
 
@@ -247,18 +257,18 @@ def change_and_raise(store: SqliteStore, exception: type[BaseException]) -> None
 
 @pytest.mark.parametrize("exception", [LibraryError, KeyboardInterrupt])
 def test_what_is_interrupted_has_not_happened(path: Path, exception: type[BaseException]):
-    with closing(SqliteStore(path)) as store:
+    with closing(SqliteStore.open(path)) as store:
         with pytest.raises(exception):
             change_and_raise(store, exception)
-        assert ([entry.id for entry in store.zone("golden")], store.latest()) == (["fish"], 1)
+        assert ([entry.id for entry in store.zone("golden")], store.last_change()) == (["fish"], 1)
         assert store.counts() == {"golden": 1, "warning": 0, "mixed": 0}
         store.remove("fish")
-    with closing(SqliteStore(path)) as store:
+    with closing(SqliteStore.open(path)) as store:
         assert store.get("fish") is None
 
 
 def test_a_step_that_fails_is_undone_alone(path: Path):
-    with closing(SqliteStore(path)) as store:
+    with closing(SqliteStore.open(path)) as store:
         with store.transaction():
             store.put(replace(FISH, id="first"))
             with pytest.raises(LibraryError):
@@ -305,7 +315,7 @@ def test_threads_write_and_search_at_once(path: Path):
 
 
 def test_a_thread_waits_for_another_ones_transaction_and_no_longer(path: Path):
-    store, inside, done = SqliteStore(path, timeout=0.1), Event(), Event()
+    store, inside, done = SqliteStore.open(path, timeout=0.1), Event(), Event()
 
     def hold() -> None:
         with store.transaction():
@@ -327,7 +337,7 @@ def test_a_thread_waits_for_another_ones_transaction_and_no_longer(path: Path):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_writes_as_safely_as_its_parent(path: Path):
     with ExpLib(path) as lib:
-        view = lib.snapshot()
+        view = lib.view()
         lib.search("trout")
         ready, go = os.pipe()
         child = os.fork()
@@ -381,7 +391,7 @@ def test_the_check_after_a_kill_sees_what_is_wrong(path: Path, writing: ModuleTy
 
 def test_a_writer_that_hangs_does_not_hang_the_others(path: Path):
     fcntl = pytest.importorskip("fcntl", reason="needs flock")
-    with closing(SqliteStore(path, timeout=0.1)) as store:
+    with closing(SqliteStore.open(path, timeout=0.1)) as store:
         with open(f"{path}-lock", "ab") as other:
             fcntl.flock(other, fcntl.LOCK_EX)
             with pytest.raises(LibraryError, match=r"held by another program for 0\.1 s"):
@@ -463,7 +473,7 @@ def test_an_index_that_is_ahead_of_the_library_is_made_again(path: Path, caplog:
 def test_an_index_may_be_deleted_at_any_time(path: Path):
     with ExpLib(path) as lib:
         assert found(lib) == ["fish"]
-        view = lib.snapshot()
+        view = lib.view()
         shutil.rmtree(index_of(path))
         assert found(view) == ["fish"]
         assert found(lib) == ["fish"]
@@ -484,7 +494,7 @@ def test_a_large_library_is_reranked_by_structure(path: Path, monkeypatch: pytes
 
 def test_nothing_stays_open(path: Path):
     lib = ExpLib(path)
-    view = lib.snapshot()
+    view = lib.view()
     lib.search("trout")
     open_files = list(database._databases)
     view.close()

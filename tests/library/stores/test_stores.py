@@ -176,7 +176,7 @@ def test_a_product_is_found_however_it_is_written(opened: Callable[..., ExpLib])
         query = "How is OC(=O)c1ccccc1OC(C)=O made?"
         assert lib.search(query)[0].why.startswith("structure")
         assert [hit.experience_id for hit in lib.search(query)] == ["aspirin", "ester"]
-        view = lib.snapshot()
+        view = lib.view()
         lib.remove("aspirin")
         lib.apply(Experience("x"), UpdateDecision("merge", "ester", (), "new"))
         lib.add(Experience(f"Also {salt}", id="again"))
@@ -187,7 +187,7 @@ def test_a_product_is_found_however_it_is_written(opened: Callable[..., ExpLib])
 def test_a_snapshot_stays_what_it_was_in_every_way(library: ExpLib, tmp_path: Path):
     with library as lib:
         before = as_json(lib, tmp_path, "before")
-        view = lib.snapshot()
+        view = lib.view()
         hits = view.search("we caught a trout or saw a wren")
         lib.remove("fish")
         lib.apply(Experience("x", (Rule("We caught an umbrella"),)), UpdateDecision("merge", "bird", (0,)))
@@ -198,10 +198,31 @@ def test_a_snapshot_stays_what_it_was_in_every_way(library: ExpLib, tmp_path: Pa
         assert view.search("we caught a trout or saw a wren") == hits
         assert view.search("umbrella") == []
         assert as_json(view, tmp_path, "after") == before
-        assert view.snapshot().identical(FISH) == "fish"
+        assert view.view().identical(FISH) == "fish"
         with pytest.raises(LibraryError, match="snapshot"):
             view.remove("bird")
         view.close()
+
+
+def test_a_copy_can_be_changed_and_the_library_stays_as_it_is(
+    library: ExpLib, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("flex.library.stores.library_search.SMALL", 10)
+    with library as lib:
+        before = as_json(lib, tmp_path, "before")
+        copy = lib.copy()
+        copy.add(Experience("Count bears"))
+        copy.remove("fish")
+        assert len(copy.search("bears")) == 1
+        assert copy.path is None
+        assert as_json(lib, tmp_path, "after") == before
+        assert lib.search("bears") == []
+
+
+def test_a_large_database_is_not_copied(opened: Callable[..., ExpLib], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("flex.library.stores.library_search.SMALL", 0)
+    with opened(FISH) as lib:
+        assert (lib.copy() is None) == (lib.path.suffix == ".db")
 
 
 def test_a_quarantined_experience_is_neither_in_nor_lost(library: ExpLib):
