@@ -20,7 +20,6 @@ from flex.endpoint.dialects import (
     parse_failure,
     shorten,
 )
-from flex.endpoint.explain import explain
 from flex.endpoint.pacing import Pace, Pacer
 from flex.endpoint.usage import UsageTracker, record_usage
 from flex.errors import EndpointError, FlexError, SettingsError
@@ -132,7 +131,7 @@ class RateLimitedLLMClient:
                     self._learn(call, refused, sent[refused], outcome)
                     continue
                 if not self._worth_another_try(call, outcome) or retries >= self._max_retries:
-                    raise self._explained(call, outcome, retries)
+                    raise self._error(call, outcome, retries)
                 await self._pause(call, outcome, retries)
                 retries += 1
                 spent = Usage(calls=1, retries=retries)
@@ -210,16 +209,22 @@ class RateLimitedLLMClient:
         """A page instead of JSON is a hiccup from an endpoint that has answered before, else a wrong address."""
         return failure.retryable and (failure.code not in (NOT_JSON, WRONG_PROTOCOL) or call.model in self._answered)
 
-    def _explained(self, call: Call[A], failure: Failure, retries: int) -> FlexError:
-        return explain(
-            failure,
-            self._without_key(failure),
-            without_password(self.base_url),
-            str(call),
-            has_key=bool(self._key),
-            known=call.model in self._answered,
-            tries=f" (after {retries} retries)" if retries else "",
-        )
+    def _error(self, call: Call[A], failure: Failure, retries: int) -> FlexError:
+        """What to tell the person running this: SettingsError for what they can mend."""
+        url, reason, known = without_password(self.base_url), self._without_key(failure), call.model in self._answered
+        if failure.no_such_key or (failure.status == 403 and not known):
+            hint = "check API_KEY" if self._key else "no API key is set: export API_KEY=..."
+            return SettingsError(f"{url} refused the API key ({reason}); {hint}")
+        if failure.no_such_model and not known:
+            hint = "check the model's name, and that BASE_URL is right (most end in /v1)"
+            return SettingsError(f"no {call} at {url} ({reason}); {hint}")
+        if failure.code == WRONG_PROTOCOL and not known:
+            return SettingsError(f"{url} {reason}; check BASE_URL")
+        if failure.code == NOT_JSON and not known:
+            hint = "does not look like an OpenAI-compatible endpoint; does BASE_URL end in /v1?"
+            return SettingsError(f"{url} {hint} ({reason})")
+        tries = f" (after {retries} retries)" if retries else ""
+        return EndpointError(f"{url}, {call}: {reason}{tries}")
 
     def _without_key(self, failure: Failure) -> str:
         """A failure in words, without the key wherever an endpoint repeats it."""

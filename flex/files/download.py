@@ -3,14 +3,16 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flex.errors import EndpointError, SettingsError
 from flex.files.atomic import sync_folder
+
+if TYPE_CHECKING:
+    import httpx2
 
 HOST = "https://raw.githubusercontent.com"
 FLEX = "GenSI-THUAIR/FLEX/b749fc351f81d834b71edb13bc7bc0e51cfdc15d"
@@ -18,7 +20,6 @@ GSM8K = "openai/grade-school-math/3101c7d5072418e28b9008a6636bde82a006892c/grade
 TRIES = 4
 """For a file whose connection breaks off; each goes on where the last one stopped, if the server can."""
 TIMEOUT_SECONDS = 30.0
-CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,80 +118,46 @@ def _receive_persistently(source: Source, base_url: str, part: Path, progress: P
 
 def _receive(url: str, part: Path, progress: Progress) -> None:
     """Append to what is there, if the server can continue; start anew if it cannot."""
+    import httpx2
+
     there = part.stat().st_size if part.exists() else 0
-    with closing(_opened(url, there)) as response:
-        if response.status == 416 or (there and not _continues(response, there)):
-            part.unlink()
-            raise _Interrupted("the server cannot continue the part that is there")
-        there = there if response.status == 206 else 0
-        total = None if response.length is None else there + response.length
-        with part.open("ab" if there else "wb") as file:
-            for chunk in _chunks(response):
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={there}-"} if there else {})}
+    try:
+        with httpx2.stream("GET", url, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=True) as response:
+            _append(response, part, there, progress)
+    except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
+        raise SettingsError(f"{url} is not an address: {error}") from error
+    except httpx2.ConnectError as error:
+        raise EndpointError(f"no connection to {url.split('/')[2]} ({error}); are you offline?") from error
+    except httpx2.TransportError as error:
+        raise _Interrupted(f"{url}: {error or type(error).__name__}") from error
+
+
+def _append(response: "httpx2.Response", part: Path, there: int, progress: Progress) -> None:
+    """Write what comes behind what is there, or in its place where all of it comes."""
+    import httpx2
+
+    resumed = response.status_code == 206
+    starts = response.headers.get("Content-Range", "")
+    if response.status_code == 416 or (resumed and not starts.startswith(f"bytes {there}-")):
+        part.unlink(missing_ok=True)
+        raise _Interrupted("the server cannot continue the part that is there")
+    if response.is_error:
+        kind = _Interrupted if response.status_code in (408, 429) or response.is_server_error else EndpointError
+        raise kind(f"{response.url} answers {response.status_code} {response.reason_phrase}")
+    there = there if resumed else 0
+    length = response.headers.get("Content-Length")
+    total = there + int(length) if length else None
+    with part.open("ab" if there else "wb") as file:
+        try:
+            for chunk in response.iter_raw():
                 file.write(chunk)
                 there += len(chunk)
                 progress(there, total)
-            file.flush()
-            os.fsync(file.fileno())
-    if total is not None and there < total:
-        raise _Interrupted(f"the connection broke off after {there} of {total} bytes")
-
-
-def _opened(url: str, there: int) -> Any:
-    """The server's answer: 200, 206, or 416 when it has no such part. Raises EndpointError for anything else."""
-    import http.client
-    import urllib.error
-    import urllib.request
-
-    headers = {"User-Agent": "flex-experience", **({"Range": f"bytes={there}-"} if there else {})}
-    try:
-        request = urllib.request.Request(url, headers=headers)
-        return urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=_certificates(url))
-    except urllib.error.HTTPError as error:
-        if error.code == 416:
-            return error
-        error.close()
-        kind = _Interrupted if error.code in (408, 429) or error.code >= 500 else EndpointError
-        raise kind(f"{url} answers {error.code} {error.reason}") from error
-    except urllib.error.URLError as error:
-        raise EndpointError(f"no connection to {url.split('/')[2]} ({error.reason}); are you offline?") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _Interrupted(f"{url}: {error or type(error).__name__}") from error
-    except ValueError as error:
-        raise SettingsError(f"{url} is not an address: {error}") from error
-
-
-def _certificates(url: str) -> Any:
-    """The system's certificates and, for the systems where Python does not find them, certifi's."""
-    if not url.startswith("https:"):
-        return None
-    import ssl
-
-    context = ssl.create_default_context()
-    with suppress(ImportError):
-        import certifi
-
-        context.load_verify_locations(certifi.where())
-    return context
-
-
-def _continues(response: Any, there: int) -> bool:
-    """Whether the answer to a request for the rest is either all of it, or what was asked for."""
-    if response.status != 206:
-        return True
-    return str(response.headers.get("Content-Range", "")).startswith(f"bytes {there}-")
-
-
-def _chunks(response: Any) -> Iterator[bytes]:
-    import http.client
-
-    while True:
-        try:
-            chunk = response.read(CHUNK)
-        except (OSError, http.client.HTTPException) as error:
-            raise _Interrupted(f"the connection broke off ({error or type(error).__name__})") from error
-        if not chunk:
-            return
-        yield chunk
+        except httpx2.TransportError as error:
+            raise _Interrupted(f"the connection broke off after {there} of {total} bytes") from error
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _accept(source: Source, part: Path, path: Path) -> None:
