@@ -1,39 +1,31 @@
 """`flex scaling-law`, `inheritance` and `ablation`, and the scripts of the same names: the paper's experiments."""
 
 import argparse
-from collections.abc import Callable, Coroutine, Sequence
+import importlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from flex.cli.command import RESUME, interruptible, progress_bar, run_command, script_name, stopped
 from flex.cli.flags import Parser
-
-if TYPE_CHECKING:
-    from flex.experiments.steps import Findings
+from flex.experiments.config import Ablation, ExperimentRun, Inheritance, ScalingLaw
 
 
 def scaling_law(argv: Sequence[str] | None = None) -> int:
-    from flex.experiments.scaling_law import ScalingLaw, scaling_law
-
     parser = parser_of("scaling_law", ScalingLaw)
     options = parser.parse(argv)
-    return _main(parser.config(ScalingLaw, options), scaling_law, options)
+    return _main("scaling_law", parser.config(ScalingLaw, options), options)
 
 
 def inheritance(argv: Sequence[str] | None = None) -> int:
-    from flex.experiments.inheritance import Inheritance, inheritance
-
     parser = parser_of("inheritance", Inheritance)
     options = parser.parse(argv)
-    return _main(parser.config(Inheritance, options, library=dict(options.library)), inheritance, options)
+    return _main("inheritance", parser.config(Inheritance, options, library=dict(options.library)), options)
 
 
 def ablation(argv: Sequence[str] | None = None) -> int:
-    from flex.experiments.ablation import Ablation, ablation
-
     parser = parser_of("ablation", Ablation)
     options = parser.parse(argv)
-    return _main(parser.config(Ablation, options), ablation, options)
+    return _main("ablation", parser.config(Ablation, options), options)
 
 
 def parser_of(name: str, kind: type) -> Parser:
@@ -56,12 +48,13 @@ def named_library(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def _main(run: Any, experiment: "Callable[..., Coroutine[Any, Any, Findings]]", options: argparse.Namespace) -> int:
+def _main(name: str, run: ExperimentRun, options: argparse.Namespace) -> int:
     """Run an experiment to its exit code, then print its table."""
 
     async def work() -> int:
         from flex.experiments.steps import Stopped
 
+        experiment = getattr(importlib.import_module(f"flex.experiments.{name}"), name)
         with interruptible() as stop:
             try:
                 found = await experiment(run, say=print, bar=progress_bar, stop=stop)
