@@ -88,7 +88,10 @@ class Parser(argparse.ArgumentParser):
         lines += [f"older names that go on working: {'; '.join(older)}"] if older else []
         self.epilog = "\n".join(lines)
         needed = [action for action in self._actions if action.required]
-        words = [f"{a.option_strings[0]} {a.dest.upper()}" if a.option_strings else str(a.metavar) for a in needed]
+        words = [
+            f"{a.option_strings[0]} {a.dest.upper()}" if a.option_strings else str(a.metavar or a.dest.upper())
+            for a in needed
+        ]
         self.usage = " ".join([self.prog, *words, "[flags]"])
         return super().format_help()
 
