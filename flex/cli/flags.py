@@ -6,6 +6,7 @@ The same field is the same flag in every command.
 import argparse
 import ast
 import inspect
+import io
 import json
 import math
 import re
@@ -75,6 +76,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
         """The options. Leaves with 2 and one line when they are wrong."""
+        show_everything()
         known = {option.replace("-", "_"): option for action in self._actions for option in action.option_strings}
         words = []
         for word in sys.argv[1:] if argv is None else argv:
@@ -105,25 +107,25 @@ class Parser(argparse.ArgumentParser):
     def add_config(
         self, kind: type, *, leave_out: Collection[str] = (), defaults: Mapping[str, Any] | None = None
     ) -> None:
-        """A flag for every field of a configuration; `defaults` where a command has others."""
+        """A flag for every field of a configuration, those of a nested one under a heading of their own.
+
+        `defaults` where a command has others.
+        """
         headings = {name: title for title, names in GROUPS.items() for name in names.split()}
-        groups: dict[str | None, argparse._ArgumentGroup] = {}
         hints, docs = get_type_hints(kind, include_extras=True), field_docs(kind)
+        whole = any(is_dataclass(hint) for hint in hints.values())
+        own = "" if whole else (inspect.getdoc(kind) or "").rstrip(".")
         for one in fields(kind):
             if is_dataclass(hints[one.name]):
-                self._add_section(hints[one.name])
+                self.add_config(hints[one.name], defaults=defaults)
             elif one.name not in leave_out:
-                title = headings.get(one.name)
-                if title not in groups:
-                    groups[title] = self.add_argument_group(title) if title else self._optionals
-                self._add(groups[title], one, hints[one.name], docs[one.name], defaults or {})
+                group = self._heading(headings.get(one.name, own))
+                self._add(group, one, hints[one.name], docs[one.name], defaults or {})
 
-    def _add_section(self, kind: Any) -> None:
-        """A nested configuration as a group of its own, headed by its docstring."""
-        group = self.add_argument_group((inspect.getdoc(kind) or "").rstrip("."))
-        hints, docs = get_type_hints(kind, include_extras=True), field_docs(kind)
-        for one in fields(kind):
-            self._add(group, one, hints[one.name], docs[one.name], {})
+    def _heading(self, title: str) -> argparse._ArgumentGroup:
+        """The group of that title, made where there is none; without a title, that of all other flags."""
+        there = next((group for group in self._action_groups if group.title == title), None)
+        return there or (self.add_argument_group(title) if title else self._optionals)
 
     def _add(
         self, group: argparse._ArgumentGroup, one: "Field[Any]", hint: Any, doc: str, defaults: Mapping[str, Any]
@@ -158,6 +160,13 @@ class Parser(argparse.ArgumentParser):
             return _config(kind, options, values)
         except SettingsError as error:
             self.error(str(error))
+
+
+def show_everything() -> None:
+    """Let a terminal or file of a narrow encoding take every text: what it has no sign for becomes an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _config(kind: type[T], options: argparse.Namespace, values: Mapping[str, Any]) -> T:

@@ -16,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from flex.errors import SettingsError
+from flex.training.config import Limits, TrainConfig
 
 OURS = ("model", "messages", "stream")
 """What `extra_body` must not replace."""
@@ -141,46 +142,53 @@ class Budget(Checked):
     """a JSON file of prices, see docs/endpoints.md"""
 
 
-Retrieval = Literal["hierarchical", "flat", "agentic"]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainRun(Checked):
-    """Explore a train split by reject sampling and grow an experience library."""
+class Run(Checked):
+    """What training and evaluation are both told."""
 
     benchmark: str
     """which one"""
     model: str
-    """the model that learns: the actor"""
+    """the actor"""
+    retriever_model: str | None = None
+    """reads the library for the actor; default: the actor's"""
+    data_path: Path | None = None
+    """the split, a .jsonl file or its folder; default: the benchmark's folder"""
+    library: Path | None = None
+    """the experience library to read, a file or a folder; what training starts from"""
+    samples: Positive | None = None
+    """only the first so many tasks"""
+    telemetry: bool = True
+    """send traces to a collector that listens"""
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
+    budget: Budget = field(default_factory=Budget)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRun(Run):
+    """Explore a train split by reject sampling and grow an experience library."""
+
     verifier_model: str | None = None
     """default: the actor's"""
     critic_model: str | None = None
     """default: the actor's"""
     updater_model: str | None = None
     """default: the critic's"""
-    retriever_model: str | None = None
-    """with --use_library; default: the actor's"""
-    data_path: Path | None = None
-    """the train split, a .jsonl file or its folder; default: the benchmark's folder"""
-    library: Path | None = None
-    """a library (file or folder) to start from"""
     save_to: Path | None = None
     """where to save the library; default: exps/<benchmark>.json"""
     out: Path | None = None
     """folder of the run; name an old one to resume it; default: runs/<library>-<time>"""
-    samples: Positive | None = None
-    """only the first so many tasks"""
     seed: Natural | None = None
     """shuffle the tasks with it; unset: the file's order"""
-    epochs: Positive = 1
+    epochs: Positive = TrainConfig().epochs
     """passes over the split"""
-    batch_size: Positive = 20
+    batch_size: Positive = TrainConfig().batch_size
     """tasks between saves; with --use_library, those explored with one and the same library"""
     max_concurrent: Positive | None = None
     """tasks explored at once; default: --batch_size"""
-    max_rounds: Positive = 5
+    max_rounds: Positive = Limits().max_rounds
     """attempts within a rollout"""
-    max_rollouts: Positive = 3
+    max_rollouts: Positive = Limits().max_rollouts
     """rollouts of a task that is not solved"""
     acceptance: Literal["both", "verifier", "score"] = "both"
     """who accepts an attempt"""
@@ -198,10 +206,6 @@ class TrainRun(Checked):
     """a file of yours instead of ours"""
     verifier_prompt: Path | None = None
     """a file of yours instead of ours"""
-    telemetry: bool = True
-    """send traces to a collector that listens"""
-    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
-    budget: Budget = field(default_factory=Budget)
 
     @property
     def models(self) -> dict[str, str]:
@@ -234,29 +238,17 @@ class TrainRun(Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvalRun(Checked):
+class EvalRun(Run):
     """Answer a test split in several settings and compare them."""
 
-    benchmark: str
-    """which one"""
-    model: str
-    """the actor"""
     settings: tuple[str, ...] = ("vanilla", "agent", "flex")
     """comma-separated: vanilla, icl, agent, flex, flex-empty, flex-shuffled, flex-chat"""
-    retriever_model: str | None = None
-    """default: the actor's"""
-    data_path: Path | None = None
-    """the test split, a .jsonl file or its folder; default: the benchmark's folder"""
     split: str = "test"
     """which split of a folder"""
     train_path: Path | None = None
     """the train split; default: train.jsonl beside the test split"""
-    library: Path | None = None
-    """the experience library to consult, a file or a folder"""
     out: Path | None = None
     """folder of the run; default: results/<benchmark>_<model>"""
-    samples: Positive | None = None
-    """only the first so many tasks"""
     repeats: Positive = 1
     """independent answers per task and setting"""
     max_concurrent: Positive = 10
@@ -265,7 +257,7 @@ class EvalRun(Checked):
     """tasks between pauses; default: --max_concurrent"""
     batch_pause: FromZero = 0.0
     """seconds to wait between batches"""
-    retrieval: Retrieval | None = None
+    retrieval: Literal["hierarchical", "flat", "agentic"] | None = None
     """how the library is read; default: the benchmark's way"""
     icl_k: Positive | None = None
     """training examples in the prompt of icl; default: the benchmark's number"""
@@ -279,10 +271,6 @@ class EvalRun(Checked):
     """a file of yours instead of ours"""
     memory_prompt: Path | None = None
     """a file of yours instead of ours"""
-    telemetry: bool = True
-    """send traces to a collector that listens"""
-    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
-    budget: Budget = field(default_factory=Budget)
 
     @property
     def models(self) -> dict[str, str]:
