@@ -3,13 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import tantivy
 
 from flex.search.query import Filter, Match, searchable, why
-from flex.search.text import GRAM, POSTINGS, normalised, stem, unmarked, words
+from flex.search.terms import GRAM, normalised, stem, unmarked, words
+from flex.search.text import POSTINGS
 from flex.text import valid_utf8
 from flex.types import Experience
 
@@ -126,11 +127,8 @@ def _plain(text: str) -> str:
     return valid_utf8(normalised(text))
 
 
-_stem = lru_cache(maxsize=100_000)(stem)
-
-
 def _stems(plain: str) -> list[str]:
-    return list(map(_stem, words(plain)))
+    return list(map(stem, words(plain)))
 
 
 def _grams(text: str) -> list[str]:

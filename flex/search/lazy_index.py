@@ -5,15 +5,11 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
+from flex.search.bm25 import Array, best
 from flex.search.query import Filter, Match, searchable
 from flex.types import Experience
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, np.dtype[Any]]
 
 PEEK = 200
 """So many more than asked for are sorted at first."""
@@ -84,10 +80,8 @@ class LazyIndex(ABC, Generic[Value, Table]):
             self._known.pop(old, None)
         return known | computed
 
-    def _best(self, ids: Sequence[str], scores: "Array", top_k: int, wanted: Filter, why: str) -> list[Match]:
+    def _best(self, ids: Sequence[str], scores: Array, top_k: int, wanted: Filter, why: str) -> list[Match]:
         """The best `top_k` of those that are wanted and score above 0; equal scores by id."""
-        from flex.search.bm25 import best
-
         for size in (top_k + PEEK, len(ids)):  # nearly always the first is enough, and saves sorting all of them
             places = (place for place in best(scores, size, ids) if wanted.accepts(self._experiences[ids[place]]))
             found = [Match(ids[place], float(scores[place]), why) for place in islice(places, max(top_k, 0))]

@@ -1,23 +1,21 @@
 """Search by structure: entries whose products resemble the molecule of a query, in whatever notation.
 
 `flex.chemistry.smiles` says which molecules count; how much two resemble each other is the Tanimoto coefficient of
-their Morgan fingerprints. Nothing is computed, nor RDKit and numpy imported, before a query names a molecule.
+their Morgan fingerprints. Nothing is computed, nor RDKit imported, before a query names a molecule.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
+
+import numpy as np
 
 from flex.chemistry.molecules import FINGERPRINT, fingerprint, molecules
 from flex.chemistry.smiles import products_in
+from flex.search.bm25 import Array
 from flex.search.lazy_index import LazyIndex
 from flex.search.query import EVERYTHING, Filter, Match
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, np.dtype[Any]]
 
 LIMIT = 50
 """Molecules of an entry, or of a query, that are compared: the first ones."""
@@ -61,19 +59,17 @@ class _Table:
     """All fingerprints side by side; `bits` holds a row for each byte of them and a column for each molecule."""
 
     ids: Sequence[str]
-    starts: "Array"
+    starts: Array
     """By entry, the column of its first molecule."""
     names: dict[str, list[int]]
     """By canonical SMILES, its columns."""
-    bits: "Array"
-    sizes: "Array"
-    ones: "Array"
+    bits: Array
+    sizes: Array
+    ones: Array
     """How many bits are set in a byte, by byte."""
 
     @classmethod
     def of(cls, entries: dict[str, Fingerprints]) -> Self:
-        import numpy as np
-
         entries = {key: found for key, found in entries.items() if found}
         columns = [(smiles, printed) for found in entries.values() for smiles, printed in found.items()]
         names: dict[str, list[int]] = {}
@@ -85,10 +81,8 @@ class _Table:
         starts = np.cumsum([0, *map(len, entries.values())])[:-1]
         return cls(list(entries), starts, names, bits, sum(ones.take(row) for row in bits), ones)
 
-    def scores(self, sought: Fingerprints) -> "Array":
+    def scores(self, sought: Fingerprints) -> Array:
         """By entry, how much its best product resembles the molecule that it resembles most."""
-        import numpy as np
-
         if not self.ids:
             return np.zeros(0)
         best = np.zeros(self.bits.shape[1])

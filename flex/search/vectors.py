@@ -2,25 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from flex.endpoint.embeddings import ROLE, Embedder
 from flex.errors import LibraryError
+from flex.search.bm25 import Array
 from flex.search.lazy_index import LazyIndex
 from flex.search.query import EVERYTHING, Filter, Match
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class _Vectors(NamedTuple):
     ids: list[str]
-    matrix: "Array"
+    matrix: Array
 
 
-class VectorIndex(LazyIndex["Array", _Vectors]):
+class VectorIndex(LazyIndex[Array, _Vectors]):
     """The vectors of experiences; `put` adds and replaces, `search` ranks all of them exactly."""
 
     def __init__(self, embedder: Embedder) -> None:
@@ -39,12 +37,10 @@ class VectorIndex(LazyIndex["Array", _Vectors]):
         scores = (table.matrix @ self._embedder.vectors([query])[0]).astype(float).round(6)
         return self._best(table.ids, scores, top_k, wanted, "vectors")
 
-    def _values(self, texts: Sequence[str]) -> "Array":
+    def _values(self, texts: Sequence[str]) -> Array:
         return self._embedder.vectors(texts)
 
-    def _make_table(self, values: dict[str, "Array"]) -> _Vectors:
-        import numpy as np
-
+    def _make_table(self, values: dict[str, Array]) -> _Vectors:
         return _Vectors(list(values), np.stack(list(values.values())))
 
 

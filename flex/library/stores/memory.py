@@ -4,14 +4,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flex.library.entry import content_hash
 from flex.library.file import LibraryFile
 from flex.library.history import count_revision, count_revisions
-from flex.search.finder import CombinedIndex
 from flex.search.query import Filter, Match
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
+
+if TYPE_CHECKING:
+    from flex.search.finder import CombinedIndex
 
 
 class MemoryStore:
@@ -25,7 +27,7 @@ class MemoryStore:
         file: LibraryFile,
         *,
         revisions: Mapping[str, int] | None = None,
-        index: CombinedIndex | None = None,
+        index: "CombinedIndex | None" = None,
         frozen: bool = False,
     ) -> None:
         self.frozen = frozen
@@ -151,8 +153,11 @@ class MemoryStore:
         if old is not None and self._contents is not None:
             self._contents[content_hash(old)].pop(old.id)
 
-    def _refreshed_index(self) -> CombinedIndex:
-        self._index = self._index or CombinedIndex()
+    def _refreshed_index(self) -> "CombinedIndex":
+        if self._index is None:
+            from flex.search.finder import CombinedIndex  # here, because numpy takes 0.1 s to import
+
+            self._index = CombinedIndex()
         entries = [(experience_id, self.get(experience_id)) for experience_id in self._unindexed]
         self._index.remove([experience_id for experience_id, experience in entries if experience is None])
         self._index.put([experience for _, experience in entries if experience is not None])
