@@ -75,7 +75,7 @@ def parse_library(data: object, source: Path | str) -> LibraryFile:
     """The library in a decoded JSON value; `source` is named in errors (LibraryError)."""
     if not isinstance(data, dict) or not isinstance(data.get("library"), dict):
         raise _not_a_library(source, 'it has to be an object with "library": {"golden": [...], ...}')
-    _check_version(data.get("version"), source)
+    check_version(data.get("version"), source)
     if unknown := sorted(set(data["library"]) - set(ZONES)):
         raise _not_a_library(source, f"unknown zone '{unknown[0]}'; choose from {', '.join(ZONES)}")
     config = {} if data.get("config") is None else data["config"]
@@ -156,7 +156,8 @@ def _quarantine(values: object) -> Iterable[Quarantined]:
         yield Quarantined(held, reason)
 
 
-def _check_version(version: object, source: Path | str) -> None:
+def check_version(version: object, source: Path | str) -> None:
+    """Raises LibraryError for a library of a newer format than this program's; none is of any."""
     if version is None:
         return
     try:

@@ -64,22 +64,25 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is in it is on disk afterwards, or, after any exception, undone; one at a time on this machine."""
+        """What is in it is on disk afterwards, or, after any exception, undone; one at a time on this machine.
+
+        One inside another is part of it.
+        """
         with self._turn(), self._using:
-            nested = self._inside
-            begin, end, undo = _SAVEPOINT if nested else _TRANSACTION
+            if self._inside:
+                yield
+                return
             try:
                 self._inside = True
-                self.rows(begin)
+                self.rows("BEGIN IMMEDIATE")
                 yield
-                self.rows(end)
+                self.rows("COMMIT")
             except BaseException:
-                for statement in undo:
-                    with suppress(LibraryError):  # SQLite undoes some by itself, as on a full disk
-                        self.rows(statement)
+                with suppress(LibraryError):  # SQLite undoes some by itself, as on a full disk
+                    self.rows("ROLLBACK")
                 raise
             finally:
-                self._inside = nested
+                self._inside = False
 
     def view(self) -> "Database":
         """The database as it is now, to read, while others write."""
@@ -184,8 +187,6 @@ class Database:
         self._writing.release()
 
 
-_TRANSACTION = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
-_SAVEPOINT = ("SAVEPOINT step", "RELEASE step", ("ROLLBACK TO step", "RELEASE step"))
 _kept_for_ever: list[sqlite3.Connection] = []
 """Connections of a parent that was writing when it forked: closing them here would undo what it writes."""
 _following: list[bool] = []

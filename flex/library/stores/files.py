@@ -5,13 +5,17 @@ import os
 from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 from flex.errors import LibraryError
 from flex.files.locks import held
 from flex.library.file import LibraryFile, read_folder, read_library, write_library
-from flex.library.stores.base import Store
 from flex.library.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from flex.library.stores.sqlite import SqliteStore
+
+Store = Union[MemoryStore, "SqliteStore"]
 
 DEFAULT_CONFIG: dict[str, Any] = {"retrieval_weights": {"golden": 1.0, "warning": 0.8, "mixed": 0.9}}
 JSON_ENTRIES = 10_000
