@@ -15,7 +15,7 @@ from typing import Any
 
 from flex.errors import LibraryError
 from flex.files.atomic import write_atomically
-from flex.library.entry import EntryProblem, as_text, content_hash, derived_id, dump_entry, free_id, read_entry
+from flex.library.entry import as_text, content_hash, derived_id, dump_entry, free_id, read_entry
 from flex.library.history import dump_change, parse_history
 from flex.types import ZONES, Change, Experience, Quarantined
 
@@ -139,7 +139,7 @@ def _entries(zones: dict[str, Any], source: Path | str) -> Iterable[Experience]:
         for number, entry in enumerate(entries, start=1):
             try:
                 yield read_entry(entry, zone)
-            except EntryProblem as problem:
+            except LibraryError as problem:
                 raise _not_a_library(source, f"{zone} entry {number}: {problem}") from problem
 
 
@@ -151,7 +151,7 @@ def _quarantine(values: object) -> Iterable[Quarantined]:
             entry = dict(value) if isinstance(value, dict) else {}
             reason = as_text(entry.pop("reason", ""))
             held = read_entry(entry, entry["memory_type"] if "memory_type" in entry else ZONES[0])
-        except EntryProblem as problem:
+        except LibraryError as problem:
             raise LibraryError(f"quarantine entry {number}: {problem}") from problem
         yield Quarantined(held, reason)
 

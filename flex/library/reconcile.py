@@ -31,14 +31,6 @@ class EntryOutcome:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """All entries of the merged library by id, and what became of each."""
-
-    entries: Mapping[str, Experience]
-    outcomes: tuple[EntryOutcome, ...]
-
-
 class Branch:
     """One of the two libraries: its entries, and its history since they parted."""
 
@@ -85,8 +77,11 @@ def origin(change: Change) -> str:
     return str(change.source.get("origin", digest))
 
 
-def reconcile(a: Branch, b: Branch) -> Reconciled:
-    """Every entry of both, once; `reconcile(b, a)` gives the same but for the words of the report."""
+def reconcile(a: Branch, b: Branch) -> tuple[dict[str, Experience], list[EntryOutcome]]:
+    """Every entry of both, once, by id, and what became of each.
+
+    `reconcile(b, a)` gives the same but for the words of the report.
+    """
     entries: dict[str, Experience] = {}
     outcomes: dict[str, EntryOutcome] = {}
     too_large: list[Experience] = []
@@ -100,7 +95,7 @@ def reconcile(a: Branch, b: Branch) -> Reconciled:
     renamed = _merge_duplicates(entries, outcomes)
     _keep_apart(too_large, entries, outcomes)
     linked = {one.id: _with_links(one, renamed) for one in entries.values()}
-    return Reconciled(linked, tuple(outcomes.values()))
+    return linked, list(outcomes.values())
 
 
 def merged_entry(x: Experience, y: Experience, base: Experience | None = None) -> Experience:

@@ -7,7 +7,6 @@ their Morgan fingerprints. Nothing is computed, nor RDKit imported, before a que
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Self
 
 import numpy as np
 
@@ -22,6 +21,8 @@ LIMIT = 50
 RESEMBLES = 0.99
 """The highest score of another molecule; 1 is the same. (Fingerprints do not tell stereoisomers apart.)"""
 
+_ONES = np.array([byte.bit_count() for byte in range(256)], np.uint16)
+"""How many bits are set in a byte, by byte."""
 Fingerprints = dict[str, bytes]
 """Fingerprints by canonical SMILES."""
 
@@ -45,7 +46,15 @@ class StructureIndex(LazyIndex[Fingerprints, "_Table"]):
         return [fingerprints(products_in(text)) for text in texts]
 
     def _make_table(self, values: dict[str, Fingerprints]) -> "_Table":
-        return _Table.of(values)
+        entries = {key: found for key, found in values.items() if found}
+        columns = [(smiles, printed) for found in entries.values() for smiles, printed in found.items()]
+        names: dict[str, list[int]] = {}
+        for column, (smiles, _) in enumerate(columns):
+            names.setdefault(smiles, []).append(column)
+        rows = np.frombuffer(b"".join(printed for _, printed in columns), np.uint8).reshape(-1, FINGERPRINT // 8)
+        bits = np.ascontiguousarray(rows.T)
+        starts = np.cumsum([0, *map(len, entries.values())])[:-1]
+        return _Table(list(entries), starts, names, bits, sum(_ONES.take(row) for row in bits))
 
 
 def fingerprints(products: Iterable[str]) -> Fingerprints:
@@ -65,21 +74,6 @@ class _Table:
     """By canonical SMILES, its columns."""
     bits: Array
     sizes: Array
-    ones: Array
-    """How many bits are set in a byte, by byte."""
-
-    @classmethod
-    def of(cls, entries: dict[str, Fingerprints]) -> Self:
-        entries = {key: found for key, found in entries.items() if found}
-        columns = [(smiles, printed) for found in entries.values() for smiles, printed in found.items()]
-        names: dict[str, list[int]] = {}
-        for column, (smiles, _) in enumerate(columns):
-            names.setdefault(smiles, []).append(column)
-        ones = np.array([byte.bit_count() for byte in range(256)], np.uint16)
-        rows = np.frombuffer(b"".join(printed for _, printed in columns), np.uint8).reshape(-1, FINGERPRINT // 8)
-        bits = np.ascontiguousarray(rows.T)
-        starts = np.cumsum([0, *map(len, entries.values())])[:-1]
-        return cls(list(entries), starts, names, bits, sum(ones.take(row) for row in bits), ones)
 
     def scores(self, sought: Fingerprints) -> Array:
         """By entry, how much its best product resembles the molecule that it resembles most."""
@@ -91,8 +85,8 @@ class _Table:
             used = np.flatnonzero(wanted)  # about 40 of 128
             common = np.zeros(len(best), np.uint16)
             for byte in used:
-                common += self.ones.take(self.bits[byte] & wanted[byte])
-            alike = common / (self.sizes + int(self.ones.take(wanted).sum()) - common)
+                common += _ONES.take(self.bits[byte] & wanted[byte])
+            alike = common / (self.sizes + int(_ONES.take(wanted).sum()) - common)
             alike = np.minimum(np.round(alike, 9), RESEMBLES)
             alike[self.names.get(smiles, [])] = 1
             np.maximum(best, alike, out=best)

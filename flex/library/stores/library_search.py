@@ -46,7 +46,7 @@ class LibrarySearch:
 
     def view(self) -> "LibrarySearch":
         """The search of a view of the database, made now."""
-        return LibrarySearch(self._text.view(self.entries.view), self._config, self)
+        return LibrarySearch(self._text.view(), self._config, self)
 
     def copy(self) -> MemoryStore | None:
         """A copy in memory of what there is now; None when there is too much."""
