@@ -63,10 +63,7 @@ class MemoryRetriever:
         self._select = select
 
     async def retrieve(self, query: str, library: ExpLib, hidden: Collection[str] = ()) -> Retrieval:
-        """What the library has to say about `query`: hits at every level, and the text for the actor.
-
-        Experiences with an id in `hidden` are passed over.
-        """
+        """What the library has to say about `query`, `hidden` ids passed over: hits at every level, and their text."""
         with span("retriever", "RETRIEVER", input=query) as recorded:
             hits = await self._hits(query, library, hidden)
             found = Retrieval(query, hits, hits_text(hits, library, self.prompts))
@@ -75,45 +72,38 @@ class MemoryRetriever:
 
     async def _hits(self, query: str, library: ExpLib, hidden: Collection[str]) -> tuple[Hit, ...]:
         select = self._select or ModelSelection(self.model, self.prompts, self.top_k)
-        methods = await self._methods(query, library, hidden, select)
-        entries = [library.get(hit.experience_id) for hit in methods]
-        rules = await self._rules(query, entries, select)
+        found = await searched(library, query, POOL, hidden)
+        texts = [(hit, _method_text(library.get(hit.experience_id))) for hit in found]
+        methods = await self._selected("methods", query, texts, select)
+        entries = [(hit, library.get(hit.experience_id)) for hit in methods]
+        texts = [
+            (Hit(entry.id, 0, "rule", rule=number, revision=hit.revision), _rule_text(rule))
+            for hit, entry in entries
+            for number, rule in enumerate(entry.rules)
+        ]
+        proposed = [texts[place] for place in rank_texts(query, [text for _, text in texts], POOL)]
+        rules = await self._selected("rules", query, proposed, select)
         kept = {hit.experience_id for hit in rules}
-        trajectories = await self._trajectories(query, [e for e in entries if e.id in kept], select)
-        revisions = {hit.experience_id: hit.revision for hit in methods}
-        return (*methods, *(replace(h, revision=revisions[h.experience_id]) for h in (*rules, *trajectories)))
-
-    async def _methods(self, query: str, library: ExpLib, hidden: Collection[str], select: Select) -> list[Hit]:
-        proposed = await searched(library, query, POOL, hidden)
-        texts = [_method_text(library.get(hit.experience_id)) for hit in proposed]
-        chosen, why = await self._chosen("methods", query, texts, select)
-        return [
-            replace(proposed[c], rank=rank, why=", ".join(filter(None, (proposed[c].why, why))))
-            for rank, c in enumerate(chosen, start=1)
+        texts = [
+            (Hit(entry.id, 0, "trajectory", revision=hit.revision), entry.revised_trajectory)
+            for hit, entry in entries
+            if entry.id in kept and entry.revised_trajectory
         ]
+        return (*methods, *rules, *await self._selected("trajectories", query, texts, select))
 
-    async def _rules(self, query: str, entries: Sequence[Experience], select: Select) -> list[Hit]:
-        all_rules = [(e.id, number, rule) for e in entries for number, rule in enumerate(e.rules)]
-        proposed = [all_rules[i] for i in rank_texts(query, [_rule_text(rule) for _, _, rule in all_rules], POOL)]
-        chosen, why = await self._chosen("rules", query, [_rule_text(rule) for _, _, rule in proposed], select)
+    async def _selected(self, level: str, query: str, proposed: Sequence[tuple[Hit, str]], select: Select) -> list[Hit]:
+        """Those of the hits, proposed with their texts, that are selected, best first; asks nobody without a choice."""
+        places: Sequence[int] | None = None
+        if len(proposed) > self.top_k:
+            places = await select(level, query, [text for _, text in proposed])
+        by = "" if places is None else f"selected by {self.model.name}"
+        hits = (
+            [hit for hit, _ in proposed[: self.top_k]] if places is None else [proposed[place][0] for place in places]
+        )
         return [
-            Hit(proposed[c][0], 1 / rank, "rule", rank, rule=proposed[c][1], why=why)
-            for rank, c in enumerate(chosen, start=1)
+            replace(hit, score=hit.score or 1 / rank, rank=rank, why=", ".join(filter(None, (hit.why, by))))
+            for rank, hit in enumerate(hits, start=1)
         ]
-
-    async def _trajectories(self, query: str, entries: Sequence[Experience], select: Select) -> list[Hit]:
-        proposed = [e for e in entries if e.revised_trajectory]
-        chosen, why = await self._chosen("trajectories", query, [e.revised_trajectory for e in proposed], select)
-        return [Hit(proposed[c].id, 1 / rank, "trajectory", rank, why=why) for rank, c in enumerate(chosen, start=1)]
-
-    async def _chosen(
-        self, level: str, query: str, candidates: Sequence[str], select: Select
-    ) -> tuple[Sequence[int], str]:
-        """Positions of the candidates selected, best first, and who selected; nobody is asked without a choice."""
-        if len(candidates) <= self.top_k:
-            return range(len(candidates)), ""
-        selected = await select(level, query, candidates)
-        return (range(self.top_k), "") if selected is None else (selected, f"selected by {self.model.name}")
 
 
 @dataclass(slots=True)
@@ -198,10 +188,7 @@ def create_memory_retriever(
     top_k: int = TOP_K,
     prompt_path: str | Path | None = None,
 ) -> MemoryRetriever:
-    """A retriever by names alone; `client` None talks to the endpoint of the environment.
-
-    Raises SettingsError when there is none.
-    """
+    """A retriever by names alone; without `client` that of the environment's endpoint (SettingsError: none is set)."""
     client = client or RateLimitedLLMClient()
     prompts = Prompts(get_benchmark(task_type).prompts, {"memory": prompt_path})
     return MemoryRetriever(ChatModel(model_name, client, role="retriever"), prompts, top_k)

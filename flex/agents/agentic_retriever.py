@@ -54,9 +54,6 @@ class AgenticRetriever:
 def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagents.Tool]:
     """What a retrieval agent may call: the index, and each level of an entry by its id."""
 
-    def visible(experience_id: str) -> Experience | None:
-        return library.get(experience_id) if experience_id not in hidden and experience_id in library else None
-
     def list_categories() -> str:
         """Lists the categories of all entries with the ids in each."""
         ids: dict[str, list[str]] = {}
@@ -82,7 +79,7 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
         Args:
             experience_id: The id in brackets.
         """
-        entry = visible(experience_id)
+        entry = _visible(library, hidden, experience_id)
         rules = enumerate(entry.rules if entry else (), 1)
         return "\n".join(f"{n}. {r.rule}" for n, r in rules)[:MAX_TOOL_CHARACTERS] if entry else "no such entry"
 
@@ -92,7 +89,7 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
         Args:
             experience_id: The id in brackets.
         """
-        entry = visible(experience_id)
+        entry = _visible(library, hidden, experience_id)
         return entry.revised_trajectory[:MAX_TOOL_CHARACTERS] if entry else "no such entry"
 
     return [smolagents.tool(f) for f in (list_categories, search_methods, read_rules, read_trajectory)]
@@ -104,11 +101,8 @@ def handed_in(output: Any, library: ExpLib, hidden: Collection[str], top_k: int)
         return None
     ranks = Counter[Level]()
 
-    def known(experience_id: Any) -> bool:
-        return isinstance(experience_id, str) and experience_id not in hidden and experience_id in library
-
     def hit(level: Level, experience_id: Any, rule: int | None = None) -> list[Hit]:
-        if not known(experience_id) or ranks[level] >= top_k:
+        if not _visible(library, hidden, experience_id) or ranks[level] >= top_k:
             return []
         ranks[level] += 1
         revision = library.revision(experience_id)
@@ -117,11 +111,16 @@ def handed_in(output: Any, library: ExpLib, hidden: Collection[str], top_k: int)
     hits = [h for one in _list(output, "methods") for h in hit("method", one)]
     for pair in _list(output, "rules"):
         experience_id, number = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, None)
-        entry = library.get(experience_id) if isinstance(experience_id, str) and known(experience_id) else None
+        entry = _visible(library, hidden, experience_id)
         if entry and isinstance(number, int) and 1 <= number <= len(entry.rules):
             hits += hit("rule", experience_id, number - 1)
     hits += [h for one in _list(output, "trajectories") for h in hit("trajectory", one)]
     return tuple(hits)
+
+
+def _visible(library: ExpLib, hidden: Collection[str], experience_id: Any) -> Experience | None:
+    known = isinstance(experience_id, str) and experience_id not in hidden and experience_id in library
+    return library.get(experience_id) if known else None
 
 
 def _list(output: dict[str, Any], key: str) -> list[Any]:

@@ -43,10 +43,7 @@ class AgentRecord:
 
 
 class AgentPool:
-    """Threads and sandboxes for `concurrency` agents at once; a context manager.
-
-    Raises SettingsError for an executor that is not installed.
-    """
+    """Threads and sandboxes for `concurrency` agents; a context manager. SettingsError: no such executor here."""
 
     def __init__(self, model: Model, prompts: Prompts, *, executor: str = "monty", concurrency: int = 1) -> None:
         if executor == "docker" and importlib.util.find_spec("docker") is None:

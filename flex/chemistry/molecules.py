@@ -1,7 +1,4 @@
-"""What RDKit knows about molecules: canonical multisets to compare answers, and fingerprints to search by.
-
-RDKit is imported with the first molecule, not with this module.
-"""
+"""What RDKit, imported with the first molecule, knows: canonical multisets to compare answers by, and fingerprints."""
 
 import threading
 from collections import Counter

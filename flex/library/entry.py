@@ -22,10 +22,7 @@ MAX_CHARACTERS = 5_000_000
 
 
 def parse_entry(entry: object, zone: Zone) -> Experience:
-    """One entry of a file as an experience of `zone`; the list that it is in counts, not its `memory_type`.
-
-    Raises LibraryError saying what is wrong with it.
-    """
+    """One entry as an experience of the zone whose list it is in. Raises LibraryError saying what is wrong with it."""
     try:
         return read_entry(entry, zone)
     except LibraryError as problem:

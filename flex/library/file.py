@@ -36,10 +36,7 @@ class LibraryFile:
 
 
 def read_library(path: Path) -> LibraryFile:
-    """Read one library file; every experience comes back with an id.
-
-    Raises LibraryError when it cannot be read, is not JSON, is of a newer format or is not an experience library.
-    """
+    """One library file; every experience has an id. LibraryError for what is no library, or of a newer format."""
     try:
         data = json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant)
     except FileNotFoundError as error:
@@ -53,10 +50,7 @@ def read_library(path: Path) -> LibraryFile:
 
 
 def read_folder(folder: Path) -> LibraryFile:
-    """All libraries (*.json) of a folder, by name, as one; an entry that is in two of them counts once.
-
-    Raises LibraryError when there is none, or one that cannot be read.
-    """
+    """All libraries (*.json) of a folder as one; an entry in two of them counts once. LibraryError if there is none."""
     paths = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
     if not paths:
         raise LibraryError(f"no experience library (*.json) in the folder {folder}")

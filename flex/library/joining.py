@@ -1,7 +1,4 @@
-"""Libraries made one, and one made several: what was learned in parallel comes together with its history.
-
-`ExpLib.merge`, `split` and `part` are what one calls; here they work on what library files hold.
-"""
+"""Libraries made one, and one made several, with their histories: the work of `ExpLib.merge`, `split` and `part`."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -78,20 +78,17 @@ def origin(change: Change) -> str:
 
 
 def reconcile(a: Branch, b: Branch) -> tuple[dict[str, Experience], list[EntryOutcome]]:
-    """Every entry of both, once, by id, and what became of each.
-
-    `reconcile(b, a)` gives the same but for the words of the report.
-    """
+    """Every entry of both by id, and what became of each; the same for `reconcile(b, a)` but for the words."""
     entries: dict[str, Experience] = {}
     outcomes: dict[str, EntryOutcome] = {}
     too_large: list[Experience] = []
     for experience_id in dict.fromkeys([*a.ids(), *b.ids()]):
         if (result := _reconciled(a, b, experience_id)) is not None:
-            outcomes[experience_id] = result.outcome
-            if result.entry is not None:
-                entries[experience_id] = result.entry
-            if result.apart is not None:
-                too_large.append(result.apart)
+            outcomes[experience_id], entry, apart = result
+            if entry is not None:
+                entries[experience_id] = entry
+            if apart is not None:
+                too_large.append(apart)
     renamed = _merge_duplicates(entries, outcomes)
     _keep_apart(too_large, entries, outcomes)
     linked = {one.id: _with_links(one, renamed) for one in entries.values()}
@@ -126,35 +123,31 @@ def merged_entry(x: Experience, y: Experience, base: Experience | None = None) -
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    outcome: EntryOutcome
-    entry: Experience | None
-    apart: Experience | None = None
-    """What is kept beside the entry since both together are too large."""
+Result = tuple[EntryOutcome, Experience | None, Experience | None]
+"""What became of an entry, the entry, and what is kept beside it since both together are too large."""
 
 
-def _reconciled(a: Branch, b: Branch, experience_id: str) -> _Result | None:
+def _reconciled(a: Branch, b: Branch, experience_id: str) -> Result | None:
     """What becomes of the entries with this id; None when both have removed it."""
     x, y = a.entries.get(experience_id), b.entries.get(experience_id)
     if x == y:
-        return None if x is None else _Result(EntryOutcome("identical", experience_id), x)
+        return None if x is None else (EntryOutcome("identical", experience_id), x, None)
     a_knows, b_knows = a.knows(b, experience_id), b.knows(a, experience_id)
     if a_knows != b_knows:
         newer, kept = ("a", x) if a_knows else ("b", y)
         if not (b if a_knows else a).had(experience_id):
-            return _Result(EntryOutcome("only in a" if a_knows else "only in b", experience_id), kept)
-        return _Result(EntryOutcome("one side", experience_id, f"{'changed' if kept else 'removed'} in {newer}"), kept)
+            return EntryOutcome("only in a" if a_knows else "only in b", experience_id), kept, None
+        return EntryOutcome("one side", experience_id, f"{'changed' if kept else 'removed'} in {newer}"), kept, None
     if x is None or y is None:
         note = f"kept: removed in {'a' if x is None else 'b'}, changed in {'b' if x is None else 'a'}"
-        return _Result(EntryOutcome("contradiction", experience_id, note), x or y)
+        return EntryOutcome("contradiction", experience_id, note), x or y, None
     base = a.before(experience_id)
     both = merged_entry(x, y, base if base == b.before(experience_id) else None)
     if (large := over_caps(both)) and content_hash(both) not in (content_hash(x), content_hash(y)):
         winner, loser = sorted((x, y), key=_rank)
-        return _Result(EntryOutcome("kept both", experience_id, f"together {large}"), winner, loser)
+        return EntryOutcome("kept both", experience_id, f"together {large}"), winner, loser
     new = len(both.rules) - len(x.rules)
-    return _Result(EntryOutcome("both sides", experience_id, f"{len(both.rules)} rules, {new:+d} to those of a"), both)
+    return EntryOutcome("both sides", experience_id, f"{len(both.rules)} rules, {new:+d} to those of a"), both, None
 
 
 def _merge_duplicates(entries: dict[str, Experience], outcomes: dict[str, EntryOutcome]) -> dict[str, str]:

@@ -66,10 +66,7 @@ class DiskIndex:
             raise LibraryError(f"cannot index the library in {self._folder}: {error}; it stays as it was") from error
 
     def search(self, query: str, top_k: int, wanted: Filter, current: Current) -> list[Match]:
-        """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
-
-        Best first, equal scores by id.
-        """
+        """The best of the wanted experiences that share anything with the query, best first, equal scores by id."""
         searcher = self._current_searcher()
         return [] if searcher is None or top_k < 1 else Search(searcher, query, wanted, current).best(top_k)
 

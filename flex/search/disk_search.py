@@ -52,8 +52,9 @@ class Search:
     def _pool(self, query: Any, top_k: int) -> _Pool:
         """The best of one ranking; equal ones at its end are in it all, or none of them."""
         size = max(POOL, 2 * top_k)
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, one) for one in (query, *self._conditions)])
         while True:
-            hits = self._searcher.search(self._restricted(query), size, count=False).hits
+            hits = self._searcher.search(query, size, count=False).hits
             least = _rounded(hits[-1][0]) if len(hits) == size < LARGEST_POOL else 0.0
             scores = self._valid([hit for hit in hits if _rounded(hit[0]) > least])
             if len(scores) >= top_k or not least:
@@ -82,10 +83,6 @@ class Search:
             one = query.boost_query(one, float(repeats[term])) if repeats[term] > 1 else one
             chosen.append((tantivy.Occur.Should, one))
         return query.boolean_query(chosen)
-
-    def _restricted(self, query: Any) -> Any:
-        must = tantivy.Occur.Must
-        return tantivy.Query.boolean_query([(must, one) for one in (query, *self._conditions)])
 
 
 def _rounded(score: float) -> float:

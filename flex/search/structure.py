@@ -31,10 +31,7 @@ class StructureIndex(LazyIndex[Fingerprints, "_Table"]):
     """The products of experiences; `put` adds and replaces, `search` ranks."""
 
     def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING) -> list[Match]:
-        """The wanted experiences with the products most like a molecule of the query, at most `top_k`; score in (0, 1].
-
-        1 is the same molecule. Best first, equal scores by id; nothing when the query names no molecule.
-        """
+        """The wanted experiences with the products most like a molecule of the query; score in (0, 1], 1: the same."""
         products = products_in(query)
         sought = fingerprints(products) if products and self._experiences else {}
         if not sought:

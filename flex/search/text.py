@@ -58,10 +58,7 @@ class SearchIndex:
         self._grams.remove(list(removed), [gram_terms(text) for text in texts])
 
     def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING) -> list[Match]:
-        """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
-
-        Best first, equal scores by id.
-        """
+        """The best of the wanted experiences that share anything with the query, best first, equal scores by id."""
         plain = normalised(query)
         by_words = self._words.scores(word_terms(plain), POSTINGS)
         by_grams = self._grams.scores(gram_terms(plain), POSTINGS)

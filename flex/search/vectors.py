@@ -26,10 +26,7 @@ class VectorIndex(LazyIndex[Array, _Vectors]):
         self._embedder = embedder
 
     def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING) -> list[Match]:
-        """The wanted experiences whose vectors are nearest to the query's, at most `top_k`; score: cosine above 0.
-
-        Best first, equal scores by id. Texts without a vector are embedded first; raises as `Embedder.vectors` does.
-        """
+        """The wanted experiences nearest to the query; score: cosine above 0. Raises as `Embedder.vectors` does."""
         if not self._experiences or not query.strip() or top_k < 1:
             return []
         table = self._refreshed()
@@ -45,10 +42,7 @@ class VectorIndex(LazyIndex[Array, _Vectors]):
 
 
 def library_embedder(config: Mapping[str, Any], *, cache: Path | None = None) -> Embedder | None:
-    """The embedder that a library's config names, None when it names none.
-
-    Raises LibraryError when `config["embeddings"]` is no model with dimensions.
-    """
+    """The embedder that a library's config names, if it names any. Raises LibraryError when it is named wrongly."""
     asked = config.get("embeddings")
     if asked is None:
         return None

@@ -1,8 +1,7 @@
 """The store of a SQLite library: a million entries, many processes writing, every change on disk when it is made.
 
-Its tables (tables.py) hold entries and changes as a JSON file does. Beside `x.db` are the files of
-database.py, and the folder `x.db.index` that it is searched by: that may be deleted, and is made again when it does not
-match.
+Its tables (tables.py) hold entries and changes as a JSON file does. Beside `x.db` are the files of database.py, and the
+folder `x.db.index` that it is searched by: that may be deleted, and is made again when it does not match.
 """
 
 import json
@@ -180,10 +179,7 @@ class SqliteStore:
         return int(found[0][0]) if found else 0
 
     def _free_position(self, zone: Zone, index: int | None) -> int:
-        """A free value of the column `position`: at the end of a zone, or before its entry number `index`, from 0.
-
-        Where none is free there, the entries behind move up.
-        """
+        """A free `position` at the end of a zone, or before its entry number `index` (from 0): those behind move up."""
         if index is not None and index < self.counts()[zone]:
             at = "SELECT position FROM entries WHERE zone = ? ORDER BY position LIMIT 1 OFFSET ?"
             position = int(self._database.rows(at, (zone, index))[0][0])
