@@ -18,7 +18,6 @@ from typing import Any
 
 import tantivy
 
-from flex.errors import LibraryError
 from flex.files.atomic import write_json
 from flex.files.locks import Lock
 from flex.search.disk_search import Current, Search, fields, schema, with_tokenizers
@@ -58,28 +57,8 @@ class DiskIndex:
         """Index the entries that have changed, each with the number of its change; then the index goes up to `upto`.
 
         Entries that are in it already are passed over. While another process is indexing, nothing happens. Raises
-        LibraryError when the folder cannot be written.
+        OSError or, from tantivy, ValueError when the folder cannot be written.
         """
-        try:
-            self._update(upto, changed)
-        except (OSError, ValueError) as error:
-            raise LibraryError(f"cannot index the library in {self._folder}: {error}; it stays as it was") from error
-
-    def search(self, query: str, top_k: int, wanted: Filter, current: Current) -> list[Match]:
-        """The best of the wanted experiences that share anything with the query, best first, equal scores by id."""
-        searcher = self._current_searcher()
-        return [] if searcher is None or top_k < 1 else Search(searcher, query, wanted, current).best(top_k)
-
-    def view(self) -> "DiskIndex":
-        """The index as it is now, to search, whatever is added to it later."""
-        return DiskIndex(self._folder, self._library, self._current_searcher())
-
-    def _current_searcher(self) -> Any:
-        """Tantivy's searcher; None when there is no index of this library."""
-        index = self._index() if self._searcher is None else None
-        return self._searcher if index is None else index.searcher()
-
-    def _update(self, upto: int, changed: Iterable[tuple[int, Experience]]) -> None:
         known = self._upto
         with ExitStack() as held:
             if not held.enter_context(_alone(self._folder)) or self.upto < known:
@@ -96,6 +75,20 @@ class DiskIndex:
             merging.start()
             if added > FEW:
                 merging.join()  # it takes long, and whoever adds the next one should not have to wait
+
+    def search(self, query: str, top_k: int, wanted: Filter, current: Current) -> list[Match]:
+        """The best of the wanted experiences that share anything with the query, best first, equal scores by id."""
+        searcher = self._current_searcher()
+        return [] if searcher is None or top_k < 1 else Search(searcher, query, wanted, current).best(top_k)
+
+    def view(self) -> "DiskIndex":
+        """The index as it is now, to search, whatever is added to it later."""
+        return DiskIndex(self._folder, self._library, self._current_searcher())
+
+    def _current_searcher(self) -> Any:
+        """Tantivy's searcher; None when there is no index of this library."""
+        index = self._index() if self._searcher is None else None
+        return self._searcher if index is None else index.searcher()
 
     def _index(self) -> Any:
         """The index as it is on disk now; None when there is none of this library."""

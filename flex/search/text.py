@@ -35,11 +35,22 @@ At 100,000 entries of 1,000 characters an entry is found by 22 of its words as o
 
 
 class SearchIndex:
-    """An index of experiences in memory; `put` adds and replaces, `search` ranks."""
+    """An index of experiences in memory; `put` adds and replaces, `search` ranks.
+
+    Experiences are rows, in the order in which they came. Filters are asked once for each kind of them: those of the
+    same zone, category and priority.
+    """
 
     def __init__(self) -> None:
         self._words, self._grams = Ranking(), Ranking()
-        self._table = _Table()
+        self._ids: list[str] = []
+        """By row."""
+        self._rows: dict[str, int] = {}
+        self._experiences: dict[str, Experience] = {}
+        self._kinds: dict[tuple[Zone, str, int], int] = {}
+        """The number of each kind, in order from 0."""
+        self._kind_of: Array = np.zeros(0, np.int32)
+        """By row."""
 
     def put(self, experiences: Iterable[Experience]) -> None:
         """Add these experiences, in place of those with the same ids."""
@@ -48,35 +59,50 @@ class SearchIndex:
         texts = [normalised(searchable(experience)) for experience in latest.values()]
         self._words.put([word_terms(text) for text in texts])
         self._grams.put([gram_terms(text) for text in texts])
-        self._table.put(list(latest.values()))
+        self._rows.update(zip(latest, range(len(self._ids), len(self._ids) + len(latest)), strict=True))
+        self._ids += latest
+        self._experiences.update(latest)
+        kinds = [(e.zone, e.problem_category, e.priority) for e in latest.values()]
+        numbers = [self._kinds.setdefault(kind, len(self._kinds)) for kind in kinds]
+        self._kind_of = np.append(self._kind_of, np.array(numbers, np.int32))
 
     def remove(self, ids: Iterable[str]) -> None:
         """Forget the experiences with these ids; unknown ones are passed over."""
-        removed = self._table.remove(ids)
-        texts = [normalised(searchable(experience)) for experience in removed.values()]
-        self._words.remove(list(removed), [word_terms(text) for text in texts])
-        self._grams.remove(list(removed), [gram_terms(text) for text in texts])
+        known = [experience_id for experience_id in dict.fromkeys(ids) if experience_id in self._rows]
+        rows = [self._rows.pop(experience_id) for experience_id in known]
+        texts = [normalised(searchable(self._experiences.pop(experience_id))) for experience_id in known]
+        self._words.remove(rows, [word_terms(text) for text in texts])
+        self._grams.remove(rows, [gram_terms(text) for text in texts])
 
     def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING) -> list[Match]:
         """The best of the wanted experiences that share anything with the query, best first, equal scores by id."""
         plain = normalised(query)
         by_words = self._words.scores(word_terms(plain), POSTINGS)
         by_grams = self._grams.scores(gram_terms(plain), POSTINGS)
-        accepted = self._table.accepted(wanted)
+        accepted = self._accepted(wanted)
         shares = [scores / (scores.max(initial=0) or 1) for scores in (by_words * accepted, by_grams * accepted)]
         # rounded so that the last bits of a machine's arithmetic decide nothing
         fused = ((shares[0] + shares[1]) / 2).round(9)
-        ids = self._table.ids
         return [
-            Match(ids[row], float(fused[row]), why([float(share[row]) for share in shares]))
-            for row in best(fused, top_k, ids)
+            Match(self._ids[row], float(fused[row]), why([float(share[row]) for share in shares]))
+            for row in best(fused, top_k, self._ids)
         ]
 
     def copy(self) -> "SearchIndex":
         """An index of the same experiences that later changes of this one do not reach; shares what it can."""
-        other = SearchIndex()
-        other._words, other._grams, other._table = self._words.copy(), self._grams.copy(), self._table.copy()
+        other = copy(self)
+        other._words, other._grams = self._words.copy(), self._grams.copy()
+        other._ids, other._rows = list(self._ids), dict(self._rows)
+        other._experiences, other._kinds = dict(self._experiences), dict(self._kinds)
         return other
+
+    def _accepted(self, wanted: Filter) -> Array:
+        """Which rows may be found; those of removed experiences score nothing anyway."""
+        accepted = np.ones(len(self._ids), bool)
+        if replace(wanted, hidden=()) != EVERYTHING:
+            accepted = np.array([wanted.accepts_kind(*kind) for kind in self._kinds], bool)[self._kind_of]
+        accepted[[self._rows[hidden] for hidden in wanted.hidden if hidden in self._rows]] = False
+        return accepted
 
 
 def rank_texts(query: str, texts: Sequence[str], top_k: int) -> list[int]:
@@ -84,47 +110,3 @@ def rank_texts(query: str, texts: Sequence[str], top_k: int) -> list[int]:
     index = SearchIndex()
     index.put(Experience(text, id=f"{place:09d}") for place, text in enumerate(texts))
     return [int(found.id) for found in index.search(query, top_k)]
-
-
-class _Table:
-    """The experiences in rows, in the order in which they came, and which rows a filter accepts.
-
-    Filters are asked once for each kind: experiences of the same zone, category and priority.
-    """
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-        self._experiences: dict[str, Experience] = {}
-        self._rows: dict[str, int] = {}
-        self._kinds: dict[tuple[Zone, str, int], int] = {}
-        """The number of each kind, in order from 0."""
-        self._kind_of: Array = np.zeros(0, np.int32)
-        """By row."""
-
-    def copy(self) -> "_Table":
-        other = copy(self)
-        other.ids, other._kinds = list(self.ids), dict(self._kinds)
-        other._rows, other._experiences = dict(self._rows), dict(self._experiences)
-        return other
-
-    def put(self, experiences: Sequence[Experience]) -> None:
-        for experience in experiences:
-            self._experiences[experience.id] = experience
-            self._rows[experience.id] = len(self.ids)
-            self.ids.append(experience.id)
-        kinds = [(e.zone, e.problem_category, e.priority) for e in experiences]
-        numbers = [self._kinds.setdefault(kind, len(self._kinds)) for kind in kinds]
-        self._kind_of = np.append(self._kind_of, np.array(numbers, np.int32))
-
-    def remove(self, ids: Iterable[str]) -> dict[int, Experience]:
-        """Forget these ids; the rows that they had, and the experiences there."""
-        known = [experience_id for experience_id in dict.fromkeys(ids) if experience_id in self._rows]
-        return {self._rows.pop(each): self._experiences.pop(each) for each in known}
-
-    def accepted(self, wanted: Filter) -> Array:
-        """Which rows may be found; those of removed experiences score nothing anyway."""
-        accepted = np.ones(len(self.ids), bool)
-        if replace(wanted, hidden=()) != EVERYTHING:
-            accepted = np.array([wanted.accepts_kind(*kind) for kind in self._kinds], bool)[self._kind_of]
-        accepted[[self._rows[hidden] for hidden in wanted.hidden if hidden in self._rows]] = False
-        return accepted

@@ -35,9 +35,7 @@ class TextIndex:
             try:
                 self.refresh()
                 return self._opened().search(query, top_k, wanted, current=self.entries.numbers)
-            except (LibraryError, OSError, ValueError) as error:
-                if not _is_of_index(error):
-                    raise
+            except (OSError, ValueError) as error:  # tantivy raises ValueError for what it cannot read or write
                 if mend is None:
                     raise LibraryError(f"cannot search {self._path}: its index fails: {error}") from error
                 mend(error)
@@ -63,9 +61,7 @@ class TextIndex:
             view = TextIndex(self.entries.view(), self._library)
             if view.refresh(since) >= view.entries.last_number():
                 view._index, view._is_view = view._opened().view(), True
-        except (LibraryError, OSError, ValueError) as error:
-            if not _is_of_index(error):
-                raise
+        except (OSError, ValueError):
             return TextIndex(self.entries.view(), self._library)  # it will be mended when it is searched
         return view
 
@@ -102,8 +98,3 @@ class TextIndex:
         self._folder, self._index, self._is_view = Path(tempfile.mkdtemp(prefix="flex-index-")), None, False
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         log.warning("%s is searched by an index of this process alone: %s", self._path, why)
-
-
-def _is_of_index(error: Exception) -> bool:
-    """Whether it was the index that failed; tantivy raises ValueError for what it cannot read or write."""
-    return isinstance(error.__cause__ or error, OSError | ValueError)
