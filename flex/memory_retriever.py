@@ -29,19 +29,6 @@ CANDIDATE_CHARACTERS = 700
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One experience as the actor reads it: the selected rules, and the trajectory when that was selected."""
-
-    zone: str
-    category: str
-    method: str
-    rules: tuple[Rule, ...]
-    trajectory: str
-    disputed: tuple[str, ...] = ()
-    """The methods of entries that say the opposite."""
-
-
 Select = Callable[[str, str, Sequence[str]], Awaitable[Sequence[int] | None]]
 """(level, query, candidates in the index's order) -> positions of those selected, best first; None keeps that order."""
 
@@ -51,10 +38,7 @@ async def index_order(level: str, query: str, candidates: Sequence[str]) -> None
 
 
 class MemoryRetriever:
-    """Hierarchical and stateless: at each stage the index proposes, one model call selects `top_k` (paper, 3.2).
-
-    Given `select`, that selects instead of the model: `index_order` for flat retrieval.
-    """
+    """At each level the index proposes, and one model call, or `select`, selects `top_k` (paper, 3.2); stateless."""
 
     def __init__(self, model: Model, prompts: Prompts, top_k: int = TOP_K, *, select: Select | None = None) -> None:
         self.model = model
@@ -146,14 +130,14 @@ def hits_text(hits: Sequence[Hit], library: ExpLib, prompts: Prompts) -> str:
     rules = {(hit.experience_id, hit.rule) for hit in hits if hit.level == "rule"}
     found = [library.get(experience_id) for experience_id in dict.fromkeys(hit.experience_id for hit in hits)]
     entries = [
-        Entry(
-            zone=e.zone,
-            category=e.problem_category,
-            method=e.method,
-            rules=tuple(rule for number, rule in enumerate(e.rules) if (e.id, number) in rules),
-            trajectory=e.revised_trajectory if e.id in cases else "",
-            disputed=tuple(library.get(other).method for other in e.contradicts if other in library),
-        )
+        {
+            "zone": e.zone,
+            "category": e.problem_category,
+            "method": e.method,
+            "rules": [rule for number, rule in enumerate(e.rules) if (e.id, number) in rules],
+            "trajectory": e.revised_trajectory if e.id in cases else "",
+            "disputed": [library.get(other).method for other in e.contradicts if other in library],
+        }
         for e in found
     ]
     return prompts.render("retrieved", entries=entries) if entries else ""

@@ -29,22 +29,21 @@ log = logging.getLogger(__name__)
 class AgenticRetriever:
     """A fresh retrieval agent per query, with tools over the whole library; what it hands in are the hits."""
 
-    def __init__(self, agents: AgentPool, prompts: Prompts, top_k: int = TOP_K) -> None:
+    def __init__(self, agents: AgentPool, prompts: Prompts) -> None:
         self.prompts = prompts
-        self.top_k = top_k
         self._agents = agents
 
     async def retrieve(self, query: str, library: ExpLib, hidden: Collection[str] = ()) -> Retrieval:
         """What the agent found; the index's order where it hands in nothing that can be read."""
         if len(library) <= sum(experience_id in library for experience_id in hidden):
             return Retrieval(query)
-        task_text = self.prompts.render("retrieval_agent", query=query, top_k=self.top_k)
+        task_text = self.prompts.render("retrieval_agent", query=query, top_k=TOP_K)
         with span("retriever", "RETRIEVER", input=query) as recorded:
             made = await self._agents.run(task_text, lambda _: library_tools(library, hidden), MAX_STEPS)
-            hits = handed_in(made.output, library, hidden, self.top_k)
+            hits = handed_in(made.output, library, hidden)
             if hits is None:
                 log.warning("the retrieval agent selected nothing, the index's order is used: %s", made.text[:200])
-                flat = MemoryRetriever(self._agents.model, self.prompts, self.top_k, select=index_order)
+                flat = MemoryRetriever(self._agents.model, self.prompts, select=index_order)
                 return await flat.retrieve(query, library, hidden)
             found = Retrieval(query, hits, hits_text(hits, library, self.prompts))
             recorded.set(output=found.text)
@@ -95,14 +94,14 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
     return [smolagents.tool(f) for f in (list_categories, search_methods, read_rules, read_trajectory)]
 
 
-def handed_in(output: Any, library: ExpLib, hidden: Collection[str], top_k: int) -> tuple[Hit, ...] | None:
+def handed_in(output: Any, library: ExpLib, hidden: Collection[str]) -> tuple[Hit, ...] | None:
     """The hits in what the agent handed in, unknown ids left out; None when it is no selection at all."""
     if not isinstance(output, dict):
         return None
     ranks = Counter[Level]()
 
     def hit(level: Level, experience_id: Any, rule: int | None = None) -> list[Hit]:
-        if not _visible(library, hidden, experience_id) or ranks[level] >= top_k:
+        if not _visible(library, hidden, experience_id) or ranks[level] >= TOP_K:
             return []
         ranks[level] += 1
         revision = library.revision(experience_id)

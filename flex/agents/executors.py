@@ -5,8 +5,8 @@ local    smolagents' interpreter in this process: more of Python, but no sandbox
 docker   smolagents' container executor (needs a Docker engine and the extra `docker`)
 """
 
-import functools
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pydantic_monty as monty
@@ -43,7 +43,7 @@ class MontyExecutor(PythonExecutor):  # type: ignore[misc]
         self._checkout: Any = None
 
     def send_tools(self, tools: Mapping[str, Callable[..., Any]]) -> None:
-        self._tools = {name: functools.partial(_call, tool) for name, tool in tools.items()}
+        self._tools = {name: partial(tool) for name, tool in tools.items()}
         self._tools["final_answer"] = self._finish
 
     def send_variables(self, variables: Mapping[str, Any]) -> None:
@@ -125,10 +125,6 @@ def _bounded(value: Any) -> Any:
 
 def _shown(text: str) -> str:
     return valid_utf8(str(truncate_content(text, MAX_OUTPUT_CHARACTERS)))
-
-
-def _call(tool: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return tool(*args, **kwargs)
 
 
 def make_executor(name: str, pool: monty.Monty | None) -> PythonExecutor | None:

@@ -1,7 +1,6 @@
-"""One entry of a library file: parsed at the door, dumped with every key that other tools expect, named by content.
+"""One entry of a library file, parsed at the door and dumped with every key that other tools expect.
 
-Published files vary: a method may be an object, a rule or an example a bare string, a list null. All of that becomes
-an `Experience` here.
+Published files vary: a method may be an object, a rule or an example a bare string, a list null.
 """
 
 import json

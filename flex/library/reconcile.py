@@ -105,7 +105,9 @@ def merged_entry(x: Experience, y: Experience, base: Experience | None = None) -
     forms = [{normal_rule(rule.rule) for rule in one.rules} for one in (first, second)]
     old = {normal_rule(rule.rule) for rule in base.rules} if base else set()
     stays = (forms[0] & forms[1]) | ((forms[0] | forms[1]) - old)
-    trajectory_of = second if base and _trajectory(first) == _trajectory(base) else first
+    # An entry's zone is that of its trajectory, so they stay together.
+    unchanged = base and (first.revised_trajectory, first.zone) == (base.revised_trajectory, base.zone)
+    trajectory_of = second if unchanged else first
     consolidated = replace(
         trajectory_of,
         method=(second if base and first.method == base.method else first).method,
@@ -187,11 +189,6 @@ def _rank(experience: Experience) -> tuple[Any, ...]:
     text, method = experience.revised_trajectory, experience.method
     whole = json.dumps(dump_entry(experience), sort_keys=True)
     return (_ZONE_RANK[experience.zone], -len(text), text, -len(method), method, whole)
-
-
-def _trajectory(experience: Experience) -> tuple[str, str]:
-    """An entry's zone is that of its trajectory, so they stay together."""
-    return experience.revised_trajectory, experience.zone
 
 
 def _with_links(experience: Experience, renamed: Mapping[str, str]) -> Experience:

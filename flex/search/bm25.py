@@ -71,7 +71,10 @@ class Ranking:
             number = bisect.bisect_right(self._segments, doc, key=lambda segment: segment.end)
             removed.setdefault(number, []).append(np.unique(terms))
         for number, of_segment in removed.items():
-            self._segments[number] = self._without(self._segments[number], of_segment)
+            segment = self._segments[number]
+            gone = np.sort(np.concatenate([segment.removed, *of_segment]), kind="stable")
+            many = 8 * len(gone) > len(segment.docs)  # then they are left out
+            self._segments[number] = _merged([segment], self._alive) if many else segment._replace(removed=gone)
         self._update_norms()
 
     def scores(self, terms: Array, postings: int) -> Array:
@@ -98,13 +101,6 @@ class Ranking:
     def _idf(self, appearances: Array) -> Array:
         """Inverse document frequency; from `math`, because numpy's logarithm is not the same on every machine."""
         return np.array([math.log(1 + (self._count - n + 0.5) / (n + 0.5)) for n in appearances.tolist()])
-
-    def _without(self, segment: _Segment, texts: Sequence[Array]) -> _Segment:
-        """The segment with texts of these terms noted as removed, or left out once there are many."""
-        removed = np.sort(np.concatenate([segment.removed, *texts]), kind="stable")
-        if 8 * len(removed) > len(segment.docs):
-            return _merged([segment], self._alive)
-        return segment._replace(removed=removed)
 
     def _update_norms(self) -> None:
         """Note what every score depends on: the number of texts, and how long each is compared with the average."""

@@ -66,7 +66,9 @@ class DiskIndex:
             self._opened = (None, None)  # tantivy forgets files of merges that ended after the index was opened
             index = self._index() or self._begin()
             writer, searcher = index.writer(HEAP, 1), index.searcher()
-            added = sum(_add(writer, searcher, batch) for batch in _batches(changed))
+            rest, added = iter(changed), 0
+            while batch := list(islice(rest, BATCH)):
+                added += _add(writer, searcher, batch)
             index.reload()
             self._note(index, max(upto, self._upto))
             _follow_forks()
@@ -155,12 +157,6 @@ def _follow_forks() -> None:
 def _end_merging() -> None:
     for merging in list(_merging):
         merging.join()
-
-
-def _batches(changed: Iterable[tuple[int, Experience]]) -> Iterator[list[tuple[int, Experience]]]:
-    rest = iter(changed)
-    while batch := list(islice(rest, BATCH)):
-        yield batch
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import tantivy
 
@@ -23,13 +23,6 @@ Current = Callable[[Sequence[str]], Mapping[str, int]]
 """From ids to the number of the change that made each entry what it is now; those that are removed are left out."""
 
 
-class _Pool(NamedTuple):
-    """The best of one ranking: by id their share of the best score, and the most that the rest can have."""
-
-    scores: dict[str, float]
-    rest: float
-
-
 class Search:
     """One query, answered by documents that are neither stale nor hidden."""
 
@@ -45,12 +38,15 @@ class Search:
     def best(self, top_k: int) -> list[Match]:
         """The best of both rankings, by the mean of their scores, each divided by the best of its ranking."""
         pools = [self._pool(query, top_k) for query in self._queries]
-        shares = {one: [pool.scores.get(one, pool.rest) for pool in pools] for pool in pools for one in pool.scores}
+        shares = {one: [scores.get(one, rest) for scores, rest in pools] for pool, _ in pools for one in pool}
         found = [Match(one, round(sum(both) / len(both), 5), why(both)) for one, both in shares.items()]
         return sorted(found, key=lambda one: (-one.score, one.id))[:top_k]
 
-    def _pool(self, query: Any, top_k: int) -> _Pool:
-        """The best of one ranking; equal ones at its end are in it all, or none of them."""
+    def _pool(self, query: Any, top_k: int) -> tuple[dict[str, float], float]:
+        """The best of one ranking, by id their share of the best score; and the most that the rest can have.
+
+        Equal ones at its end are in it all, or none of them.
+        """
         size = max(POOL, 2 * top_k)
         query = tantivy.Query.boolean_query([(tantivy.Occur.Must, one) for one in (query, *self._conditions)])
         while True:
@@ -59,7 +55,7 @@ class Search:
             scores = self._valid([hit for hit in hits if _rounded(hit[0]) > least])
             if len(scores) >= top_k or not least:
                 most = max(scores.values(), default=1.0)
-                return _Pool({one: score / most for one, score in scores.items()}, least / most)
+                return {one: score / most for one, score in scores.items()}, least / most
             size *= 4
 
     def _valid(self, hits: Sequence[tuple[float, Any]]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from copy import copy
+from hashlib import sha256
 from itertools import islice
 from typing import Generic, Self, TypeVar
 
@@ -21,8 +22,8 @@ class LazyIndex(ABC, Generic[Value, Table]):
 
     def __init__(self) -> None:
         self._experiences: dict[str, Experience] = {}
-        self._known: dict[int, tuple[Experience, Value]] = {}
-        """By `id(experience)`, shared with copies, so that what has not changed is not computed again."""
+        self._known: dict[bytes, Value] = {}
+        """By hash of a text, shared with copies, so that what has not changed is not computed again."""
         self._table: Table | None = None
 
     def put(self, experiences: Iterable[Experience]) -> None:
@@ -54,17 +55,17 @@ class LazyIndex(ABC, Generic[Value, Table]):
     def _refreshed(self) -> Table:
         """The table of all experiences."""
         if self._table is None:
+            texts = {key: searchable(experience) for key, experience in sorted(self._experiences.items())}
+            hashes = {key: sha256(text.encode("utf-8", "surrogatepass")).digest() for key, text in texts.items()}
             known = dict(self._known)  # a copy in another thread may change `_known` meanwhile
-            new = [experience for experience in self._experiences.values() if id(experience) not in known]
-            values = self._values([searchable(experience) for experience in new])
-            computed = {id(experience): (experience, value) for experience, value in zip(new, values, strict=True)}
+            new = {hashes[key]: text for key, text in texts.items() if hashes[key] not in known}
+            computed = dict(zip(new, self._values(list(new.values())), strict=True))
             self._known.update(computed)
-            # A copy that wants an old value computes it again; a long training would otherwise keep every one.
-            for old in list(self._known)[: max(0, len(self._known) - 2 * len(self._experiences))]:
+            # A copy that wants an old text computes it again; a long training would otherwise keep every one.
+            for old in list(self._known)[: max(0, len(self._known) - 2 * len(texts))]:
                 self._known.pop(old, None)
             known |= computed
-            ordered = sorted(self._experiences.items())
-            self._table = self._make_table({key: known[id(experience)][1] for key, experience in ordered})
+            self._table = self._make_table({key: known[hashed] for key, hashed in hashes.items()})
         return self._table
 
     def _best(self, ids: Sequence[str], scores: Array, top_k: int, wanted: Filter, why: str) -> list[Match]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +13,7 @@ from flex.search.lazy_index import LazyIndex
 from flex.search.query import EVERYTHING, Filter, Match
 
 
-class _Vectors(NamedTuple):
-    ids: list[str]
-    matrix: Array
-
-
-class VectorIndex(LazyIndex[Array, _Vectors]):
+class VectorIndex(LazyIndex[Array, tuple[list[str], Array]]):
     """The vectors of experiences; `put` adds and replaces, `search` ranks all of them exactly."""
 
     def __init__(self, embedder: Embedder) -> None:
@@ -29,16 +24,16 @@ class VectorIndex(LazyIndex[Array, _Vectors]):
         """The wanted experiences nearest to the query; score: cosine above 0. Raises as `Embedder.vectors` does."""
         if not self._experiences or not query.strip() or top_k < 1:
             return []
-        table = self._refreshed()
+        ids, vectors = self._refreshed()
         # Rounded, because the last bits depend on the machine's arithmetic.
-        scores = (table.matrix @ self._embedder.vectors([query])[0]).astype(float).round(6)
-        return self._best(table.ids, scores, top_k, wanted, "vectors")
+        scores = (vectors @ self._embedder.vectors([query])[0]).astype(float).round(6)
+        return self._best(ids, scores, top_k, wanted, "vectors")
 
     def _values(self, texts: Sequence[str]) -> Array:
         return self._embedder.vectors(texts)
 
-    def _make_table(self, values: dict[str, Array]) -> _Vectors:
-        return _Vectors(list(values), np.stack(list(values.values())))
+    def _make_table(self, values: dict[str, Array]) -> tuple[list[str], Array]:
+        return list(values), np.stack(list(values.values()))
 
 
 def library_embedder(config: Mapping[str, Any], *, cache: Path | None = None) -> Embedder | None:

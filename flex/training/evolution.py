@@ -119,16 +119,20 @@ class Evolution:
                 while (ready := self._next()) is not None:
                     yield ready
                     self._speculate()
-                under_way = [update.answer for update in self._waiting if update.answer and not update.answer.done()]
+                asked = [update.answer for update in self._waiting if update.answer and not update.answer.done()]
                 coming = [arriving] if arriving and not (arriving.done() and self._waiting) else []
-                if coming or under_way:
-                    await asyncio.wait([*under_way, *coming], return_when=asyncio.FIRST_COMPLETED)
+                if coming or asked:
+                    await asyncio.wait([*asked, *coming], return_when=asyncio.FIRST_COMPLETED)
                 if arriving and arriving.done() and (not self._waiting or arriving.exception() is None):
                     arrived = arriving.result()
                     self._waiting += arrived or ()
                     arriving = None if arrived is None else asyncio.ensure_future(anext(arrivals, None))
         finally:
-            await self._cancel(arriving)
+            under_way: list[asyncio.Task[Any]] = [update.answer for update in self._waiting if update.answer]
+            under_way += [arriving] if arriving else []
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
             await arrivals.aclose()
 
     def _speculate(self) -> None:
@@ -170,13 +174,6 @@ class Evolution:
                 return None
         self._speculated -= 1
         return self._waiting.pop(0), update.outcome()
-
-    async def _cancel(self, arriving: "asyncio.Task[Sequence[PendingUpdate] | None] | None") -> None:
-        under_way: list[asyncio.Task[Any]] = [update.answer for update in self._waiting if update.answer]
-        under_way += [arriving] if arriving else []
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
 
 
 def _effect(outcome: Outcome) -> UpdateDecision | None:

@@ -63,14 +63,9 @@ def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
     with nullcontext() if is_held else held(path):
         _check_target(store, path)
         write_library(path, file)
-    if len(file.experiences) > JSON_ENTRIES:
-        log.warning(
-            "%s holds %d entries; a SQLite library is quicker from here on: flex lib export %s %s",
-            path,
-            len(file.experiences),
-            path,
-            path.with_suffix(".db"),
-        )
+    if (number := len(file.experiences)) > JSON_ENTRIES:
+        advice = "%s holds %d entries; a SQLite library is quicker from here on: flex lib export %s %s"
+        log.warning(advice, path, number, path, path.with_suffix(".db"))
     if isinstance(store, MemoryStore):
         _equals_file(store, path)
     return store

@@ -1,7 +1,4 @@
-"""Searching a SQLite library: a small one in memory as beside a JSON file, the text of a large one by an index on disk.
-
-Structure and vectors are searched in memory; see flex/search/finder.py.
-"""
+"""Searching a SQLite library: a small one in memory, as a JSON library; the text of a large one by an index on disk."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property

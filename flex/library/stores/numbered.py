@@ -12,6 +12,7 @@ from flex.library.stores.tables import key_of, read_experience
 from flex.types import Experience
 
 PAGE = 256
+"""Rows read at a time: between pages others may write."""
 
 
 class NumberedEntries:

@@ -14,26 +14,14 @@ from flex.errors import LibraryError
 from flex.library.entry import dump_entry
 from flex.library.file import LibraryFile, check_version
 from flex.library.history import changed_content, parse_change
+from flex.library.stores import tables
 from flex.library.stores.database import TIMEOUT, Database
 from flex.library.stores.library_search import LibrarySearch
 from flex.library.stores.memory import MemoryStore
-from flex.library.stores.numbered import NumberedEntries
-from flex.library.stores.tables import (
-    SETTINGS,
-    as_json,
-    change_row,
-    entry_row,
-    key_of,
-    make_database,
-    read_experience,
-    read_row,
-)
+from flex.library.stores.numbered import PAGE, NumberedEntries
 from flex.library.stores.text_index import TextIndex
 from flex.search.query import Filter, Match
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
-
-PAGE = 256
-"""Rows read at a time: between pages others may write."""
 
 
 class SqliteStore:
@@ -57,7 +45,7 @@ class SqliteStore:
     @classmethod
     def create(cls, path: Path, file: LibraryFile) -> "SqliteStore":
         """Make a new database that holds what `file` holds; LibraryError when something is there already."""
-        make_database(path, file)
+        tables.make_database(path, file)
         return cls.open(path)
 
     def keep_settings(self) -> None:
@@ -73,12 +61,12 @@ class SqliteStore:
         return self._database.transaction()
 
     def get(self, experience_id: str) -> Experience | None:
-        found = self._database.rows("SELECT entry FROM entries WHERE id = ?", (key_of(experience_id),))
-        return read_experience(self.path, found[0][0]) if found else None
+        found = self._database.rows("SELECT entry FROM entries WHERE id = ?", (tables.key_of(experience_id),))
+        return tables.read_experience(self.path, found[0][0]) if found else None
 
     def zone(self, zone: Zone) -> Iterator[Experience]:
         page = "SELECT position, entry FROM entries WHERE zone = ? AND position > ? ORDER BY position LIMIT ?"
-        return (read_experience(self.path, entry) for _, entry in self._pages(page, (zone,), after=-(2**62)))
+        return (tables.read_experience(self.path, entry) for _, entry in self._pages(page, (zone,), after=-(2**62)))
 
     def counts(self) -> dict[Zone, int]:
         found: dict[str, int] = dict(self._database.rows("SELECT zone, entries FROM zones"))
@@ -87,25 +75,25 @@ class SqliteStore:
     def find_by_content(self, content: str) -> str | None:
         oldest = "SELECT entry FROM entries WHERE content = ? ORDER BY number, rowid LIMIT 1"
         found = self._database.rows(oldest, (content,))
-        return read_experience(self.path, found[0][0]).id if found else None
+        return tables.read_experience(self.path, found[0][0]).id if found else None
 
     def put(self, experience: Experience, position: int | None = None) -> None:
-        old = self._database.rows("SELECT zone, position FROM entries WHERE id = ?", (key_of(experience.id),))
+        old = self._database.rows("SELECT zone, position FROM entries WHERE id = ?", (tables.key_of(experience.id),))
         stays = old and old[0][0] == experience.zone
         place = old[0][1] if stays else self._free_position(experience.zone, position)
         self._database.rows(
             "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET zone = excluded.zone, "
             "position = excluded.position, content = excluded.content, number = excluded.number, "
             "entry = excluded.entry",
-            entry_row(experience, place, self.last_change() + 1),
+            tables.entry_row(experience, place, self.last_change() + 1),
         )
 
     def remove(self, experience_id: str) -> None:
-        self._database.rows("DELETE FROM entries WHERE id = ?", (key_of(experience_id),))
+        self._database.rows("DELETE FROM entries WHERE id = ?", (tables.key_of(experience_id),))
 
     def position(self, experience_id: str) -> int:
         [(zone, position)] = self._database.rows(
-            "SELECT zone, position FROM entries WHERE id = ?", (key_of(experience_id),)
+            "SELECT zone, position FROM entries WHERE id = ?", (tables.key_of(experience_id),)
         )
         # Counted from the end, because what is undone is new.
         behind = "SELECT count(*) FROM entries WHERE zone = ? AND position > ?"
@@ -115,12 +103,12 @@ class SqliteStore:
         revision = self._last_revision(change.entry)
         if changed_content(change):
             revision = (revision or int(change.before_hash is not None)) + 1
-        self._database.rows("INSERT INTO changes VALUES (?, ?, ?, ?)", change_row(change, revision))
+        self._database.rows("INSERT INTO changes VALUES (?, ?, ?, ?)", tables.change_row(change, revision))
 
     def changes(self, after: int = 0, entry: str | None = None) -> Iterator[Change]:
-        of_entry, values = ("", ()) if entry is None else ("entry = ? AND", (key_of(entry),))
+        of_entry, values = ("", ()) if entry is None else ("entry = ? AND", (tables.key_of(entry),))
         page = f"SELECT number, change FROM changes WHERE {of_entry} number > ? ORDER BY number LIMIT ?"
-        return (read_row(self.path, parse_change, change) for _, change in self._pages(page, values, after))
+        return (tables.read_row(self.path, parse_change, change) for _, change in self._pages(page, values, after))
 
     def last_change(self) -> int:
         return int(self._database.rows("SELECT coalesce(max(number), 0) FROM changes")[0][0])
@@ -130,18 +118,20 @@ class SqliteStore:
 
     def quarantined(self) -> tuple[Quarantined, ...]:
         rows = self._database.rows("SELECT entry, reason FROM quarantine ORDER BY position")
-        return tuple(Quarantined(read_experience(self.path, entry), json.loads(reason)) for entry, reason in rows)
+        return tuple(
+            Quarantined(tables.read_experience(self.path, entry), json.loads(reason)) for entry, reason in rows
+        )
 
     def quarantine(self, held: Quarantined) -> None:
-        entry = as_json(dump_entry(held.experience))
+        entry = tables.as_json(dump_entry(held.experience))
         self._database.rows(
             "INSERT INTO quarantine (id, reason, entry) VALUES (?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, entry = excluded.entry",
-            (key_of(held.experience.id), as_json(held.reason), entry),
+            (tables.key_of(held.experience.id), tables.as_json(held.reason), entry),
         )
 
     def unquarantine(self, experience_id: str) -> None:
-        self._database.rows("DELETE FROM quarantine WHERE id = ?", (key_of(experience_id),))
+        self._database.rows("DELETE FROM quarantine WHERE id = ?", (tables.key_of(experience_id),))
 
     def search(self, query: str, top_k: int, wanted: Filter, text_only: bool = False) -> list[Match]:
         return self._search.search(query, top_k, wanted, text_only)
@@ -168,14 +158,14 @@ class SqliteStore:
 
     def _over(self, database: Database, search: LibrarySearch) -> "SqliteStore":
         """This library, read in another way."""
-        return SqliteStore(database, search, {key: getattr(self, key) for key in SETTINGS})
+        return SqliteStore(database, search, {key: getattr(self, key) for key in tables.SETTINGS})
 
     def _settings(self) -> dict[str, str]:
-        return {key: as_json(getattr(self, key)) for key in SETTINGS}
+        return {key: tables.as_json(getattr(self, key)) for key in tables.SETTINGS}
 
     def _last_revision(self, experience_id: str) -> int:
         last = "SELECT revision FROM changes WHERE entry = ? ORDER BY number DESC LIMIT 1"
-        found = self._database.rows(last, (key_of(experience_id),))
+        found = self._database.rows(last, (tables.key_of(experience_id),))
         return int(found[0][0]) if found else 0
 
     def _free_position(self, zone: Zone, index: int | None) -> int:
@@ -203,7 +193,7 @@ def _about(database: Database) -> dict[str, Any]:
     """What `meta` says. LibraryError, the database closed, when it is not that of a library."""
     try:
         about = {key: json.loads(value) for key, value in database.rows("SELECT key, value FROM meta")}
-        complete = {"version", "uid", *SETTINGS} <= set(about)
+        complete = {"version", "uid", *tables.SETTINGS} <= set(about)
     except (LibraryError, ValueError) as error:
         database.close()
         if isinstance(error, LibraryError) and "no such" not in str(error):
