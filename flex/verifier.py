@@ -36,7 +36,7 @@ class Verifier:
         self.open_ended = benchmark.open_ended
 
     async def judge(self, task: Task, attempt: Attempt, earlier: Sequence[Round] = ()) -> Verdict:
-        """The verdict on an attempt after `earlier` rounds (paper, 3.1); without a target the verifier decides alone."""
+        """The verdict on an attempt after `earlier` rounds (paper, 3.1); without a target its word decides alone."""
         score = None if task.target is None else self.benchmark.score(attempt.answer, task.target)
         with span("verifier", "EVALUATOR", input=attempt.text) as recorded:
             by_verifier, feedback = await self._ask(task, attempt)

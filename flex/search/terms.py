@@ -7,10 +7,9 @@ from zlib import crc32
 import numpy as np
 
 from flex.search.bm25 import Array
+from flex.text import MARKUP
 
 GRAM = 4
-MARKUP = "$\\{}_^"
-"""Characters of TeX that 4-grams leave out, as they do white space."""
 _ENDINGS = ("ing", "ed", "es", "s", "e")
 _FACTOR = np.uint32(0x9E3779B1)
 _SPACE = np.uint32(ord(" "))
