@@ -27,8 +27,6 @@ POOL = 4 * TOP_K
 CANDIDATE_CHARACTERS = 700
 """Characters of a candidate that the selecting model sees: three stages of 20 stay below 25,000 tokens, SMILES too."""
 log = logging.getLogger(__name__)
-
-
 Select = Callable[[str, str, Sequence[str]], Awaitable[Sequence[int] | None]]
 """(level, query, candidates in the index's order) -> positions of those selected, best first; None keeps that order."""
 
@@ -81,13 +79,12 @@ class MemoryRetriever:
         if len(proposed) > self.top_k:
             places = await select(level, query, [text for _, text in proposed])
         by = "" if places is None else f"selected by {self.model.name}"
-        hits = (
-            [hit for hit, _ in proposed[: self.top_k]] if places is None else [proposed[place][0] for place in places]
-        )
-        return [
-            replace(hit, score=hit.score or 1 / rank, rank=rank, why=", ".join(filter(None, (hit.why, by))))
-            for rank, hit in enumerate(hits, start=1)
-        ]
+        chosen = proposed[: self.top_k] if places is None else [proposed[place] for place in places]
+        hits = []
+        for rank, (hit, _) in enumerate(chosen, start=1):
+            score = hit.score if level == "methods" else 1 / rank
+            hits.append(replace(hit, score=score, rank=rank, why=", ".join(filter(None, (hit.why, by)))))
+        return hits
 
 
 @dataclass(slots=True)

@@ -18,7 +18,6 @@ POOL = 50
 """Documents of each ranking that are compared, at least; the others count as just below them."""
 LARGEST_POOL = 100_000
 """The most documents that are searched for enough that are neither stale nor hidden."""
-FIELDS = ("words", "grams")
 Current = Callable[[Sequence[str]], Mapping[str, int]]
 """From ids to the number of the change that made each entry what it is now; those that are removed are left out."""
 
@@ -32,8 +31,7 @@ class Search:
         self._hidden = frozenset(wanted.hidden)
         self._current = current
         plain = _plain(query)
-        terms = (_stems(plain), _grams(unmarked(plain)))
-        self._queries = [self._query(field, those) for field, those in zip(FIELDS, terms, strict=True)]
+        self._queries = [self._query("words", _stems(plain)), self._query("grams", _grams(unmarked(plain)))]
 
     def best(self, top_k: int) -> list[Match]:
         """The best of both rankings, by the mean of their scores, each divided by the best of its ranking."""
