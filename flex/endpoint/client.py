@@ -142,10 +142,9 @@ class RateLimitedLLMClient:
     def _check_size(self, call: Call[A]) -> None:
         """Raises SettingsError, or EndpointError once others got through, for a prompt above the limit of a minute."""
         window = self._pace.window
-        if window is None or (size := window.prompt_tokens(call.characters)) <= window.limit:
-            return
-        kind = EndpointError if self._answered else SettingsError
-        raise kind(f"a prompt of about {size} tokens never fits into tokens_per_minute {window.limit}; raise it")
+        if (size := window.prompt_tokens(call.characters)) > window.limit:
+            kind = EndpointError if self._answered else SettingsError
+            raise kind(f"a prompt of about {size} tokens never fits into tokens_per_minute {window.limit}; raise it")
 
     async def _try(self, call: Call[A], sent: Mapping[str, Any]) -> A | Failure:
         """Send once: take a slot, wait for the pace, then go. The slot is free again when this returns."""
