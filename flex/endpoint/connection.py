@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from flex.endpoint.pacing import Pace, Pacer
 from flex.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -109,29 +110,32 @@ async def probe(address: str) -> None:
 
 
 class Connection:
-    """The SDK's client for one event loop; its own retries are off, they would wait inside the slot."""
+    """What belongs to one event loop: the SDK's client, slots for calls, and a place in the pace.
+
+    The SDK's own retries are off, they would wait inside the slot.
+    """
 
     def __init__(
-        self, address: str, key: str, max_connections: int, transport: "httpx2.AsyncBaseTransport | None"
+        self,
+        address: str,
+        key: str,
+        max_connections: int,
+        pace: Pace,
+        transport: "httpx2.AsyncBaseTransport | None",
     ) -> None:
         import httpx2
         from openai import AsyncOpenAI, Omit
 
+        self.slots = asyncio.Semaphore(max_connections)
+        self.pacer = Pacer(pace)
         http = httpx2.AsyncClient(
             verify=_certificates(),
-            limits=httpx2.Limits(
-                max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=KEEPALIVE
-            ),
+            limits=httpx2.Limits(max_connections=max_connections, keepalive_expiry=KEEPALIVE),
             timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),  # the whole try has one of its own
             follow_redirects=True,
             transport=transport,
         )
-        self._sdk = AsyncOpenAI(
-            api_key=key or "none",
-            base_url=address,
-            max_retries=0,
-            http_client=http,
-        )
+        self._sdk = AsyncOpenAI(api_key=key or "none", base_url=address, max_retries=0, http_client=http)
         self._headers: dict[str, str | Omit] = {RAW_RESPONSE_HEADER: "true"}
         if not key:
             self._headers["Authorization"] = Omit()

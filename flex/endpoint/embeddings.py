@@ -6,17 +6,15 @@ SMILES sentence embeddings know nothing, and fusing them with text there drops r
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flex.concurrency import run_blocking
-from flex.endpoint.calls import Call
+from flex.endpoint.calls import Call, Embedded
 from flex.endpoint.client import RateLimitedLLMClient, current_client
 from flex.endpoint.dialects import Failure, failure_within, parse_usage, shorten
 from flex.endpoint.vector_cache import VectorCache
 from flex.text import valid_utf8
-from flex.types import Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +90,7 @@ class Embedder:
             found |= new
         return found
 
-    def _call(self, texts: Sequence[str]) -> "Call[Embedded]":
+    def _call(self, texts: Sequence[str]) -> Call[Embedded]:
         return Call(
             ROLE,
             self.model,
@@ -105,7 +103,7 @@ class Embedder:
             completes=False,
         )
 
-    def _checked(self, body: Any, count: int) -> "Embedded | Failure":
+    def _checked(self, body: Any, count: int) -> Embedded | Failure:
         """The unit vectors of an answer, in the order of the texts; a Failure when it holds others."""
         import numpy as np
 
@@ -127,14 +125,6 @@ class Embedder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: Array = (vectors / np.where(lengths > 0, lengths, 1)).astype("<f4")
         return Embedded(unit, parse_usage(body.get("usage")))
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """The answer to one call: unit vectors, one row a text, and what they cost."""
-
-    vectors: "Array"
-    usage: Usage
 
 
 def _unusable(message: str) -> Failure:

@@ -13,20 +13,17 @@ from threading import Lock
 
 from flex.types import Usage
 
-PERIOD = 60.0
-"""Seconds of the window that providers count in."""
-SLACK = 1 / 60
-"""How much later, as a part of the period, one request may reach the endpoint than another that left with it."""
-SPAN = PERIOD * (1 + SLACK)
+SPAN = 61.0
+"""Seconds: the minute that providers count in, and by how much one request may be slower than another."""
 LATENESS = 1 / 120
-"""How long, as a part of the period, the event loop may be busy without costing throughput."""
+"""How long, as a part of a minute, the event loop may be busy without costing throughput."""
 
 
 class RequestBucket:
     """Lets at most the limit through in any closed window, and 97.5 % of it when there is enough to do.
 
-    A bucket of b that leaks r a second lets at most floor(b + r T) through in T seconds. With T the period plus the
-    slack, b + r T stays just below limit + 1; b > 1 makes up for wakers that come late.
+    A bucket of b that leaks r a second lets at most floor(b + r T) through in T seconds. With T = SPAN,
+    b + r T stays just below limit + 1; b > 1 makes up for wakers that come late.
     """
 
     def __init__(self, requests_per_minute: float) -> None:
@@ -159,10 +156,8 @@ class Pacer:
                     async with asyncio.timeout(seconds):
                         await self._refund.wait()
 
-    def settle(self, reservation: Reservation, usage: Usage | None) -> None:
-        """Correct the window: what the call cost, nothing when it was refused, None when the reply does not say."""
-        if usage is None:
-            return
+    def settle(self, reservation: Reservation, usage: Usage) -> None:
+        """Correct the window: what the call cost, nothing when it was refused."""
         if usage.tokens < reservation.tokens:
             self._refund.set()
         self._pace.settle(reservation, usage, self._loop.time())

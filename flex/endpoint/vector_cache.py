@@ -18,8 +18,6 @@ _TABLE = """
 CREATE TABLE IF NOT EXISTS vectors (
     model TEXT, dimensions INTEGER, text BLOB, vector BLOB, PRIMARY KEY (model, dimensions, text)
 ) WITHOUT ROWID"""
-_AT_ONCE = 500
-"""Texts looked up in one query; SQLite allows 999 variables and more."""
 PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
 
@@ -34,22 +32,17 @@ class VectorCache:
     def __init__(self, path: Path, model: str, dimensions: int | None) -> None:
         self.path = Path(path)
         self._kind = (model, dimensions or 0)
-        self._bytes = 4 * dimensions if dimensions else None
 
     def get(self, texts: Sequence[str]) -> dict[str, "Array"]:
         """The vectors that are there, by text."""
         import numpy as np
 
-        hashes = {_hash(text): text for text in texts}
+        query = "SELECT vector FROM vectors WHERE model = ? AND dimensions = ? AND text = ?"
         found: dict[str, Array] = {}
         with self._open() as connection:
-            for start in range(0, len(hashes), _AT_ONCE):
-                some = list(hashes)[start : start + _AT_ONCE]
-                marks = ", ".join("?" * len(some))
-                query = f"SELECT text, vector FROM vectors WHERE model = ? AND dimensions = ? AND text IN ({marks})"
-                for hashed, vector in connection.execute(query, (*self._kind, *some)):
-                    if self._bytes in (None, len(vector)):
-                        found[hashes[hashed]] = np.frombuffer(vector, "<f4")
+            for text in texts:
+                for (vector,) in connection.execute(query, (*self._kind, _hash(text))):
+                    found[text] = np.frombuffer(vector, "<f4")
         return found
 
     def put(self, vectors: Mapping[str, "Array"]) -> None:
