@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flex.apprentice.endpoint.tokens import CHARACTERS_PER_TOKEN, cut_at, estimated_tokens, prompt_tokens
+from flex.apprentice.text import CHARACTERS_PER_TOKEN, cut_at, estimated_tokens, prompt_tokens
 
 MODELS = (
     "apprentice",
@@ -134,8 +134,13 @@ class Completion:
 
     def envelope(self, kind: str) -> dict[str, Any]:
         digest = hashlib.sha256(self.text.encode()).hexdigest()[:24]
-        head = {"id": f"chatcmpl-{digest}", "object": kind, "created": int(time.time()), "model": self.request.model}
-        return {**head, "system_fingerprint": None}
+        return {
+            "id": f"chatcmpl-{digest}",
+            "object": kind,
+            "created": int(time.time()),
+            "model": self.request.model,
+            "system_fingerprint": None,
+        }
 
     def body(self) -> dict[str, Any]:
         """The whole reply as one object."""
