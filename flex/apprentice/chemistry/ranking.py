@@ -11,7 +11,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from flex.apprentice.chemistry.molecules import canonical, molecule
 from flex.apprentice.chemistry.templates import apply
 
-RADIUS = 3
+_GENERATOR = rdFingerprintGenerator.GetMorganGenerator(radius=3)
 FLOOR = 0.05
 """What a precedent is worth that has nothing in common with the query."""
 
@@ -94,15 +94,9 @@ def _root(template: str, precedent: Precedent) -> tuple[str, tuple[int, ...]] | 
     return None
 
 
-@lru_cache(maxsize=1)
-def _generator() -> rdFingerprintGenerator.FingerprintGenerator64:
-    return rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS)
-
-
 @lru_cache(maxsize=32768)
 def _fingerprint(product: str, centre: tuple[int, ...]) -> DataStructs.ULongSparseIntVect:
     """Counts of the environments around the reaction centre, up to three bonds away."""
-    counts: DataStructs.ULongSparseIntVect = _generator().GetSparseCountFingerprint(
-        molecule(product), fromAtoms=list(centre)
-    )
+    counts: DataStructs.ULongSparseIntVect
+    counts = _GENERATOR.GetSparseCountFingerprint(molecule(product), fromAtoms=list(centre))
     return counts

@@ -116,19 +116,18 @@ def _template(mapping: Mapping, shells: int) -> str | None:
     product, reactants, image = mapping.product, mapping.reactants, mapping.image
     core = _core(mapping, shells)
     source = {image[atom]: atom for atom in core}
-    everywhere = set(image)
-    added = [a.GetIdx() for a in reactants.GetAtoms() if a.GetIdx() not in everywhere]
+    added = sorted(set(range(reactants.GetNumAtoms())) - set(image))
     if len(core) + len(added) > MAX_ATOMS:
         return None
-    names = {**{atom: atom for atom in source}, **{atom: atom for atom in added}}
-    before = {b.GetIdx(): b for b in reactants.GetBonds() if {b.GetBeginAtomIdx(), b.GetEndAtomIdx()} <= names.keys()}
     pairs: dict[tuple[int, int], list[str]] = {}
     for bond in product.GetBonds():
         a, b = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
         if a in core and b in core:
             pairs.setdefault(ordered(image[a], image[b]), ["", ""])[0] = bond_text(bond)
-    for bond in before.values():
-        pairs.setdefault(ordered(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()), ["", ""])[1] = bond_text(bond)
+    for bond in reactants.GetBonds():
+        ends = ordered(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())
+        if {*source, *added}.issuperset(ends):
+            pairs.setdefault(ends, ["", ""])[1] = bond_text(bond)
     ranks = _ranks(mapping, source, added, pairs)
     number = {atom: place for place, atom in enumerate(sorted(source, key=ranks.__getitem__), 1)}
     left, right = Graph(), Graph()
