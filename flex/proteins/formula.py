@@ -7,6 +7,7 @@ our own functions and numbered columns.
 """
 
 import ast
+import operator
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,12 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _TYPOGRAPHY = str.maketrans("−–×·÷“”‘’", "--**/\"\"''")
+_OPERATORS: Mapping[type[ast.operator], Callable[[Floats, Floats], Floats]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Pow: operator.pow,
+}
 _COLUMN = re.compile(r"_(\d+)\b")
 
 
@@ -89,22 +96,13 @@ class Formula:
                 return -value if isinstance(sign, ast.USub) else value
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 given = [self._value(argument, table) for argument in arguments]
-                return self._called(name, given, len(next(iter(table.values()))))
+                rows = len(next(iter(table.values())))
+                return FUNCTIONS[name]([np.broadcast_to(value, rows) for value in given])
         raise ParseError(f"'{self._source(node)}' has no meaning in a formula")
 
-    def _called(self, name: str, given: list[Floats], rows: int) -> Floats:
-        return FUNCTIONS[name]([np.broadcast_to(value, rows) for value in given])
-
     def _combined(self, operation: ast.BinOp, left: Floats, right: Floats) -> Floats:
-        match operation.op:
-            case ast.Add():
-                return left + right
-            case ast.Sub():
-                return left - right
-            case ast.Mult():
-                return left * right
-            case ast.Pow():
-                return left**right
+        if combine := _OPERATORS.get(type(operation.op)):
+            return combine(left, right)
         if zeros := int((np.asarray(right) == 0).sum()):
             where = f"for {zeros} of {np.size(right)} rows" if np.size(right) > 1 else "everywhere"
             raise ParseError(f"division by zero: the divisor {self._source(operation.right)} is 0 {where}")
@@ -153,7 +151,9 @@ def _translated(text: str, columns: Collection[str], used: dict[str, int]) -> It
             place = token.start(kind) + len(bare)
             yield f"_{used.setdefault(bare, len(used))}"
         elif kind == "name" and text[place:].lstrip().startswith("("):
-            yield _function(word)
+            if word not in FUNCTIONS:
+                raise ParseError(f"unknown function '{word[:40]}'; there are {', '.join(FUNCTIONS)}")
+            yield word
         else:
             name = _column(word if kind == "name" else word[1:-1], columns)
             yield f"_{used.setdefault(name, len(used))}"
@@ -179,12 +179,6 @@ def _number(word: str) -> str:
     if not np.isfinite(value := float(word)):
         raise ParseError(f"the number {word[:20]} is too large")
     return repr(value)
-
-
-def _function(word: str) -> str:
-    if word not in FUNCTIONS:
-        raise ParseError(f"unknown function '{word[:40]}'; there are {', '.join(FUNCTIONS)}")
-    return word
 
 
 def _column(word: str, columns: Collection[str]) -> str:
