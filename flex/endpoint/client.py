@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from flex.endpoint.calls import A, Call, chat_call
+from flex.endpoint.calls import A, Call
 from flex.endpoint.connection import Connection, find_address, find_key, probe, without_password, wrong_protocol
 from flex.endpoint.dialects import (
     NOT_JSON,
@@ -18,6 +18,7 @@ from flex.endpoint.dialects import (
     decode,
     is_page,
     parse_failure,
+    parse_reply,
     shorten,
 )
 from flex.endpoint.pacing import Pace
@@ -112,7 +113,16 @@ class RateLimitedLLMClient:
             "reasoning_effort": reasoning_effort,
             **(extra_body or {}),
         }
-        return await self.ask(chat_call(role, model, messages, options))
+        call = Call(
+            role,
+            model,
+            "/chat/completions",
+            {"messages": messages},
+            {name: value for name, value in options.items() if value is not None},
+            characters=sum(len(message.get("content") or "") for message in messages),
+            read=lambda body, sent: parse_reply(body, () if "stop" in sent else stop or ()),
+        )
+        return await self.ask(call)
 
     async def ask(self, call: Call[A]) -> A:
         """Ask for one answer of any kind; raises as `complete` does."""

@@ -74,20 +74,12 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may spend. Ask `spent` before every new task; what is in flight then may still exceed it a little.
-
-    Raises SettingsError for a limit that leaves nothing to spend.
-    """
+    """What a run may spend. Ask `spent` before every new task; what is in flight then may still exceed it a little."""
 
     max_tokens_total: int | None = None
     """Prompt and completion tokens of all models together."""
     max_usd: float | None = None
     prices: Prices = field(default_factory=Prices)
-
-    def __post_init__(self) -> None:
-        for name, limit in (("max_tokens_total", self.max_tokens_total), ("max_usd", self.max_usd)):
-            if limit is not None and not (limit > 0 and math.isfinite(limit)):
-                raise SettingsError(f"--{name} has to be a number above 0, not {limit}")
 
     def check(self, models: Iterable[str]) -> None:
         """Raises SettingsError when there is a limit of money and a model without a price."""

@@ -28,8 +28,9 @@ class AssayTools:
             One line per column: its name, its Spearman correlation with DMS_score on the labelled mutants, and its
             lowest, median and highest value; the strongest correlation comes first.
         """
-        lines = sorted((-abs(r), name, r) for name in self._assay.columns if (r := self._correlation(name)) is not None)
-        return "\n".join(f"Spearman {r:+.3f} {column_line(self._assay, name)}" for _, name, r in lines)
+        found = {name: self._correlation(name) for name in self._assay.columns}
+        strongest = sorted(found, key=lambda name: (-abs(found[name]), name))
+        return "\n".join(f"Spearman {found[name]:+.3f} {column_line(self._assay, name)}" for name in strongest)
 
     def try_formula(self, formula: str) -> str:
         """Tell the Spearman correlation of a formula with the labelled mutants, cross-validated too, or what is wrong.

@@ -87,14 +87,12 @@ def _on_added_columns(assay: Assay, scores: Mapping[str, float], best: str) -> R
     others = (term for term in gains if gains[term][0] < MIN_GAIN and term not in kept)
     useless = sorted(others, key=lambda term: gains[term][0])
     rules = []
-    for term in helpful[:MAX_HELPFUL]:
-        _, without, added = gains[term]
+    for term in [*helpful[:MAX_HELPFUL], *useless[:MAX_USELESS]]:
+        gain, without, added = gains[term]
         verb, preposition = ("add", "to") if terms_of(added)[term] > 0 else ("subtract", "from")
         text = f"When a formula lacks {term}, {verb} it {preposition} a sum of ranks, because that raised the score."
-        rules.append(_rule(text, _listed(assay, [without, added], scores)))
-    for term in useless[:MAX_USELESS]:
-        _, without, added = gains[term]
-        text = f"When a formula ranks well already, leave {term} out, because with it the score was no higher."
+        if gain < MIN_GAIN:
+            text = f"When a formula ranks well already, leave {term} out, because with it the score was no higher."
         rules.append(_rule(text, _listed(assay, [without, added], scores)))
     return rules
 
