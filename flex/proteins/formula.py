@@ -63,7 +63,7 @@ class Formula:
                 f"at most {MOST_WORK // rows} are calculated"
             )
         with np.errstate(all="ignore"):  # what is not finite is refused below, in words
-            found = np.broadcast_to(np.asarray(self._value(self.tree, table), dtype=np.float64), rows)
+            found = np.broadcast_to(np.asarray(self._value(self.tree, table, rows), dtype=np.float64), rows)
         if bad := int((~np.isfinite(found)).sum()):
             raise ParseError(
                 f"the formula gives no finite number for {bad} of {rows} rows: a number is too large, or a power of a "
@@ -75,28 +75,19 @@ class Formula:
         """How much there is to calculate for a row; a call of a function counts as ten, it may have to sort."""
         return sum(10 if isinstance(node, ast.Call) else 1 for node in ast.walk(self.tree))
 
-    def _value(self, node: ast.expr, table: Mapping[str, Floats]) -> Floats:
-        rest: list[ast.BinOp] = []  # a sum of many terms leans to the left, and may be longer than the stack is deep
-        while isinstance(node, ast.BinOp):
-            rest.append(node)
-            node = node.left
-        value = self._single(node, table)
-        for operation in reversed(rest):
-            value = self._combined(operation, value, self._value(operation.right, table))
-        return value
-
-    def _single(self, node: ast.expr, table: Mapping[str, Floats]) -> Floats:
+    def _value(self, node: ast.expr, table: Mapping[str, Floats], rows: int) -> Floats:
         match node:
             case ast.Constant(value=float(number)):
                 return np.float64(number)  # type: ignore[return-value]
             case ast.Name(id=name):
                 return table[self.columns[int(name[1:])]]
             case ast.UnaryOp(op=sign, operand=operand):
-                value = self._value(operand, table)
+                value = self._value(operand, table, rows)
                 return -value if isinstance(sign, ast.USub) else value
+            case ast.BinOp(left=left, right=right):
+                return self._combined(node, self._value(left, table, rows), self._value(right, table, rows))
             case ast.Call(func=ast.Name(id=name), args=arguments):
-                given = [self._value(argument, table) for argument in arguments]
-                rows = len(next(iter(table.values())))
+                given = [self._value(argument, table, rows) for argument in arguments]
                 return FUNCTIONS[name]([np.broadcast_to(value, rows) for value in given])
         raise ParseError(f"'{self._source(node)}' has no meaning in a formula")
 
@@ -144,7 +135,9 @@ def _translated(text: str, columns: Collection[str], used: dict[str, int]) -> It
                 f"the formula is nested too deeply; {DEEPEST} brackets or signs within one another is most"
             )
         if kind == "number":
-            yield _number(word)
+            if not np.isfinite(number := float(word)):
+                raise ParseError(f"the number {word[:20]} is too large")
+            yield repr(number)
         elif kind == "operator":
             yield word
         elif kind == "name" and (bare := _bare(text, token.start(kind), word, columns)):
@@ -173,12 +166,6 @@ def _meaningless(rest: str) -> str:
         f"'{word}' has no meaning in a formula, which consists of numbers, column names (in double quotes unless they "
         f"are plain words), + - * / **, brackets, commas and the functions {', '.join(FUNCTIONS)}"
     )
-
-
-def _number(word: str) -> str:
-    if not np.isfinite(value := float(word)):
-        raise ParseError(f"the number {word[:20]} is too large")
-    return repr(value)
 
 
 def _column(word: str, columns: Collection[str]) -> str:
