@@ -68,9 +68,6 @@ class Prices:
         known = [amount for amount in amounts if amount is not None]
         return math.fsum(known) if len(known) == len(amounts) else None
 
-    def knows(self, model: str) -> bool:
-        return self.money(Usage(1, 0, 1, 0, 1), model) is not None
-
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -84,7 +81,7 @@ class Budget:
     def check(self, models: Iterable[str]) -> None:
         """Raises SettingsError when there is a limit of money and a model without a price."""
         for model in models if self.max_usd is not None else ():
-            if not self.prices.knows(model):
+            if self.prices.money(Usage(1, 0, 1, 0, 1), model) is None:
                 raise SettingsError(f"--max_usd: no price is known for model {model}; give --prices FILE")
 
     def spent(self, usage_by_model: Mapping[str, Usage]) -> str | None:

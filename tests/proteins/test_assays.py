@@ -112,7 +112,7 @@ def test_a_folder_without_tables_says_what_is_missing_or_where_they_are(tmp_path
     write(tmp_path / "train")
     with pytest.raises(BenchmarkError, match=r"holds no assay tables; did you mean .*train\?"):
         load_assays(tmp_path)
-    with pytest.raises(BenchmarkError, match="cannot read .*nowhere"):
+    with pytest.raises(BenchmarkError, match=r"cannot read .*nowhere"):
         load_assays(tmp_path / "nowhere")
 
 

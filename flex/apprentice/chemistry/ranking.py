@@ -82,16 +82,13 @@ def _support(product: str, centre: tuple[int, ...], roots: Sequence[tuple[str, t
 
 def _roots(lesson: Lesson) -> list[tuple[str, tuple[int, ...]]] | None:
     """Where each precedent reacted; None when the template contradicts all of its own examples."""
-    found = [root for precedent in lesson.precedents if (root := _root(lesson.template, precedent))]
-    return None if lesson.precedents and not found else sorted(set(found))
-
-
-def _root(template: str, precedent: Precedent) -> tuple[str, tuple[int, ...]] | None:
-    wanted = canonical(precedent.reactants)
-    for outcome in apply(template, precedent.product):
-        if outcome.reactants == wanted:
-            return precedent.product, outcome.centre
-    return None
+    found = {
+        (precedent.product, outcome.centre)
+        for precedent in lesson.precedents
+        for outcome in apply(lesson.template, precedent.product)
+        if outcome.reactants == canonical(precedent.reactants)
+    }
+    return None if lesson.precedents and not found else sorted(found)
 
 
 @lru_cache(maxsize=32768)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from flex.apprentice.chemistry.molecules import canonical, molecule
 from flex.apprentice.chemistry.ranking import Lesson, Precedent, merged
+from flex.chemistry.smiles import smiles_in as spelled_in
 
 _SMARTS = r"[A-Za-z0-9@+\-\[\]()=#:~.,;!$&*%/]+"
 _TEMPLATE = re.compile(rf"RETRO_TEMPLATE:\s*`?({_SMARTS}>>{_SMARTS})`?(?:\s*\(([^()\n\\]{{1,300}})\))?")
 _SMILES = r"[A-Za-z0-9@+\-\[\]()=#:.%/\\*$]+"
 _EXAMPLE = re.compile(rf"EXAMPLE:\s*`?({_SMILES})`?\s*(?:<-|←)\s*`?({_SMILES})")
-_TOKEN = re.compile(rf"(?<![A-Za-z0-9])(?:\[|[A-Za-z(]){_SMILES}")
 _STRUCTURED = re.compile(r"[()=#\[\]]|[cnos]\d")
 
 
@@ -21,33 +21,29 @@ def smiles_in(text: str | None) -> str | None:
     if molecule(text.strip()) is not None:
         return text.strip()
     for line in reversed(text.splitlines()):
-        words = [word.rstrip(".,;:") for word in _TOKEN.findall(line) if "RETRO_TEMPLATE" not in line]
-        known = [word for word in words if _looks_chemical(word)]
-        if known and "EXAMPLE:" not in line:
-            return str(max(known, key=len))
+        if "RETRO_TEMPLATE" not in line and "EXAMPLE:" not in line:
+            known = [smiles for _, _, smiles in spelled_in(line) if _looks_chemical(smiles)]
+            if known:
+                return max(known, key=len)
     return None
 
 
 def _looks_chemical(word: str) -> bool:
     if len(word) < 4 or (not _STRUCTURED.search(word) and len(word) < 6):
         return False
-    for spelled in dict.fromkeys((word, word.replace("\\\\", "\\"))):
-        mol = molecule(spelled)
-        if mol is not None and mol.GetNumAtoms() >= 3:
-            return any(atom.GetSymbol() == "C" for atom in mol.GetAtoms())
-    return False
+    mol = molecule(word)
+    return mol is not None and mol.GetNumAtoms() >= 3 and any(atom.GetSymbol() == "C" for atom in mol.GetAtoms())
 
 
 def lessons_in(texts: Sequence[str]) -> list[Lesson]:
     """Every template in the texts with the examples that follow it, whatever surrounds them."""
     found: list[Lesson] = []
     for text in map(_unescaped, texts):
-        templates = list(_TEMPLATE.finditer(text))
-        ends = [*(match.start() for match in templates[1:]), len(text)][: len(templates)]
-        for match, end in zip(templates, ends, strict=True):
-            examples = (_precedent(*example) for example in _EXAMPLE.findall(text[match.end() : end]))
+        _, *pieces = _TEMPLATE.split(text)
+        for template, name, rest in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
+            examples = (_precedent(*example) for example in _EXAMPLE.findall(rest))
             precedents = tuple(precedent for precedent in examples if precedent)
-            found.append(Lesson(match[1].rstrip(".,;"), precedents, (match[2] or "").partition(";")[0]))
+            found.append(Lesson(template.rstrip(".,;"), precedents, (name or "").partition(";")[0]))
     return merged(found)
 
 

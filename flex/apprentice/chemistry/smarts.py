@@ -62,12 +62,9 @@ class _Writer:
                 self.children[atom].append(other)
                 self.visit(other, atom)
             elif self.order[other] < self.order[atom]:
-                self.close(atom, other)
-
-    def close(self, atom: int, other: int) -> None:
-        mark = next(self.marks)
-        self.closures[other].append(mark)
-        self.closures[atom].append(self.graph.bonds[atom][other] + mark)
+                mark = next(self.marks)
+                self.closures[other].append(mark)
+                self.closures[atom].append(self.graph.bonds[atom][other] + mark)
 
     def text(self, atom: int) -> str:
         branches = [self.graph.bonds[atom][child] + self.text(child) for child in self.children[atom]]

@@ -139,7 +139,6 @@ class Completion:
         }
 
     def body(self) -> dict[str, Any]:
-        """The whole reply as one object."""
         message = {"role": "assistant", "content": self.text, "refusal": None}
         choices = [
             {"index": index, "message": dict(message), "logprobs": None, "finish_reason": self.finish_reason}

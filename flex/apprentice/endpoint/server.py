@@ -34,16 +34,11 @@ def serve(port: int, *, latency: float = 0.0, announce: Callable[[str], None] | 
         log.info("the apprentice listens on %s", base_url)
         if announce is not None:
             announce(base_url)
-        _warm_up()
+        from rdkit import rdBase
+
+        importlib.import_module("flex.apprentice.roles")  # now, not in the first request
+        rdBase.DisableLog("rdApp.*")  # a guess that is no molecule is an ordinary event
         server.serve_forever()
-
-
-def _warm_up() -> None:
-    """Import the chemistry now, not in the first request, and keep RDKit from commenting on every guess."""
-    from rdkit import rdBase
-
-    importlib.import_module("flex.apprentice.roles")
-    rdBase.DisableLog("rdApp.*")
 
 
 class ApprenticeServer(ThreadingHTTPServer):
