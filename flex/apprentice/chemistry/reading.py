@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from flex.apprentice.chemistry.molecules import canonical, molecule
 from flex.apprentice.chemistry.ranking import Lesson, Precedent, merged
-from flex.chemistry.smiles import smiles_in as spelled_in
 
 _SMARTS = r"[A-Za-z0-9@+\-\[\]()=#:~.,;!$&*%/]+"
 _TEMPLATE = re.compile(rf"RETRO_TEMPLATE:\s*`?({_SMARTS}>>{_SMARTS})`?(?:\s*\(([^()\n\\]{{1,300}})\))?")
 _SMILES = r"[A-Za-z0-9@+\-\[\]()=#:.%/\\*$]+"
 _EXAMPLE = re.compile(rf"EXAMPLE:\s*`?({_SMILES})`?\s*(?:<-|←)\s*`?({_SMILES})")
+_TOKEN = re.compile(rf"(?<![A-Za-z0-9])(?:\[|[A-Za-z(]){_SMILES}")
 _STRUCTURED = re.compile(r"[()=#\[\]]|[cnos]\d")
 
 
@@ -22,16 +22,16 @@ def smiles_in(text: str | None) -> str | None:
         return text.strip()
     for line in reversed(text.splitlines()):
         if "RETRO_TEMPLATE" not in line and "EXAMPLE:" not in line:
-            known = [smiles for _, _, smiles in spelled_in(line) if _looks_chemical(smiles)]
-            if known:
-                return max(known, key=len)
+            words = (word.rstrip(".,;:") for word in _TOKEN.findall(line))
+            if known := [word for word in words if _looks_chemical(word)]:
+                return str(max(known, key=len))
     return None
 
 
 def _looks_chemical(word: str) -> bool:
     if len(word) < 4 or (not _STRUCTURED.search(word) and len(word) < 6):
         return False
-    mol = molecule(word)
+    mol = molecule(word) or molecule(word.replace("\\\\", "\\"))
     return mol is not None and mol.GetNumAtoms() >= 3 and any(atom.GetSymbol() == "C" for atom in mol.GetAtoms())
 
 
