@@ -4,6 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+MARKUP = "$\\{}_^"
+"""Characters of TeX that 4-grams leave out, as they do white space."""
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d*\.?\d+|[^\W\d_]+")
 _NUMBER_WORDS = {
     word: number

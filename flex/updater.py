@@ -16,7 +16,7 @@ from flex.replies import ask, parse_experience, parse_json_as, user
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Model, Rule, UpdateDecision
 
-ROOM_SIMILAR = 6_000
+ROOM_SIMILAR = 4_500
 """Characters of a similar entry in the updater's prompt, about 1,500 tokens; most of ours have fewer."""
 ROOM_CONSOLIDATED = 34_000
 """Characters of an entry in the prompt of its consolidation, which stays below 40,000; two within the caps fit."""

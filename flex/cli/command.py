@@ -1,34 +1,48 @@
 """How a command runs and how it ends: progress, Ctrl-C, one clear line and an exit code."""
 
-import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flex.concurrency import INTERRUPTED, Stop
 from flex.errors import FlexError, SettingsError
+
+if TYPE_CHECKING:
+    from flex.concurrency import Stop
 
 RESUME = "The same command goes on from here."
 
 
 def run_command(work: Callable[[], Coroutine[Any, Any, int]], *, verbose: bool = False, resume: str = "") -> int:
     """Run a command to its exit code: one clear line for what a person can mend, a traceback only for a bug."""
+    import asyncio  # here, because --help needs none of it
+
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("flex.proteins").setLevel(logging.WARNING)  # what of the data is left out concerns everybody
     for noisy in ("httpx2", "openai", "opentelemetry"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
-        return asyncio.run(work())
+        code = asyncio.run(work())
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return nobody_reads()
     except SettingsError as error:
         return ended(2, f"error: {error}")
     except (FlexError, OSError) as error:
         return ended(1, f"failed: {error}")
     except (KeyboardInterrupt, asyncio.CancelledError):
         return ended(130, f"stopped; everything finished so far is kept. {resume}".strip())
+
+
+def nobody_reads() -> int:
+    """A reader that has seen enough (`| head`) is no failure."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def ended(code: int, line: str) -> int:
@@ -40,12 +54,18 @@ def ended(code: int, line: str) -> int:
 
 def stopped(reason: str, resume: str) -> int:
     """Say why a run ended early and how it goes on; its exit code."""
+    from flex.concurrency import INTERRUPTED
+
     return ended(130 if reason == INTERRUPTED else 3, f"stopped: {reason}; everything paid for is kept. {resume}")
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[Stop]:
+def interruptible() -> "Iterator[Stop]":
     """A stop that the first Ctrl-C requests, so that what is under way ends; the second leaves at once."""
+    import asyncio
+
+    from flex.concurrency import INTERRUPTED, Stop
+
     stop, loop, task = Stop(), asyncio.get_running_loop(), asyncio.current_task()
     interrupts: list[None] = []
 

@@ -4,22 +4,20 @@ The same field is the same flag in every command.
 """
 
 import argparse
-import ast
 import inspect
+import io
 import json
 import math
 import re
 import sys
-import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from flex.errors import SettingsError
-from flex.runs.config import FromZero, Natural, Positive, Range, alternatives, body_problem, range_of
+from flex.runs.config import body_problem
+from flex.runs.fields import FromZero, Natural, Positive, Range, alternatives, field_docs, range_of
 
 T = TypeVar("T")
 
@@ -75,6 +73,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
         """The options. Leaves with 2 and one line when they are wrong."""
+        show_everything()
         known = {option.replace("-", "_"): option for action in self._actions for option in action.option_strings}
         words = []
         for word in sys.argv[1:] if argv is None else argv:
@@ -83,44 +82,40 @@ class Parser(argparse.ArgumentParser):
         return self.parse_args(words)
 
     def format_help(self) -> str:
-        older = [f"{', '.join(names)} = {now}" for now, names in self._older().items()]
+        named = ((a.option_strings[0], {*a.option_strings}) for a in self._actions if a.option_strings)
+        wanted = {f"--{name}": [f"--{old}" for old in older] for name, older in OLDER.items()}
+        known = {now: [old for old in wanted.get(now, ()) if old in names] for now, names in named}
+        older = [f"{', '.join(names)} = {now}" for now, names in known.items() if names]
         lines = [f"example: {self.example}"] if self.example else []
         lines += [f"older names that go on working: {'; '.join(older)}"] if older else []
         self.epilog = "\n".join(lines)
         needed = [action for action in self._actions if action.required]
-        words = [f"{a.option_strings[0]} {a.dest.upper()}" if a.option_strings else str(a.metavar) for a in needed]
+        words = [" ".join([*a.option_strings[:1], str(a.metavar or a.dest.upper())]) for a in needed]
         self.usage = " ".join([self.prog, *words, "[flags]"])
         return super().format_help()
-
-    def _older(self) -> dict[str, list[str]]:
-        """Older names by the present one."""
-        named = {a.option_strings[0]: a.option_strings for a in self._actions if a.option_strings}
-        wanted = {f"--{name}": {f"--{old}" for old in older} for name, older in OLDER.items()}
-        found = {now: [name for name in names if name in wanted.get(now, ())] for now, names in named.items()}
-        return {now: names for now, names in found.items() if names}
 
     def add_config(
         self, kind: type, *, leave_out: Collection[str] = (), defaults: Mapping[str, Any] | None = None
     ) -> None:
-        """A flag for every field of a configuration; `defaults` where a command has others."""
+        """A flag for every field of a configuration, those of a nested one under a heading of their own.
+
+        `defaults` where a command has others.
+        """
         headings = {name: title for title, names in GROUPS.items() for name in names.split()}
-        groups: dict[str | None, argparse._ArgumentGroup] = {}
         hints, docs = get_type_hints(kind, include_extras=True), field_docs(kind)
+        whole = any(is_dataclass(hint) for hint in hints.values())
+        own = "" if whole else (inspect.getdoc(kind) or "").rstrip(".")
         for one in fields(kind):
             if is_dataclass(hints[one.name]):
-                self._add_section(hints[one.name])
+                self.add_config(hints[one.name], defaults=defaults)
             elif one.name not in leave_out:
-                title = headings.get(one.name)
-                if title not in groups:
-                    groups[title] = self.add_argument_group(title) if title else self._optionals
-                self._add(groups[title], one, hints[one.name], docs[one.name], defaults or {})
+                group = self._heading(headings.get(one.name, own))
+                self._add(group, one, hints[one.name], docs[one.name], defaults or {})
 
-    def _add_section(self, kind: Any) -> None:
-        """A nested configuration as a group of its own, headed by its docstring."""
-        group = self.add_argument_group((inspect.getdoc(kind) or "").rstrip("."))
-        hints, docs = get_type_hints(kind, include_extras=True), field_docs(kind)
-        for one in fields(kind):
-            self._add(group, one, hints[one.name], docs[one.name], {})
+    def _heading(self, title: str) -> argparse._ArgumentGroup:
+        """The group of that title, made where there is none; without a title, that of all other flags."""
+        there = next((group for group in self._action_groups if group.title == title), None)
+        return there or (self.add_argument_group(title) if title else self._optionals)
 
     def _add(
         self, group: argparse._ArgumentGroup, one: "Field[Any]", hint: Any, doc: str, defaults: Mapping[str, Any]
@@ -157,6 +152,13 @@ class Parser(argparse.ArgumentParser):
             self.error(str(error))
 
 
+def show_everything() -> None:
+    """Let a terminal or file of a narrow encoding take every text: what it has no sign for becomes an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _config(kind: type[T], options: argparse.Namespace, values: Mapping[str, Any]) -> T:
     found: dict[str, Any] = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
@@ -167,20 +169,6 @@ def _config(kind: type[T], options: argparse.Namespace, values: Mapping[str, Any
         elif name in options:
             found[name] = getattr(options, name)
     return kind(**found)
-
-
-@cache
-def field_docs(kind: type) -> dict[str, str]:
-    """The sentence below each field of a dataclass, those it inherits included."""
-    docs: dict[str, str] = {}
-    for base in reversed(kind.__mro__[:-1]):
-        if is_dataclass(base):
-            definition = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
-            assert isinstance(definition, ast.ClassDef)
-            for one, after in pairwise(definition.body):
-                if isinstance(one, ast.AnnAssign) and isinstance(after, ast.Expr):
-                    docs[one.target.id] = " ".join(ast.literal_eval(after.value).split())  # type: ignore[union-attr]
-    return docs
 
 
 def reader(kind: Any) -> Callable[[str], Any]:

@@ -5,22 +5,22 @@ nothing is explored twice. `no updater` keeps every experience as it was distill
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flex.concurrency import Stop
 from flex.errors import SettingsError
 from flex.evaluation.folder import SettingRun
+from flex.experiments.config import Ablation
 from flex.experiments.measured import difference_numbers, numbers, percent, points, unit
 from flex.experiments.pictures import Page, Table
 from flex.experiments.pictures.ablation import ablation_picture
 from flex.experiments.published import ABLATION, ABLATION_WHAT
-from flex.experiments.steps import Findings, OneModelRun, Steps
+from flex.experiments.steps import Findings, Steps
 from flex.explib import ExpLib
 from flex.files.jsonlines import decode
 from flex.files.runlog import RunLog
-from flex.runs.config import Positive, names_in
+from flex.runs.fields import names_in
 from flex.runs.setup import Bar, no_bar
 from flex.types import Experience, Exploration, Rule, Trajectory
 
@@ -34,20 +34,6 @@ VARIANTS = {
     "no critic": "the records of all attempts as entries, nothing distilled",
     "no library": "the agent alone",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ablation(OneModelRun):
-    """Take away one part of FLEX at a time and see what it was worth."""
-
-    out: Path = Path("runs/ablation")
-    """folder of the experiment; name an old one to go on with it"""
-    variants: str | None = None
-    """comma-separated: full, flat retrieval, hierarchical retrieval, no warning zone, no updater, no critic, no
-    library; default: all
-    """
-    epochs: Positive = 1
-    """passes over the training tasks"""
 
 
 async def ablation(

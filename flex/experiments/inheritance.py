@@ -1,34 +1,22 @@
 """Libraries of some models used by others (paper, 4.3; `flex inheritance`)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flex.concurrency import Stop
 from flex.errors import SettingsError
 from flex.evaluation.folder import SettingRun
+from flex.experiments.config import Inheritance
 from flex.experiments.measured import difference_numbers, numbers, percent, points, unit
 from flex.experiments.pictures import Page, Table
 from flex.experiments.pictures.inheritance import inheritance_picture
 from flex.experiments.published import INHERITANCE
-from flex.experiments.steps import ExperimentRun, Findings, Steps
+from flex.experiments.steps import Findings, Steps
 from flex.explib import ExpLib
 from flex.files.paths import existing
 from flex.runs.config import file_name
 from flex.runs.setup import Bar, no_bar
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inheritance(ExperimentRun):
-    """Let every model learn a library, and every model use the library of every other."""
-
-    out: Path = Path("runs/inheritance")
-    """folder of the experiment; name an old one to go on with it"""
-    models: tuple[str, ...] = ("apprentice", "apprentice-acylation", "apprentice-coupling", "apprentice-unmasking")
-    """comma-separated; each plays all roles"""
-    library: Mapping[str, Path] = field(default_factory=dict)
-    """one more column, NAME=FILE: a library that exists (Claude=exps/aime_claude.json); may be repeated"""
 
 
 async def inheritance(

@@ -1,7 +1,7 @@
 """How accuracy follows the library's growth (paper, figure 4; `flex scaling-law`)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +10,15 @@ from flex.errors import SettingsError
 from flex.evaluation.folder import SettingRun
 from flex.evaluation.statistics import wilson
 from flex.evaluation.summary import mean
+from flex.experiments.config import ScalingLaw
 from flex.experiments.measured import difference_numbers, first_attempts, numbers, percent, points, unit
 from flex.experiments.pictures import Page, Table
 from flex.experiments.pictures.scaling import scaling_picture
 from flex.experiments.power_law import fit_power_law
 from flex.experiments.published import SCALING, SCALING_BASELINE, SCALING_WHAT
-from flex.experiments.steps import Findings, OneModelRun, Steps
+from flex.experiments.steps import Findings, Steps
 from flex.explib import ExpLib
-from flex.runs.config import Natural, Positive
 from flex.runs.setup import Bar, no_bar
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScalingLaw(OneModelRun):
-    """Train epoch after epoch with the library in the loop, and test after each of them."""
-
-    out: Path = Path("runs/scaling_law")
-    """folder of the experiment; name an old one to go on with it"""
-    epochs: Positive = 5
-    """passes over the training tasks; more may be added"""
-    early: Natural = 4
-    """measure within the first epoch too: after a half, a quarter, ..."""
 
 
 async def scaling_law(

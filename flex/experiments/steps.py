@@ -5,7 +5,7 @@ Every step has a folder below `out` and is skipped once it is finished, so that 
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,74 +15,26 @@ from flex.concurrency import Stop
 from flex.endpoint.cost import Prices
 from flex.errors import EndpointError, SettingsError
 from flex.evaluation.folder import SettingRun, read_json, read_setting
+from flex.experiments.config import APPRENTICE, ExperimentRun
 from flex.experiments.pictures import Page, Table
 from flex.explib import ExpLib
 from flex.files.atomic import write_atomically, write_json
 from flex.files.paths import existing, here_or_shipped, shipped
 from flex.files.runlog import FREE_KEYS, RunLog, run_config
 from flex.report.canvas import PHONE, WIDE, Canvas
-from flex.runs.config import Budget, Checked, EndpointConfig, EvalRun, Natural, Positive, TrainRun, as_command
+from flex.runs.config import EvalRun, TrainRun
 from flex.runs.eval_run import answer_split
+from flex.runs.fields import as_command
 from flex.runs.setup import Bar, no_bar, sampling
 from flex.runs.train_run import train
 from flex.types import Usage
 
 R = TypeVar("R", TrainRun, EvalRun)
 
-APPRENTICE = "apprentice"
-"""Models whose names begin so are served by the experiment itself unless a base_url is given."""
 ROLES = ("verifier_model", "critic_model", "updater_model", "retriever_model")
 LIMITS = ("max_rounds", "max_rollouts", "batch_size")
 OF_APPRENTICES = {"max_rounds": 2, "max_rollouts": 1, "batch_size": 10}
 """As in `flex demo`: a mechanical learner gains nothing by trying again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExperimentRun(Checked):
-    """What every experiment is told."""
-
-    benchmark: str = "retro"
-    """which one"""
-    data_path: Path | None = None
-    """the folder of train and test split; default: the demo data for the apprentice, else the benchmark's folder"""
-    out: Path = Path("runs/experiment")
-    """folder of the experiment; name an old one to go on with it"""
-    train_samples: Positive | None = None
-    """learn from the first so many tasks only"""
-    samples: Positive | None = None
-    """answer the first so many test tasks only"""
-    repeats: Positive = 1
-    """independent answers per test task"""
-    max_rounds: Positive | None = None
-    """attempts within a rollout; default: of `flex train`, 2 for the apprentice"""
-    max_rollouts: Positive | None = None
-    """rollouts of a task that is not solved; default: of `flex train`, 1 for the apprentice"""
-    batch_size: Positive | None = None
-    """training tasks explored at once; default: of `flex train`, 10 for the apprentice"""
-    seed: Natural | None = None
-    """shuffle the training tasks with it; unset: the file's order"""
-    max_concurrent: Positive = 10
-    """test tasks answered at once"""
-    telemetry: bool = True
-    """send traces to a collector that listens"""
-    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
-    budget: Budget = field(default_factory=Budget)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneModelRun(ExperimentRun):
-    """What an experiment with one actor is told; the other roles may be other models."""
-
-    model: str = APPRENTICE
-    """the model that learns and answers; the apprentice is no LLM"""
-    verifier_model: str | None = None
-    """default: as in `flex train`"""
-    critic_model: str | None = None
-    """default: as in `flex train`"""
-    updater_model: str | None = None
-    """default: as in `flex train`"""
-    retriever_model: str | None = None
-    """default: as in `flex train`"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,85 +5,19 @@ and its description stand here and nowhere else. A path may be given as a text.
 """
 
 import json
-import math
 import re
-import shlex
-from collections.abc import Collection, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from flex.errors import SettingsError
+from flex.runs.fields import AboveZero, Checked, FromZero, Natural, Positive
+from flex.training.config import Limits, TrainConfig
 
 OURS = ("model", "messages", "stream")
 """What `extra_body` must not replace."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Which numbers a field takes, and the words for them."""
-
-    words: str
-    least: float
-    inclusive: bool = True
-    most: float = math.inf
-
-    def accepts(self, value: float) -> bool:
-        enough = value > self.least or (self.inclusive and value == self.least)
-        return math.isfinite(value) and enough and value <= self.most
-
-
-Positive = Annotated[int, Range("a whole number from 1", 1)]
-Natural = Annotated[int, Range("a whole number from 0", 0)]
-AboveZero = Annotated[float, Range("a number above 0", 0, inclusive=False)]
-FromZero = Annotated[float, Range("a number from 0", 0)]
-
-
-class Checked:
-    """A configuration that refuses values it cannot be run with. Raises SettingsError naming field and value."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self), include_extras=True).items():
-            value = getattr(self, name)
-            if value is None or not (options := alternatives(hint)):
-                continue
-            if Path in options and isinstance(value, str):
-                object.__setattr__(self, name, Path(value))
-            elif hint == tuple[str, ...] and isinstance(value, str):
-                object.__setattr__(self, name, names_in(value))
-            elif problem := next(filter(None, (_problem(option, value) for option in options)), None):
-                raise SettingsError(f"{name} has to be {problem}, not {value!r}")
-
-
-def alternatives(hint: Any) -> tuple[Any, ...]:
-    """The types that a field takes, None left out: (int,) of `int | None`."""
-    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    return tuple(option for option in options if option is not NoneType)
-
-
-def names_in(text: str) -> tuple[str, ...]:
-    """The names in a comma-separated list, each once."""
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
-def range_of(hint: Any) -> Range | None:
-    """The range of an annotated number, None where the type is no such number."""
-    return next((mark for mark in get_args(hint)[1:] if isinstance(mark, Range)), None)
-
-
-def _problem(hint: Any, value: Any) -> str | None:
-    """What a value has to be when it is not what the type says; only ranges and choices are checked."""
-    if (allowed := range_of(hint)) is not None:
-        whole = get_args(hint)[0] is int
-        number = not isinstance(value, bool) and isinstance(value, int if whole else int | float)
-        return None if number and allowed.accepts(value) else allowed.words
-    if get_origin(hint) is Literal and value not in get_args(hint):
-        return f"one of {', '.join(get_args(hint))}"
-    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,46 +75,53 @@ class Budget(Checked):
     """a JSON file of prices, see docs/endpoints.md"""
 
 
-Retrieval = Literal["hierarchical", "flat", "agentic"]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainRun(Checked):
-    """Explore a train split by reject sampling and grow an experience library."""
+class Run(Checked):
+    """What training and evaluation are both told."""
 
     benchmark: str
     """which one"""
     model: str
-    """the model that learns: the actor"""
+    """the actor"""
+    retriever_model: str | None = None
+    """reads the library for the actor; default: the actor's"""
+    data_path: Path | None = None
+    """the split, a .jsonl file or its folder; default: the benchmark's folder"""
+    library: Path | None = None
+    """the experience library to read, a file or a folder; what training starts from"""
+    samples: Positive | None = None
+    """only the first so many tasks"""
+    telemetry: bool = True
+    """send traces to a collector that listens"""
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
+    budget: Budget = field(default_factory=Budget)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRun(Run):
+    """Explore a train split by reject sampling and grow an experience library."""
+
     verifier_model: str | None = None
     """default: the actor's"""
     critic_model: str | None = None
     """default: the actor's"""
     updater_model: str | None = None
     """default: the critic's"""
-    retriever_model: str | None = None
-    """with --use_library; default: the actor's"""
-    data_path: Path | None = None
-    """the train split, a .jsonl file or its folder; default: the benchmark's folder"""
-    library: Path | None = None
-    """a library (file or folder) to start from"""
     save_to: Path | None = None
     """where to save the library; default: exps/<benchmark>.json"""
     out: Path | None = None
     """folder of the run; name an old one to resume it; default: runs/<library>-<time>"""
-    samples: Positive | None = None
-    """only the first so many tasks"""
     seed: Natural | None = None
     """shuffle the tasks with it; unset: the file's order"""
-    epochs: Positive = 1
+    epochs: Positive = TrainConfig().epochs
     """passes over the split"""
-    batch_size: Positive = 20
+    batch_size: Positive = TrainConfig().batch_size
     """tasks between saves; with --use_library, those explored with one and the same library"""
     max_concurrent: Positive | None = None
     """tasks explored at once; default: --batch_size"""
-    max_rounds: Positive = 5
+    max_rounds: Positive = Limits().max_rounds
     """attempts within a rollout"""
-    max_rollouts: Positive = 3
+    max_rollouts: Positive = Limits().max_rollouts
     """rollouts of a task that is not solved"""
     acceptance: Literal["both", "verifier", "score"] = "both"
     """who accepts an attempt"""
@@ -198,10 +139,6 @@ class TrainRun(Checked):
     """a file of yours instead of ours"""
     verifier_prompt: Path | None = None
     """a file of yours instead of ours"""
-    telemetry: bool = True
-    """send traces to a collector that listens"""
-    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
-    budget: Budget = field(default_factory=Budget)
 
     @property
     def models(self) -> dict[str, str]:
@@ -234,29 +171,17 @@ class TrainRun(Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvalRun(Checked):
+class EvalRun(Run):
     """Answer a test split in several settings and compare them."""
 
-    benchmark: str
-    """which one"""
-    model: str
-    """the actor"""
     settings: tuple[str, ...] = ("vanilla", "agent", "flex")
     """comma-separated: vanilla, icl, agent, flex, flex-empty, flex-shuffled, flex-chat"""
-    retriever_model: str | None = None
-    """default: the actor's"""
-    data_path: Path | None = None
-    """the test split, a .jsonl file or its folder; default: the benchmark's folder"""
     split: str = "test"
     """which split of a folder"""
     train_path: Path | None = None
     """the train split; default: train.jsonl beside the test split"""
-    library: Path | None = None
-    """the experience library to consult, a file or a folder"""
     out: Path | None = None
     """folder of the run; default: results/<benchmark>_<model>"""
-    samples: Positive | None = None
-    """only the first so many tasks"""
     repeats: Positive = 1
     """independent answers per task and setting"""
     max_concurrent: Positive = 10
@@ -265,7 +190,7 @@ class EvalRun(Checked):
     """tasks between pauses; default: --max_concurrent"""
     batch_pause: FromZero = 0.0
     """seconds to wait between batches"""
-    retrieval: Retrieval | None = None
+    retrieval: Literal["hierarchical", "flat", "agentic"] | None = None
     """how the library is read; default: the benchmark's way"""
     icl_k: Positive | None = None
     """training examples in the prompt of icl; default: the benchmark's number"""
@@ -279,10 +204,6 @@ class EvalRun(Checked):
     """a file of yours instead of ours"""
     memory_prompt: Path | None = None
     """a file of yours instead of ours"""
-    telemetry: bool = True
-    """send traces to a collector that listens"""
-    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
-    budget: Budget = field(default_factory=Budget)
 
     @property
     def models(self) -> dict[str, str]:
@@ -298,32 +219,3 @@ class EvalRun(Checked):
 def file_name(text: str) -> str:
     """A text, such as a model's name, as the name of a file or folder."""
     return re.sub(r"[^\w.-]+", "-", text)
-
-
-def as_command(command: str, run: Any, *, below: Path, leave_out: Collection[str] = ()) -> str:
-    """The command that says this run; what is as by default is left out, paths are as seen from a folder."""
-    return shlex.join([*command.split(), *_words(run, below, leave_out)])
-
-
-def _words(run: Any, below: Path, leave_out: Collection[str]) -> list[str]:
-    words: list[str] = []
-    for one in fields(run):
-        value = getattr(run, one.name)
-        default = one.default if one.default_factory is MISSING else one.default_factory()
-        if one.name in leave_out or value == default:
-            continue
-        if is_dataclass(value):
-            words += _words(value, below, leave_out)
-        elif isinstance(value, bool):
-            words.append(f"--{'' if value else 'no-'}{one.name}")
-        else:
-            words += [f"--{one.name}", _word(value, below)]
-    return words
-
-
-def _word(value: Any, below: Path) -> str:
-    if isinstance(value, Path):
-        return str(value.relative_to(below) if value.is_relative_to(below) else value)
-    if isinstance(value, Mapping):
-        return json.dumps(value)
-    return ",".join(value) if isinstance(value, tuple) else str(value)

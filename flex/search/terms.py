@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flex.search.text import MARKUP
+from flex.text import MARKUP
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from flex.actor import Actor
-from flex.critic import Critic
 from flex.files.clock import now
-from flex.memory_retriever import MemoryRetriever
-from flex.updater import Updater
-from flex.verifier import Verifier
+
+if TYPE_CHECKING:
+    from flex.actor import Actor
+    from flex.critic import Critic
+    from flex.memory_retriever import MemoryRetriever
+    from flex.updater import Updater
+    from flex.verifier import Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class TrainConfig:
 class Team:
     """The five roles of one run."""
 
-    actor: Actor
-    verifier: Verifier
-    critic: Critic
-    updater: Updater
-    retriever: MemoryRetriever
+    actor: "Actor"
+    verifier: "Verifier"
+    critic: "Critic"
+    updater: "Updater"
+    retriever: "MemoryRetriever"

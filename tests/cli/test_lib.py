@@ -1,6 +1,7 @@
 """`flex lib` as a person calls it, and every way to call it wrongly."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -314,3 +315,14 @@ def test_help_names_every_command_and_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert "rollback" in done.stdout
     assert done.stdout.endswith("set()\n")
+
+
+def test_a_narrow_encoding_gets_escapes_rather_than_a_traceback(tmp_path):
+    library = ExpLib(tmp_path / "a.json", create=True)
+    library.add(Experience("Über → 试", rules=(Rule("r"),), problem_category="试"))
+    library.save()
+    done = subprocess.run(
+        [sys.executable, "-m", "flex", "lib", "show", str(tmp_path / "a.json")],
+        capture_output=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"}, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, b"\\u8bd5" in done.stdout) == (0, True), done.stderr

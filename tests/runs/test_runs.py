@@ -1,0 +1,103 @@
+"""Typed calls, as a notebook makes them: they do all that the commands do, and return what came of it."""
+
+import asyncio
+
+import pytest
+
+import flex
+from flex import EndpointConfig, EvalRun, TrainRun, compare, evaluate, train
+from flex.apprentice import running_apprentice
+from flex.concurrency import Stop
+from flex.errors import RunError, SettingsError
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """(what training came to, what the evaluation came to, what was shown, a way to call it again)."""
+    folder, shown = tmp_path_factory.mktemp("notebook"), []
+
+    class Bar:
+        def __init__(self, *what):
+            shown.append(what)
+
+        def __enter__(self):
+            return lambda counts: shown.append(dict(counts))
+
+        def __exit__(self, *exception):
+            pass
+
+    with running_apprentice() as url:
+        shared = {
+            "benchmark": "retro", "model": "apprentice", "data_path": "data/retro_demo", "samples": 8,
+            "endpoint": EndpointConfig(base_url=url), "telemetry": False,
+        }  # fmt: skip
+        learned = asyncio.run(
+            train(
+                TrainRun(**shared, save_to=folder / "lib.json", out=folder / "t", max_rounds=2, max_rollouts=1), bar=Bar
+            )
+        )
+        run = EvalRun(
+            **shared, library=learned.save_to, settings=("agent", "flex", "flex-shuffled"), out=folder / "eval"
+        )
+        result = asyncio.run(evaluate(run, bar=Bar))
+        yield learned, result, shown, lambda **more: asyncio.run(evaluate(run, **more))
+
+
+def test_training_returns_the_library_it_has_saved(finished):
+    learned, _, shown, _ = finished
+    assert (learned.progress.explored, learned.stopped) == (8, None)
+    assert len(flex.ExpLib(learned.save_to)) == len(learned.library) > 0
+    assert learned.total.calls == sum(usage.calls for usage in learned.usage.values()) > 8
+    assert shown[0] == ("", 8, "task")
+    assert shown[8]["library"] == len(learned.library)
+
+
+def test_an_evaluation_compares_hides_leaks_and_reports(finished):
+    _, result, _, _ = finished
+    assert list(result.settings) == ["agent", "flex", "flex-shuffled"]
+    assert result.settings["flex"].n == 8
+    assert [(d.a, d.b) for d in result.comparisons][:2] == [("flex", "agent"), ("flex", "flex-shuffled")]
+    assert (result.folder / "summary.json").exists()
+    assert result.report == result.folder / "report.html"
+    assert result.report.exists()
+    assert "<svg" in result.plot()._repr_svg_()
+    assert result.plot().save(result.folder / "plot.svg").exists()
+
+
+def test_finished_settings_are_compared_again_alike(finished):
+    _, result, _, _ = finished
+    found = compare(result.folder)
+    assert [d.to_json() for d in found.comparisons] == [d.to_json() for d in result.comparisons]
+    assert found.settings.keys() == result.settings.keys()
+    assert "<svg" in found.plot()._repr_svg_()
+
+
+def test_what_is_finished_is_not_paid_for_again(finished):
+    *_, again = finished
+    assert sum(usage.calls for usage in again().usage.values()) == 0
+
+
+def test_a_stop_that_was_requested_begins_nothing(finished, tmp_path):
+    _, result, _, _ = finished
+    stop = Stop()
+    stop.request("enough")
+    run = EvalRun(
+        benchmark="retro", model="apprentice", data_path="data/retro_demo", settings=("vanilla",), samples=2,
+        out=tmp_path, endpoint=result.run.endpoint, telemetry=False,
+    )  # fmt: skip
+    stopped = asyncio.run(evaluate(run, stop=stop))
+    assert (stopped.stopped, stopped.settings) == ("enough", {})
+    assert not (tmp_path / "summary.json").exists()
+    with pytest.raises(RunError, match="unfinished"):
+        compare(tmp_path / "vanilla", result.folder / "flex")
+
+
+def test_one_run_alone_cannot_be_compared(finished):
+    with pytest.raises(SettingsError, match="nothing to compare"):
+        compare(finished[1].folder / "flex")
+
+
+def test_the_names_of_the_package_are_all_there():
+    assert {"train", "evaluate", "compare", "TrainRun", "EvalRun", "EndpointConfig", "Budget"} <= set(flex.__all__)
+    assert flex.runs.train is flex.train is train
+    assert all(getattr(flex, name) is not None for name in flex.__all__)
