@@ -88,7 +88,7 @@ class Formula:
                 return self._combined(node, self._value(left, table, rows), self._value(right, table, rows))
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 given = [self._value(argument, table, rows) for argument in arguments]
-                return FUNCTIONS[name]([np.broadcast_to(value, rows) for value in given])
+                return _called(name, [np.broadcast_to(value, rows) for value in given])
         raise ParseError(f"'{self._source(node)}' has no meaning in a formula")
 
     def _combined(self, operation: ast.BinOp, left: Floats, right: Floats) -> Floats:
@@ -202,47 +202,32 @@ def _check_exponent(node: ast.expr) -> None:
         raise ParseError(f"an exponent has to be a plain number from -{LARGEST_EXPONENT} to {LARGEST_EXPONENT}")
 
 
-def _rank(given: list[Floats]) -> Floats:
-    values = _only("rank", given)
-    _all_finite("rank", values)
+def _called(name: str, given: list[Floats]) -> Floats:
+    if name in _OF_ONE and len(given) != 1:
+        raise ParseError(f"{name}() takes one column or term, not {len(given)}")
+    if name not in _OF_ANY_VALUE and not all(np.isfinite(values).all() for values in given):
+        raise ParseError(f"{name}() is given numbers that are too large, or a root of a negative number")
+    if name in _OF_ONE:
+        return _OF_ONE[name](given[0])
+    if name == "trimmed_mean":
+        return _trimmed_mean(given)
+    return _ACROSS[name](given[0]) if len(given) == 1 else _ACROSS[name](np.stack(given), axis=0)
+
+
+def _rank(values: Floats) -> Floats:
     return (average_ranks(values) - 1) / max(1, len(values) - 1)
 
 
-def _z(given: list[Floats]) -> Floats:
-    values = _only("z", given)
-    _all_finite("z", values)
+def _z(values: Floats) -> Floats:
     if (spread := float(values.std())) < 1e-12 * max(1.0, float(np.abs(values).max())):
         raise ParseError("z() of something that is the same for all rows: it has no spread")
     return np.asarray((values - values.mean()) / spread)
 
 
-def _log(given: list[Floats]) -> Floats:
-    values = _only("log", given)
+def _log(values: Floats) -> Floats:
     if (low := float(values.min())) <= 0:
         raise ParseError(f"log() needs numbers above 0, but the smallest is {low:.4g}; shift it, or use rank()")
     return np.log(values)
-
-
-def _only(name: str, given: list[Floats]) -> Floats:
-    if len(given) != 1:
-        raise ParseError(f"{name}() takes one column or term, not {len(given)}")
-    return given[0]
-
-
-def _all_finite(name: str, values: Floats) -> None:
-    if not np.isfinite(values).all():
-        raise ParseError(f"{name}() is given numbers that are too large, or a root of a negative number")
-
-
-def _across(name: str, statistic: Callable[..., Floats]) -> Callable[[list[Floats]], Floats]:
-    """Of one column: a single number; of several: row by row."""
-
-    def called(given: list[Floats]) -> Floats:
-        for values in given:
-            _all_finite(name, values)
-        return statistic(given[0]) if len(given) == 1 else statistic(np.stack(given), axis=0)
-
-    return called
 
 
 def _trimmed_mean(given: list[Floats]) -> Floats:
@@ -253,14 +238,9 @@ def _trimmed_mean(given: list[Floats]) -> Floats:
     return np.asarray(values[cut : len(values) - cut].mean(axis=0))
 
 
-FUNCTIONS: Mapping[str, Callable[[list[Floats]], Floats]] = {
-    "rank": _rank,
-    "z": _z,
-    "log": _log,
-    "abs": lambda given: np.abs(_only("abs", given)),
-    "min": _across("min", np.min),
-    "max": _across("max", np.max),
-    "mean": _across("mean", np.mean),
-    "median": _across("median", np.median),
-    "trimmed_mean": _trimmed_mean,
-}
+_OF_ONE: Mapping[str, Callable[[Floats], Floats]] = {"rank": _rank, "z": _z, "log": _log, "abs": np.abs}
+_ACROSS: Mapping[str, Callable[..., Floats]] = {"min": np.min, "max": np.max, "mean": np.mean, "median": np.median}
+"""Of one column a single number; of several row by row."""
+_OF_ANY_VALUE = ("log", "abs", "trimmed_mean")
+"""What is not finite they pass on, to be found in the result."""
+FUNCTIONS = (*_OF_ONE, *_ACROSS, "trimmed_mean")
