@@ -9,8 +9,10 @@ Messages = Sequence[Mapping[str, Any]]
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
 
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
-_ROUND = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE)
+answers_in = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE).findall
+"""What stands in answer tags, in order."""
+rounds_in = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE).findall
+"""The rounds of a recorded rollout, their tags included."""
 
 
 def text_of(content: Any) -> str:
@@ -33,16 +35,6 @@ def prompts(messages: Messages) -> list[str]:
 def first_prompt(messages: Messages) -> str:
     """The first message of the user: the task, perhaps after retrieved experience."""
     return next(iter(texts(messages, "user")), "")
-
-
-def answers_in(text: str) -> list[str]:
-    """What stands in answer tags, in order."""
-    return _ANSWER.findall(text)
-
-
-def rounds_in(prompt: str) -> list[str]:
-    """The rounds of a recorded rollout, their tags included."""
-    return _ROUND.findall(prompt)
 
 
 def section(text: str, *names: str) -> str | None:

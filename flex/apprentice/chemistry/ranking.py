@@ -44,7 +44,7 @@ class Candidate:
 
 def propose(product: str, lessons: Iterable[Lesson]) -> list[Candidate]:
     """Every proposal of the lessons for the product, best first; equal scores in alphabetical order."""
-    best: dict[str, tuple[float, str, Lesson]] = {}
+    best: dict[str, tuple[float, Lesson]] = {}
     total: dict[str, float] = {}
     for lesson in sorted(merged(lessons), key=lambda entry: entry.template):
         roots = _roots(lesson)
@@ -54,13 +54,10 @@ def propose(product: str, lessons: Iterable[Lesson]) -> list[Candidate]:
         for outcome in outcomes:
             score = _support(product, outcome.centre, roots) / sqrt(len(outcomes))
             total[outcome.reactants] = total.get(outcome.reactants, 0.0) + score
-            best[outcome.reactants] = min(
-                best.get(outcome.reactants, (0.0, "~", lesson)),
-                (-score, lesson.template, lesson),
-                key=lambda entry: entry[:2],
-            )
+            if score > best.get(outcome.reactants, (0.0, lesson))[0]:
+                best[outcome.reactants] = score, lesson
     ranked = sorted(total, key=lambda reactants: (-round(total[reactants], 12), reactants))
-    return [Candidate(reactants, total[reactants], best[reactants][2]) for reactants in ranked]
+    return [Candidate(reactants, total[reactants], best[reactants][1]) for reactants in ranked]
 
 
 def merged(lessons: Iterable[Lesson]) -> list[Lesson]:
