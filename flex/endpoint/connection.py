@@ -62,14 +62,6 @@ def without_password(address: str) -> str:
     return re.sub(r"//[^/@]*@", "//", address)
 
 
-def _proxied(address: str) -> bool:
-    """Whether the environment sends calls to this address through a proxy."""
-    from urllib.request import getproxies, proxy_bypass
-
-    url, proxies = urlsplit(address), getproxies()
-    return bool((proxies.get(url.scheme) or proxies.get("all")) and not proxy_bypass(url.netloc))
-
-
 @functools.cache
 def _certificates() -> "ssl.SSLContext":
     """Reading the system's certificates takes 30 ms; once is enough."""
@@ -96,9 +88,11 @@ async def probe(address: str) -> None:
 
     Raises SettingsError when it is refused or the host is unknown.
     """
-    if _proxied(address):
+    from urllib.request import getproxies, proxy_bypass
+
+    url, proxies = urlsplit(address), getproxies()
+    if (proxies.get(url.scheme) or proxies.get("all")) and not proxy_bypass(url.netloc):
         return
-    url = urlsplit(address)
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             _, writer = await asyncio.open_connection(url.hostname, url.port or {"https": 443}.get(url.scheme, 80))

@@ -158,11 +158,8 @@ def _core(mapping: Mapping, shells: int) -> set[int]:
     for _ in range(shells):
         core |= {n.GetIdx() for atom in core for n in mapping.product.GetAtomWithIdx(atom).GetNeighbors()}
     multiple = (Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
-    for atom in sorted(core):
-        for bond in mapping.product.GetAtomWithIdx(atom).GetBonds():
-            if bond.GetBondType() in multiple:
-                core.add(bond.GetOtherAtomIdx(atom))
-    return core
+    bonds = ((atom, bond) for atom in core for bond in mapping.product.GetAtomWithIdx(atom).GetBonds())
+    return core | {bond.GetOtherAtomIdx(atom) for atom, bond in bonds if bond.GetBondType() in multiple}
 
 
 def _changed_atoms(mapping: Mapping) -> list[int]:
