@@ -136,21 +136,16 @@ def _template(mapping: Mapping, shells: int) -> str | None:
     for (a, b), text in before.items():
         known = a in source and b in source
         right.add_bond(a, b, text if known or text not in "-:" else "")
-    return f"{_left(left)}>>{_right(right, reactants)}"
+    home = {atom: place for place, fragment in enumerate(Chem.GetMolFrags(reactants)) for atom in fragment}
+    return f"{_side(left, dict.fromkeys(source, 0))}>>{_side(right, home)}"
 
 
-def _left(graph: Graph) -> str:
-    text = ".".join(text for text, _ in graph.write())
-    return f"({text})" if "." in text else text
-
-
-def _right(graph: Graph, reactants: Chem.Mol) -> str:
+def _side(graph: Graph, home: dict[int, int]) -> str:
     """Molecules apart are written apart; pieces of one molecule are held together by brackets."""
     pieces = graph.write()
-    home = {atom: place for place, frag in enumerate(Chem.GetMolFrags(reactants)) for atom in frag}
-    homes = [home[min(atoms)] for _, atoms in pieces]
+    homes = {home[min(atoms)] for _, atoms in pieces}
     text = ".".join(text for text, _ in pieces)
-    return f"({text})" if len(set(homes)) < len(homes) else text
+    return f"({text})" if len(homes) < len(pieces) else text
 
 
 def _core(mapping: Mapping, shells: int) -> set[int]:
