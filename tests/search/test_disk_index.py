@@ -120,7 +120,7 @@ some_filter = st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(some_entry, max_size=12, unique_by=lambda e: e.id), st.lists(some_text, min_size=5), some_filter)
 def test_it_answers_like_the_index_in_memory(experiences: list[Experience], queries: list[str], wanted: dict):
     memory = SearchIndex()
