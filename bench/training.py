@@ -24,7 +24,7 @@ from flex.actor import Actor
 from flex.benchmarks import get_benchmark
 from flex.critic import Critic
 from flex.evaluation.loop import EvalConfig, evaluate
-from flex.evaluation.settings import SETTINGS, Kit, solver
+from flex.evaluation.settings import SETTINGS, Resources, solver
 from flex.explib import ExpLib
 from flex.files.runlog import RunLog
 from flex.memory_retriever import MemoryRetriever
@@ -156,8 +156,8 @@ async def agent(count: int = 200) -> None:
     config = EvalConfig(SETTINGS["agent"], concurrency=20)
     with endpoint(0.0) as url, tempfile.TemporaryDirectory() as folder:
         async with RateLimitedLLMClient(base_url=url) as client:
-            kit = Kit(ChatModel("m", client, role="actor"), MATH, PROMPTS, concurrency=20)
-            with solver(config.setting, kit) as solve:
+            resources = Resources(ChatModel("m", client, role="actor"), MATH, PROMPTS, concurrency=20)
+            with solver(config.setting, resources) as solve:
                 await evaluate(tasks(20), MATH, solve, config, Path(folder))
                 Path(folder, "results.jsonl").unlink()
                 calls, cpu = client.total.calls, time.process_time()

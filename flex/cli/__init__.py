@@ -13,8 +13,8 @@ COMMANDS = {
     "scaling-law": ("experiments:scaling_law", "train epoch after epoch and see accuracy follow the library's growth"),
     "inheritance": ("experiments:inheritance", "let every model use the library of every other one"),
     "ablation": ("experiments:ablation", "take away one part at a time and see what it was worth"),
-    "report": ("report", "write report.html, one page on a run, from its folder"),
-    "export": ("export", "write a run as inspect-ai logs"),
+    "report": ("report:report", "write report.html, one page on a run, from its folder"),
+    "export": ("report:export", "write a run as inspect-ai logs"),
     "lib": ("lib", "look at a library and its history, go back in it, merge and split libraries"),
     "audit": ("audit", "show which experiences of a library give test tasks away"),
     "apprentice": ("apprentice", "serve the embedded offline endpoint on loopback"),
@@ -24,7 +24,15 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `flex COMMAND ...`; the exit code: 0 done, 1 failed, 2 wrong settings, 130 interrupted."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(list(sys.argv[1:] if argv is None else argv))
+    except BrokenPipeError:
+        from flex.cli.command import nobody_reads
+
+        return nobody_reads()
+
+
+def _main(words: Sequence[str]) -> int:
     if words and words[0] in COMMANDS:
         module, _, function = COMMANDS[words[0]][0].partition(":")
         return int(getattr(importlib.import_module(f"flex.cli.{module}"), function or "main")(words[1:]))
@@ -36,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words and words[0] not in ("-h", "--help"):
         print(f"error: no command '{words[0]}'; choose from {', '.join(COMMANDS)} (see --help)", file=sys.stderr)
         return 2
-    print(_overview())
+    print(_overview(), flush=True)
     return 0 if words else 2
 
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from flex.cli.flags import Parser, from_zero, number
-from flex.runs.config import Range
+from flex.runs.fields import Range
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -25,13 +26,23 @@ def run_command(work: Callable[[], Coroutine[Any, Any, int]], *, verbose: bool =
     for noisy in ("httpx2", "openai", "opentelemetry"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
-        return asyncio.run(work())
+        code = asyncio.run(work())
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return nobody_reads()
     except SettingsError as error:
         return ended(2, f"error: {error}")
     except (FlexError, OSError) as error:
         return ended(1, f"failed: {error}")
     except (KeyboardInterrupt, asyncio.CancelledError):
         return ended(130, f"stopped; everything finished so far is kept. {resume}".strip())
+
+
+def nobody_reads() -> int:
+    """A reader that has seen enough (`| head`) is no failure."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def ended(code: int, line: str) -> int:

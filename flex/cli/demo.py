@@ -10,7 +10,8 @@ from flex.cli.eval import eval_command
 from flex.cli.flags import Parser
 from flex.cli.train import train_command
 from flex.files.paths import shipped
-from flex.runs.config import EndpointConfig, EvalRun, TrainRun, names_in
+from flex.runs.config import EndpointConfig, EvalRun, TrainRun
+from flex.runs.fields import names_in
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,35 +8,31 @@ from pathlib import Path
 from flex.cli.command import RESUME, interruptible, progress_bar, run_command, script_name, stopped
 from flex.cli.flags import Parser
 from flex.experiments.config import Ablation, ExperimentRun, Inheritance, ScalingLaw
+from flex.runs.fields import field_docs
+
+RUNS: dict[str, type[ExperimentRun]] = {"scaling_law": ScalingLaw, "inheritance": Inheritance, "ablation": Ablation}
 
 
 def scaling_law(argv: Sequence[str] | None = None) -> int:
-    parser = parser_of("scaling_law", ScalingLaw)
-    options = parser.parse(argv)
-    return _main("scaling_law", parser.config(ScalingLaw, options), options)
+    return _main("scaling_law", argv)
 
 
 def inheritance(argv: Sequence[str] | None = None) -> int:
-    parser = parser_of("inheritance", Inheritance)
-    options = parser.parse(argv)
-    return _main("inheritance", parser.config(Inheritance, options, library=dict(options.library)), options)
+    return _main("inheritance", argv)
 
 
 def ablation(argv: Sequence[str] | None = None) -> int:
-    parser = parser_of("ablation", Ablation)
-    options = parser.parse(argv)
-    return _main("ablation", parser.config(Ablation, options), options)
+    return _main("ablation", argv)
 
 
-def parser_of(name: str, kind: type) -> Parser:
+def parser_of(name: str) -> Parser:
     """The flags of an experiment."""
-    command = f"flex {name.replace('_', '-')}"
+    kind, command = RUNS[name], f"flex {name.replace('_', '-')}"
     parser = Parser(script_name(f"{name}.py", command), kind.__doc__ or "", f"{command} --out runs/{name}")
-    repeated = {"library"} if name == "inheritance" else set()
-    parser.add_config(kind, leave_out=repeated)
-    if repeated:
+    if kind is Inheritance:
         parser.add_argument("--library", type=named_library, action="append", default=[], metavar="NAME=FILE",
-            help="one more column: a library that exists (Claude=exps/aime_claude.json); may be repeated")  # fmt: skip
+                            help=field_docs(kind)["library"])  # fmt: skip
+    parser.add_config(kind, leave_out=("library",))
     return parser
 
 
@@ -48,8 +44,12 @@ def named_library(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def _main(name: str, run: ExperimentRun, options: argparse.Namespace) -> int:
+def _main(name: str, argv: Sequence[str] | None) -> int:
     """Run an experiment to its exit code, then print its table."""
+    parser = parser_of(name)
+    options = parser.parse(argv)
+    libraries = {"library": dict(options.library)} if "library" in options else {}
+    run = parser.config(RUNS[name], options, **libraries)
 
     async def work() -> int:
         from flex.experiments.steps import Stopped

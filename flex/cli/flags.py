@@ -4,23 +4,20 @@ The same field is the same flag in every command.
 """
 
 import argparse
-import ast
 import inspect
 import io
 import json
 import math
 import re
 import sys
-import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from flex.errors import SettingsError
-from flex.runs.config import FromZero, Natural, Positive, Range, alternatives, body_problem, range_of
+from flex.runs.config import body_problem
+from flex.runs.fields import FromZero, Natural, Positive, Range, alternatives, field_docs, range_of
 
 T = TypeVar("T")
 
@@ -85,24 +82,17 @@ class Parser(argparse.ArgumentParser):
         return self.parse_args(words)
 
     def format_help(self) -> str:
-        older = [f"{', '.join(names)} = {now}" for now, names in self._older().items()]
+        named = ((a.option_strings[0], {*a.option_strings}) for a in self._actions if a.option_strings)
+        wanted = {f"--{name}": [f"--{old}" for old in older] for name, older in OLDER.items()}
+        known = {now: [old for old in wanted.get(now, ()) if old in names] for now, names in named}
+        older = [f"{', '.join(names)} = {now}" for now, names in known.items() if names]
         lines = [f"example: {self.example}"] if self.example else []
         lines += [f"older names that go on working: {'; '.join(older)}"] if older else []
         self.epilog = "\n".join(lines)
         needed = [action for action in self._actions if action.required]
-        words = [
-            f"{a.option_strings[0]} {a.dest.upper()}" if a.option_strings else str(a.metavar or a.dest.upper())
-            for a in needed
-        ]
+        words = [" ".join([*a.option_strings[:1], str(a.metavar or a.dest.upper())]) for a in needed]
         self.usage = " ".join([self.prog, *words, "[flags]"])
         return super().format_help()
-
-    def _older(self) -> dict[str, list[str]]:
-        """Older names by the present one."""
-        named = {a.option_strings[0]: a.option_strings for a in self._actions if a.option_strings}
-        wanted = {f"--{name}": {f"--{old}" for old in older} for name, older in OLDER.items()}
-        found = {now: [name for name in names if name in wanted.get(now, ())] for now, names in named.items()}
-        return {now: names for now, names in found.items() if names}
 
     def add_config(
         self, kind: type, *, leave_out: Collection[str] = (), defaults: Mapping[str, Any] | None = None
@@ -179,20 +169,6 @@ def _config(kind: type[T], options: argparse.Namespace, values: Mapping[str, Any
         elif name in options:
             found[name] = getattr(options, name)
     return kind(**found)
-
-
-@cache
-def field_docs(kind: type) -> dict[str, str]:
-    """The sentence below each field of a dataclass, those it inherits included."""
-    docs: dict[str, str] = {}
-    for base in reversed(kind.__mro__[:-1]):
-        if is_dataclass(base):
-            definition = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
-            assert isinstance(definition, ast.ClassDef)
-            for one, after in pairwise(definition.body):
-                if isinstance(one, ast.AnnAssign) and isinstance(after, ast.Expr):
-                    docs[one.target.id] = " ".join(ast.literal_eval(after.value).split())  # type: ignore[union-attr]
-    return docs
 
 
 def reader(kind: Any) -> Callable[[str], Any]:

@@ -62,24 +62,19 @@ def _main(parser: Parser, argv: Sequence[str] | None) -> int:
     return run_command(lambda: test_command(parser, options), verbose=options.verbose, resume=RESUME)
 
 
-def setting_of(options: argparse.Namespace) -> str:
-    """--use_actor and --retrieve as the setting's name."""
-    names = {(False, False): "vanilla", (True, False): "agent", (True, True): "flex", (False, True): "flex-chat"}
-    return names[getattr(options, "use_actor", True), options.retrieve]
-
-
 async def test_command(parser: Parser, options: argparse.Namespace) -> int:
     """Run the setting and say what came of it; 1 when every answer failed."""
     from flex.runs.eval_run import answer_split
 
-    setting = setting_of(options)
+    agent = getattr(options, "use_actor", True)
     if options.library and not options.retrieve and "use_actor" in options:  # test_flex.py reads it by default
         raise SettingsError(f"--library {options.library} is read only with --retrieve: add --retrieve")
+    setting = ("flex" if agent else "flex-chat") if options.retrieve else "agent" if agent else "vanilla"
     run = parser.config(
         EvalRun,
         options,
         settings=(setting,),
-        library=library_of(options),
+        library=library_of(options) if options.retrieve else None,
         # The published scripts know one number: how many tasks are answered at once.
         max_concurrent=options.max_concurrent or options.batch_size or 10,
     )
@@ -88,18 +83,14 @@ async def test_command(parser: Parser, options: argparse.Namespace) -> int:
         result = await answer_split(run, {setting: run.folder}, bar=progress_bar, stop=stop)
     if result.stopped is not None:
         return stopped(result.stopped, RESUME)
-    for line in [*filter(None, [result.leakage]), *closing_lines(result.settings[setting]), f"results: {run.folder}"]:
-        print(line)
+    print("\n".join([*filter(None, [result.leakage]), *closing_lines(result.settings[setting])]))
+    print(f"results: {run.folder}")
     return int(result.failed)
 
 
 def library_of(options: argparse.Namespace) -> Path | None:
-    """The library to read: the one that is named, else the published one. Raises SettingsError when it is not there."""
-    if not options.retrieve:
-        return None
+    """The library that is named, else the published one. Raises SettingsError when that is not there."""
     published = PUBLISHED.get(options.benchmark)
-    if options.library or published is None:
-        return options.library  # type: ignore[no-any-return]
-    if not published.exists():
+    if options.library is None and published and not published.exists():
         raise SettingsError(f"no --library is given and {published} is not there: `flex download` fetches it")
-    return published
+    return options.library or published

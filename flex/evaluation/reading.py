@@ -20,7 +20,7 @@ class Retriever(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class LibraryReader:
     """A retriever over a library; `hidden` names, by task, the experiences that would give its answer away."""
 
     retriever: Retriever
@@ -33,14 +33,14 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class ShuffledReader(Reader):
+class ShuffledReader(LibraryReader):
     """The control: every hit is swapped for another experience, so number and form stay and relevance goes.
 
     Within a task a hit is always swapped for the same other one, drawn at random by the task's id; none stays itself.
     """
 
     async def read(self, query: str, task: Task) -> Retrieval:
-        real = await Reader.read(self, query, task)
+        real = await LibraryReader.read(self, query, task)
         hidden = self.hidden.get(task.id, ())
         other = swapped([e.id for e in self.library if e.id not in hidden], task.id)
         hits = tuple(self._swap(hit, other) for hit in real.hits)

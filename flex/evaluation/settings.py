@@ -9,7 +9,7 @@ from typing import Literal
 from flex.actor import Actor
 from flex.benchmarks.base import Benchmark
 from flex.errors import SettingsError
-from flex.evaluation.reading import Reader, Retriever, ShuffledReader
+from flex.evaluation.reading import LibraryReader, Retriever, ShuffledReader
 from flex.explib import ExpLib
 from flex.prompt import Prompts
 from flex.search.text import rank_texts
@@ -54,7 +54,7 @@ def get_setting(name: str) -> Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Kit:
+class Resources:
     """What settings are made of, the same for all of them."""
 
     model: Model
@@ -74,31 +74,36 @@ class Kit:
 
 
 @contextmanager
-def solver(setting: Setting, kit: Kit) -> Iterator[Solve]:
-    """The setting as a function from task to attempt. Raises SettingsError when the kit lacks what it needs."""
-    reader = _reader(setting, kit)
+def solver(setting: Setting, resources: Resources) -> Iterator[Solve]:
+    """The setting as a function from task to attempt. Raises SettingsError when the resources lacks what it needs."""
+    reader = _reader(setting, resources)
     if setting.agent:
         from flex.agents.agent_actor import AgentActor  # smolagents takes a second to import
 
         read = reader.read if reader else None
         with AgentActor(
-            kit.model, kit.benchmark, kit.prompts, retrieve=read, executor=kit.executor, concurrency=kit.concurrency
+            resources.model,
+            resources.benchmark,
+            resources.prompts,
+            retrieve=read,
+            executor=resources.executor,
+            concurrency=resources.concurrency,
         ) as agent:
             yield lambda task: agent.attempt(Trajectory(task))
         return
 
-    if setting.examples and not kit.train_tasks:
+    if setting.examples and not resources.train_tasks:
         raise SettingsError(f"setting '{setting.name}' needs the train split: --train_path")
-    actor = Actor(kit.model, kit.benchmark, kit.prompts)
+    actor = Actor(resources.model, resources.benchmark, resources.prompts)
 
     async def answer(task: Task) -> Attempt:
         given = None
         if setting.examples:
-            hidden = kit.hidden_examples.get(task.id, ())
-            others = [other for other in kit.train_tasks if other.id not in hidden]
-            chosen = chosen_examples(task, others, kit.icl_k, kit.icl_selection)
-            examples = [replace(other, target=kit.benchmark.example(other)) for other in chosen]
-            given = Retrieval(task.question, text=kit.prompts.render("icl", examples=examples))
+            hidden = resources.hidden_examples.get(task.id, ())
+            others = [other for other in resources.train_tasks if other.id not in hidden]
+            chosen = chosen_examples(task, others, resources.icl_k, resources.icl_selection)
+            examples = [replace(other, target=resources.benchmark.example(other)) for other in chosen]
+            given = Retrieval(task.question, text=resources.prompts.render("icl", examples=examples))
         elif reader:
             given = await reader.read(task.question, task)
         return await actor.attempt(Trajectory(task), given)
@@ -106,14 +111,14 @@ def solver(setting: Setting, kit: Kit) -> Iterator[Solve]:
     yield answer
 
 
-def _reader(setting: Setting, kit: Kit) -> Reader | None:
+def _reader(setting: Setting, resources: Resources) -> LibraryReader | None:
     if setting.library == "none":
         return None
-    if kit.retriever is None or (kit.library is None and setting.library != "empty"):
+    if resources.retriever is None or (resources.library is None and setting.library != "empty"):
         raise SettingsError(f"setting '{setting.name}' needs an experience library")
-    library = ExpLib() if setting.library == "empty" or kit.library is None else kit.library
-    kind = ShuffledReader if setting.library == "shuffled" else Reader
-    return kind(kit.retriever, library, kit.hidden)
+    library = ExpLib() if setting.library == "empty" or resources.library is None else resources.library
+    kind = ShuffledReader if setting.library == "shuffled" else LibraryReader
+    return kind(resources.retriever, library, resources.hidden)
 
 
 def chosen_examples(task: Task, train_tasks: Sequence[Task], k: int, selection: Selection) -> list[Task]:

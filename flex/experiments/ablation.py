@@ -20,7 +20,7 @@ from flex.experiments.steps import Findings, Steps
 from flex.explib import ExpLib
 from flex.files.jsonlines import decode
 from flex.files.runlog import RunLog
-from flex.runs.config import names_in
+from flex.runs.fields import names_in
 from flex.runs.setup import Bar, no_bar
 from flex.types import Experience, Exploration, Rule, Trajectory
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flex.runs.config import Budget, Checked, EndpointConfig, Natural, Positive
+from flex.runs.config import Budget, EndpointConfig
+from flex.runs.fields import Checked, Natural, Positive
 
 APPRENTICE = "apprentice"
 """Models whose names begin so are served by the experiment itself unless a base_url is given."""

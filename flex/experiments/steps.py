@@ -22,8 +22,9 @@ from flex.files.atomic import write_atomically, write_json
 from flex.files.paths import existing, here_or_shipped, shipped
 from flex.files.runlog import FREE_KEYS, RunLog, run_config
 from flex.report.canvas import PHONE, WIDE, Canvas
-from flex.runs.config import EvalRun, TrainRun, as_command
+from flex.runs.config import EvalRun, TrainRun
 from flex.runs.eval_run import answer_split
+from flex.runs.fields import as_command
 from flex.runs.setup import Bar, no_bar, sampling
 from flex.runs.train_run import train
 from flex.types import Usage

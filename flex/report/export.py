@@ -57,14 +57,13 @@ def inspect_log(run: Run, setting: SettingRun) -> Any:
         metadata=_clean(config),
         packages={str(name): str(version) for name, version in dict(config.get("versions") or {}).items()},
     )
-    binary = all(row.score in (0.0, 1.0) for row in rows)
     return log.EvalLog(
         status="success",
         eval=spec,
         plan=log.EvalPlan(steps=[log.EvalPlanStep(solver=valid_utf8(setting.name))]),
         results=_results(setting),
         stats=log.EvalStats(started_at=created, model_usage={model: _usage(summary.usage)}),
-        samples=[_sample(row, setting.trace(row), model, binary) for row in rows],
+        samples=[_sample(row, setting.trace(row), model, summary.graded) for row in rows],
     )
 
 
@@ -88,9 +87,9 @@ def _results(setting: SettingRun) -> Any:
     )
 
 
-def _sample(row: Result, trace: Trace, model: str, binary: bool) -> Any:
+def _sample(row: Result, trace: Trace, model: str, graded: bool) -> Any:
     log, models, scorer = _inspect("log"), _inspect("model"), _inspect("scorer")
-    value = ("C" if row.score else "I") if binary else row.score
+    value = row.score if graded else "C" if row.correct else "I"
     usage = _usage(row.usage)
     details = {"hits": row.hits, "hidden": row.hidden, "metrics": row.metrics, "usage_by_role": row.usage_by_role}
     return log.EvalSample(

@@ -12,7 +12,7 @@ from flex.files.clock import now
 from flex.report import problems, tables
 from flex.report.drawings import Drawings
 from flex.report.html import templates
-from flex.report.shown import json_island, visible
+from flex.report.safe_text import json_island, visible
 
 _HERE = Path(__file__).parent
 _TEMPLATES = templates(_HERE)

@@ -9,7 +9,7 @@ from typing import Any
 from flex.evaluation.folder import Run, SettingRun, Trace
 from flex.evaluation.results import Result
 from flex.report.drawings import Drawings
-from flex.report.shown import shortened, visible
+from flex.report.safe_text import shortened, visible
 
 BUDGET = 3_600_000
 """Characters of details and drawings in a page; a page is to stay below 5 MB."""

@@ -8,7 +8,7 @@ from typing import Any
 from flex.evaluation.folder import Run, SettingRun
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary
-from flex.report.shown import shortened, visible
+from flex.report.safe_text import shortened, visible
 
 NAME = 80
 """Characters of a setting's or model's name."""

@@ -17,7 +17,7 @@ from flex.evaluation.loop import EvalConfig
 from flex.evaluation.loop import evaluate as answer_tasks
 from flex.evaluation.reading import Retriever
 from flex.evaluation.results import Result
-from flex.evaluation.settings import Kit, Setting, get_setting, solver
+from flex.evaluation.settings import Resources, Setting, get_setting, solver
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary, summarize, with_cost
 from flex.files.atomic import write_json
@@ -115,9 +115,9 @@ async def answer_split(
         for setting in settings:
             log = stack.enter_context(RunLog(folders[setting.name]))
             log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data"})
-        with start_telemetry(run.telemetry), make_kit(plan, client) as kit:
+        with start_telemetry(run.telemetry), make_resources(plan, client) as resources:
             for setting in settings:
-                summary = await answer_setting(plan, kit, setting, folders[setting.name], bar, stop)
+                summary = await answer_setting(plan, resources, setting, folders[setting.name], bar, stop)
                 if summary is None:
                     break
                 summaries[setting.name] = summary
@@ -133,7 +133,9 @@ async def answer_split(
     )
 
 
-async def answer_setting(plan: Plan, kit: Kit, setting: Setting, folder: Path, bar: Bar, stop: Stop) -> Summary | None:
+async def answer_setting(
+    plan: Plan, resources: Resources, setting: Setting, folder: Path, bar: Bar, stop: Stop
+) -> Summary | None:
     """Answer the split in one setting and write its summary; None, and no summary, when it was stopped before."""
     run = plan.run
     config = EvalConfig(
@@ -145,7 +147,7 @@ async def answer_setting(plan: Plan, kit: Kit, setting: Setting, folder: Path, b
         hidden=plan.hidden if setting.library in ("own", "shuffled") else {},
     )
     started, counts, answers = time.monotonic(), Counter[str](), len(plan.tasks) * run.repeats
-    with solver(setting, kit) as solve, bar(setting.name, answers, "answer") as step:
+    with solver(setting, resources) as solve, bar(setting.name, answers, "answer") as step:
 
         def show(row: Result) -> None:
             counts.update(correct=row.correct, failed=row.error is not None, tokens=row.usage.tokens)
@@ -162,11 +164,11 @@ async def answer_setting(plan: Plan, kit: Kit, setting: Setting, folder: Path, b
 
 
 @contextmanager
-def make_kit(plan: Plan, client: RateLimitedLLMClient) -> Iterator[Kit]:
+def make_resources(plan: Plan, client: RateLimitedLLMClient) -> Iterator[Resources]:
     """What the settings are made of, with the retriever that the run asks for."""
     run = plan.run
     with make_retriever(plan, client) as retriever:
-        yield Kit(
+        yield Resources(
             model=make_model(run.endpoint, client, run.model, "actor"),
             benchmark=plan.benchmark,
             prompts=plan.prompts,

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from flex.cli.flags import OLDER, Parser, field_docs
+from flex.cli.flags import OLDER, Parser
 from flex.cli.test import benchmark_parser, flex_parser
 from flex.errors import SettingsError
 from flex.experiments.config import Ablation, Inheritance, ScalingLaw
-from flex.runs.config import Budget, EndpointConfig, EvalRun, TrainRun, as_command
+from flex.runs.config import Budget, EndpointConfig, EvalRun, TrainRun
+from flex.runs.fields import as_command, field_docs
 
 KINDS = (TrainRun, EvalRun, ScalingLaw, Inheritance, Ablation, EndpointConfig, Budget)
 

@@ -209,6 +209,29 @@ def test_retrieval_without_a_library_says_so(capsys, here):
     )
 
 
+def test_the_published_library_and_split_are_taken_where_none_is_named(capsys, here, url, trained):
+    for path, source in (
+        ("exps/retro_claude.json", trained / "library.json"),
+        ("data/uspto50k/test.jsonl", DEMO / "test.jsonl"),
+        ("data/uspto50k/train.jsonl", DEMO / "train.jsonl"),
+    ):
+        (here / path).parent.mkdir(parents=True, exist_ok=True)
+        (here / path).write_bytes(source.read_bytes())
+    online = ["--samples", "2", "--base_url", url, "--no-telemetry"]
+    for main, words in ((main_flex, ["--task_type", "retro", "--actor"]), (main_retro, ["--retrieve", "--model"])):
+        assert main([*words, "apprentice", *online, "--results_dir", words[-1].strip("-")]) == 0
+        assert "calls " in capsys.readouterr().out
+        config = json.loads((here / words[-1].strip("-") / "config.json").read_text())
+        assert config["library"]["path"] == "exps/retro_claude.json"
+        assert config["temperature"] == 0.0
+
+
+def test_missing_data_names_the_way_to_get_it(capsys, here):
+    assert "flex download" in wrong(capsys, main_aime, "--model", "m")
+    assert "flex download" in wrong(capsys, main_flex, "--task_type", "gsm8k", "--actor", "m", "--no-retrieve")
+    assert "proteingym.org" in wrong(capsys, main_flex, "--task_type", "protein", "--actor", "m", "--no-retrieve")
+
+
 def test_a_prompt_with_an_unknown_variable_is_named_before_anything_is_paid_for(capsys, here, url):
     (here / "mine.txt").write_text("Judge {{ everything }}.")
     common = ["--data_path", DEMO / "train.jsonl", "--base_url", url]

@@ -9,7 +9,7 @@ from flex.endpoint.usage import record_usage
 from flex.errors import EndpointError, RunError, SettingsError
 from flex.evaluation.loop import EvalConfig, evaluate
 from flex.evaluation.results import load_results
-from flex.evaluation.settings import SETTINGS, Kit, get_setting, solver
+from flex.evaluation.settings import SETTINGS, Resources, get_setting, solver
 from flex.evaluation.summary import evaluate_retro_results_fuzzy, summarize
 from flex.explib import ExpLib
 from flex.memory_retriever import MemoryRetriever
@@ -158,8 +158,8 @@ def test_every_setting_answers_the_same_tasks(name, tmp_path):
         model = RuleModel(lambda _: "The answer is 0")
     prompts = Prompts("aime")
     retriever = MemoryRetriever(ScriptedModel(), prompts)
-    kit = Kit(model, MATH, prompts, retriever, library(), train_tasks=make_tasks(9)[5:], icl_k=2)
-    with solver(config.setting, kit) as solve:
+    resources = Resources(model, MATH, prompts, retriever, library(), train_tasks=make_tasks(9)[5:], icl_k=2)
+    with solver(config.setting, resources) as solve:
         results = run(tmp_path, solve, config=config)
     assert [r.correct for r in results] == [True, False, False, False]
     assert all(bool(r.hits) == (config.setting.library in ("own", "shuffled")) for r in results)
@@ -168,8 +168,8 @@ def test_every_setting_answers_the_same_tasks(name, tmp_path):
 
 @pytest.mark.parametrize(("name", "missing"), [("flex", "an experience library"), ("icl", "--train_path")])
 def test_a_setting_that_lacks_something_says_so(name, missing):
-    kit = Kit(ScriptedModel(), MATH, Prompts("aime"))
-    with pytest.raises(SettingsError, match=f"'{name}' needs .*{missing}"), solver(SETTINGS[name], kit):
+    resources = Resources(ScriptedModel(), MATH, Prompts("aime"))
+    with pytest.raises(SettingsError, match=f"'{name}' needs .*{missing}"), solver(SETTINGS[name], resources):
         pass
 
 
@@ -219,8 +219,8 @@ def test_an_example_that_gives_a_task_away_is_left_out_for_that_task_only(tmp_pa
     train_tasks = make_tasks(5)[3:]
     hidden = {make_tasks(1)[0].id: {train_tasks[0].id}}
     model = RuleModel(lambda _: "The answer is 0")
-    kit = Kit(model, MATH, Prompts("aime"), train_tasks=train_tasks, hidden_examples=hidden, icl_k=2)
-    with solver(SETTINGS["icl"], kit) as solve:
+    resources = Resources(model, MATH, Prompts("aime"), train_tasks=train_tasks, hidden_examples=hidden, icl_k=2)
+    with solver(SETTINGS["icl"], resources) as solve:
         run(tmp_path, solve, make_tasks(2), EvalConfig(SETTINGS["icl"], concurrency=1))
     shown = [train_tasks[0].question in asked[1]["content"] for asked in model.asked]
     assert shown == [False, True]

@@ -1,6 +1,6 @@
 import asyncio
 
-from flex.evaluation.reading import Reader, ShuffledReader, swapped
+from flex.evaluation.reading import LibraryReader, ShuffledReader, swapped
 from flex.explib import ExpLib
 from flex.memory_retriever import MemoryRetriever, index_order
 from flex.prompt import Prompts
@@ -26,21 +26,21 @@ def read(reader, task=TASK):
 
 
 def test_a_flat_retriever_asks_no_model_and_fills_every_level():
-    found = read(Reader(flat(), library()))
+    found = read(LibraryReader(flat(), library()))
     assert [len([h for h in found.hits if h.level == level]) for level in ("method", "rule")] == [5, 5]
 
 
 def test_hidden_experiences_are_passed_over_for_their_task_only():
     lib = library(3)
     hidden = next(iter(lib)).id
-    reader = Reader(flat(), lib, {TASK.id: {hidden}})
+    reader = LibraryReader(flat(), lib, {TASK.id: {hidden}})
     assert hidden not in {h.experience_id for h in read(reader).hits}
     assert hidden in {h.experience_id for h in read(reader, OTHER).hits}
 
 
 def test_a_shuffled_reader_shows_as_many_hits_of_other_experiences():
     lib = library(40)
-    real, shuffled = read(Reader(flat(), lib)), read(ShuffledReader(flat(), lib))
+    real, shuffled = read(LibraryReader(flat(), lib)), read(ShuffledReader(flat(), lib))
     assert [h.level for h in shuffled.hits] == [h.level for h in real.hits]
     assert all(a.experience_id != b.experience_id for a, b in zip(real.hits, shuffled.hits, strict=True))
     assert all(h.rule is None or h.rule < len(lib.get(h.experience_id).rules) for h in shuffled.hits)
@@ -71,5 +71,5 @@ def test_every_id_gets_another_one():
 
 
 def test_an_empty_library_has_nothing_to_read():
-    reader = Reader(MemoryRetriever(ScriptedModel(), Prompts("aime")), ExpLib())
+    reader = LibraryReader(MemoryRetriever(ScriptedModel(), Prompts("aime")), ExpLib())
     assert read(reader).text == ""

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from flex.cli.export import main
+from flex.cli.report import export as main
 from flex.errors import SettingsError
 from flex.evaluation.results import Result
 from flex.files.jsonlines import to_jsonable

@@ -12,7 +12,7 @@ from flex.evaluation.results import Result
 from flex.files.jsonlines import to_jsonable
 from flex.report import problems, tables, write_report
 from flex.report.drawings import Drawings
-from flex.report.shown import json_island, shortened, visible
+from flex.report.safe_text import json_island, shortened, visible
 from flex.types import Usage
 
 HOSTILE = (

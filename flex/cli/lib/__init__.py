@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,16 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: no command 'lib {words[0]}'; choose from {known} (see --help)", file=sys.stderr)
         return 2
     lines = [f"  {name:<12}{about}" for name, (_, about) in COMMANDS.items()]
-    say("\n".join(["usage: flex lib COMMAND [--help] ...", "", "commands:", *lines]))
+    print("\n".join(["usage: flex lib COMMAND [--help] ...", "", "commands:", *lines]))
     return 0 if words else 2
-
-
-def say(text: str) -> None:
-    """Print; a reader that has seen enough (`| head`) is no failure."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def opened(path: Path) -> "ExpLib":

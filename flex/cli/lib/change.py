@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flex.cli.command import run_command
 from flex.cli.flags import Parser, natural
-from flex.cli.lib import known_id, opened, say
+from flex.cli.lib import known_id, opened
 from flex.cli.lib.text import change_line
 from flex.errors import SettingsError
 from flex.text import one_line
@@ -66,15 +66,15 @@ async def rollback_command(options: argparse.Namespace) -> int:
         changes = library.history()[options.number :]
         if changes:
             entries = len({change.entry for change in changes})
-            say(f"to undo, {len(changes)} changes of {entries} entries, newest first:")
-            say("\n".join(change_line(change) for change in changes[::-1][:_SHOWN]))
-            say(f"... and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else "")
+            print(f"to undo, {len(changes)} changes of {entries} entries, newest first:")
+            print("\n".join(change_line(change) for change in changes[::-1][:_SHOWN]))
+            print(f"... and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else "")
             if not options.yes and not _agreed():
-                say("nothing was changed")
+                print("nothing was changed")
                 return 1
         last = len(library.history())
         undone = library.rollback(options.number, _author("rollback"))
-    say(f"undone: {undone} changes; flex lib rollback {options.library} {last} brings them back")
+    print(f"undone: {undone} changes; flex lib rollback {options.library} {last} brings them back")
     return 0
 
 
@@ -83,7 +83,7 @@ async def remove_command(options: argparse.Namespace) -> int:
         experience_id = known_id(library, options.id)
         library.remove(experience_id, options.reason, _author("remove"))
         last = len(library.history()) - 1
-    say(f"removed {experience_id}; flex lib rollback {options.library} {last} brings it back")
+    print(f"removed {experience_id}; flex lib rollback {options.library} {last} brings it back")
     return 0
 
 
@@ -95,13 +95,13 @@ async def quarantine_command(options: argparse.Namespace) -> int:
         with opened(options.library) as library:
             held = library.quarantined
         lines = [f"{one.experience.id:<16}{one.reason}: {one_line(one.experience.method, 60)}" for one in held]
-        say("\n".join(lines) or "nothing is quarantined")
+        print("\n".join(lines) or "nothing is quarantined")
         return 0
     with changing(options.library) as library:
         experience_id = known_id(library, chosen)
         action = UpdateDecision("insert" if options.insert else "discard", reason="decided by hand")
         library.release(experience_id, action, _author("quarantine"))
-    say(f"{'inserted' if options.insert else 'dropped'} {experience_id}")
+    print(f"{'inserted' if options.insert else 'dropped'} {experience_id}")
     return 0
 
 

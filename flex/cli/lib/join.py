@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flex.cli.command import run_command
 from flex.cli.flags import Parser
-from flex.cli.lib import check_free, on_library, opened, say
+from flex.cli.lib import check_free, on_library, opened
 from flex.cli.lib.look import add_filters, chosen_entries
 from flex.cli.lib.text import markdown
 from flex.errors import SettingsError
@@ -67,7 +67,7 @@ async def merge_command(options: argparse.Namespace) -> int:
             reports.append(report)
     merged.save(options.out)
     said = json.dumps([one.as_dict() for one in reports], indent=2) if options.json else "\n\n".join(map(str, reports))
-    say(said if options.json else f"{said}\nlibrary: {len(merged)} experiences in {options.out}")
+    print(said if options.json else f"{said}\nlibrary: {len(merged)} experiences in {options.out}")
     return 0
 
 
@@ -80,7 +80,7 @@ def write_parts(library: "ExpLib", options: argparse.Namespace) -> None:
     suffix = options.library.suffix or ".json"
     for name, file_name in _file_names(parts).items():
         parts[name].save(options.out / f"{file_name}{suffix}")
-        say(f"{len(parts[name]):>6}  {options.out / file_name}{suffix}  {name}".rstrip())
+        print(f"{len(parts[name]):>6}  {options.out / file_name}{suffix}  {name}".rstrip())
 
 
 def write_export(library: "ExpLib", options: argparse.Namespace) -> None:
@@ -100,7 +100,7 @@ def write_export(library: "ExpLib", options: argparse.Namespace) -> None:
         library.save(options.path)
     else:
         _write_text(options.path, library, wanted, options.library.stem)
-    say(f"{len(library)} experiences in {options.path}")
+    print(f"{len(library)} experiences in {options.path}")
 
 
 def _write_text(path: Path, library: "ExpLib", wanted: str, title: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flex.cli.flags import Parser, positive
-from flex.cli.lib import known_id, on_library, opened, say
+from flex.cli.lib import known_id, on_library, opened
 from flex.cli.lib.text import blame_lines, change_line, entry_line, entry_page, overview
 from flex.errors import SettingsError
 
@@ -91,10 +91,10 @@ def show_entries(library: "ExpLib", options: argparse.Namespace) -> None:
         from flex.library.entry import dump_entry
 
         entries = [{**dump_entry(one), "revision": library.revision(one.id)} for one in chosen]
-        say(json.dumps({"stats": library.stats(), "entries": entries}, indent=2))
+        print(json.dumps({"stats": library.stats(), "entries": entries}, indent=2))
     else:
         lines = [entry_line(one, library.revision(one.id), notes.get(one.id, "")) for one in chosen]
-        say("\n".join([overview(library, str(options.library)), "", *(lines or ["no entries match"])]))
+        print("\n".join([overview(library, str(options.library)), "", *(lines or ["no entries match"])]))
 
 
 def show_entry(library: "ExpLib", experience_id: str, options: argparse.Namespace) -> None:
@@ -106,10 +106,10 @@ def show_entry(library: "ExpLib", experience_id: str, options: argparse.Namespac
         number = chosen.change.number if chosen.change else 0
         raise SettingsError(f"{experience_id} was taken out by change {number}; --rev {chosen.number - 1} shows it")
     if options.json:
-        say(json.dumps({**dump_entry(chosen.experience), "revision": chosen.number}, indent=2))
+        print(json.dumps({**dump_entry(chosen.experience), "revision": chosen.number}, indent=2))
         return
     by = f", change {chosen.change.number}" if chosen.change else ""
-    say(entry_page(chosen.experience, f"revision {chosen.number} of {len(every)}{by}"))
+    print(entry_page(chosen.experience, f"revision {chosen.number} of {len(every)}{by}"))
 
 
 def show_changes(library: "ExpLib", options: argparse.Namespace) -> None:
@@ -119,9 +119,9 @@ def show_changes(library: "ExpLib", options: argparse.Namespace) -> None:
     changes = tuple(change for change in changes if options.run in (None, change.by.get("run")))
     newest = changes[::-1][: options.n]
     if options.json:
-        say(json.dumps([dump_change(change) for change in newest], indent=2))
+        print(json.dumps([dump_change(change) for change in newest], indent=2))
     else:
-        say("\n".join(map(change_line, newest)) or "no changes are recorded")
+        print("\n".join(map(change_line, newest)) or "no changes are recorded")
 
 
 def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
@@ -129,7 +129,7 @@ def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
         if options.rev:
             raise SettingsError("--rev is of an entry: flex lib diff LIB ID --rev A B")
         with opened(Path(options.other)) as other:
-            say("\n".join(_library_differences(library, other, str(options.library), options.other)))
+            print("\n".join(_library_differences(library, other, str(options.library), options.other)))
         return
     from flex.library.history import difference
 
@@ -139,7 +139,7 @@ def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
         raise SettingsError(f"{experience_id} has one revision only; there is nothing to compare")
     a, b = (_version(every, n, experience_id) for n in options.rev or (len(every) - 1, len(every)))
     names = (f"{experience_id} revision {one.number}" for one in (a, b))
-    say(difference(a.experience, b.experience, *names) or "they say the same; what differs is where they came from")
+    print(difference(a.experience, b.experience, *names) or "they say the same; what differs is where they came from")
 
 
 def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
@@ -150,9 +150,9 @@ def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
         )
     blamed = library.blame(experience_id)
     if options.json:
-        say(json.dumps([_blamed(one.part, one.text, one.version) for one in blamed], indent=2))
+        print(json.dumps([_blamed(one.part, one.text, one.version) for one in blamed], indent=2))
     else:
-        say("\n".join(blame_lines(blamed)))
+        print("\n".join(blame_lines(blamed)))
 
 
 def entry_versions(library: "ExpLib", experience_id: str) -> "list[Version]":
