@@ -214,11 +214,11 @@ def test_an_interrupt_leaves_only_a_part(mirror, tmp_path):
     mirror.held.clear()
     command = [sys.executable, SCRIPT, "--only", "aime", "--dest", tmp_path, "--base_url", mirror.url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not files(tmp_path) and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=300)[1]
     mirror.held.set()
     assert process.returncode == 130
     assert said == "stopped; run it again to go on\n"

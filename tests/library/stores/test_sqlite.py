@@ -320,11 +320,11 @@ def test_a_thread_waits_for_another_ones_transaction_and_no_longer(path: Path):
     def hold() -> None:
         with store.transaction():
             inside.set()
-            done.wait(10)
+            done.wait(300)
 
     thread = Thread(target=hold)
     thread.start()
-    inside.wait(10)
+    inside.wait(300)
     with pytest.raises(LibraryError, match=r"held by another program for 0\.1 s"), store.transaction():
         pass
     done.set()
