@@ -39,7 +39,7 @@ def follow(line: str, folder: Path, **environment: str) -> str:
     while "=" in words[0]:
         environment |= dict([words.pop(0).split("=", 1)])
     assert words.pop(0) == "python"
-    environment |= {"PYTHONPATH": str(folder)}
+    environment |= {"PYTHONPATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # they take seconds to import
     done = subprocess.run(
         [sys.executable, *words], cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True
     )
