@@ -210,7 +210,6 @@ def demo(tmp_path_factory):
     done = subprocess.run(
         [sys.executable, "-m", "flex", "demo", "--no-telemetry"], cwd=place,
         env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout, next((place / "runs").iterdir())

@@ -328,7 +328,7 @@ def test_the_apprentice_says_where_it_is_and_what_it_serves():
     command = [sys.executable, "-m", "flex", "apprentice", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as started:
         first = started.stdout.readline()
-        urllib.request.urlopen(first.split()[0] + "/models", timeout=60).close()  # answered once it is warm
+        urllib.request.urlopen(first.split()[0] + "/models", timeout=300).close()  # answered once it is warm
         started.send_signal(signal.SIGINT)
     assert re.fullmatch(
         r"http://127\.0\.0\.1:\d+/v1  \(models: apprentice, apprentice-textbook, .*; Ctrl-C ends it\)\n", first

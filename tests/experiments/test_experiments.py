@@ -13,7 +13,7 @@ from flex.experiments.ablation import explorations, raw_record
 from flex.explib import ExpLib
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--max_samples", "6", "--samples", "5", "--no-telemetry"]
+SMALL = ["--max_samples", "6", "--samples", "3", "--no-telemetry"]
 NOWHERE = ["--base_url", "http://127.0.0.1:9/v1", "--max_retries", "0"]
 """An endpoint that never answers: what is finished needs none."""
 FILES = ("result.json", "picture.svg", "index.html")
@@ -72,7 +72,7 @@ def test_stopped_by_its_budget_it_goes_on_to_the_same_result(scaling, url, tmp_p
     ]
     codes = []
     while not codes or codes[-1] == 3:
-        codes.append(flex([*arguments, "--max_tokens_total", "60000"]))
+        codes.append(flex([*arguments, "--max_tokens_total", "40000"]))
         assert len(codes) < 20
     assert codes[-1] == 0
     assert len(codes) >= 3

@@ -299,7 +299,7 @@ def test_only_one_process_indexes(shelf: Shelf, tmp_path: Path):
         assert other.stdout.readline() == b"True\n"
         start = time.monotonic()
         assert shelf.found("red") == []
-        assert 0.5 < time.monotonic() - start < 10
+        assert 0.5 < time.monotonic() - start < 300  # it waits, and not for ever
         other.stdin.close()
     assert shelf.found("red") == ["a"]
 
