@@ -189,6 +189,7 @@ def _parsed(smiles: str) -> Chem.Mol:
     return mol
 
 
+@lru_cache(maxsize=65536)
 def _count(reaction: Reaction, slot: int, smiles: str) -> int:
     return len(_parsed(smiles).GetSubstructMatches(_forward(reaction).GetReactantTemplate(slot)))
 

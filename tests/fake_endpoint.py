@@ -36,13 +36,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer. A dict is sent as JSON, a text as it is; `cut` closes the connection after that many bytes."""
+    """One HTTP answer. A dict is sent as JSON, a text as it is; `cut` closes the connection after that many bytes.
+
+    It is sent after `delay` seconds, and not before `gate` is set.
+    """
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0
     cut: int | None = None
+    gate: threading.Event | None = None
 
 
 Script = str | dict | Answer | Callable[[Call], "str | dict | Answer"]
@@ -136,6 +140,8 @@ class Endpoint:
         self._under_way += 1
         self.most_at_once = max(self.most_at_once, self._under_way)
         await asyncio.sleep(self._latency + answer.delay)
+        while answer.gate and not answer.gate.is_set():
+            await asyncio.sleep(0.01)
         self._under_way -= 1
         data = _http(answer)
         writer.write(data[: answer.cut])

@@ -12,7 +12,7 @@ MOMENT = "2026-01-01T00:00:00+00:00"
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | text, lambda v: st.lists(v) | st.dictionaries(text, v)
+    st.none() | st.booleans() | st.integers() | text, lambda v: st.lists(v) | st.dictionaries(text, v), max_leaves=8
 )
 experiences = st.builds(
     Experience,

@@ -26,7 +26,6 @@ from pathlib import Path
 
 import pytest
 
-from flex.apprentice import running_apprentice
 from flex.cli import COMMANDS
 from flex.cli import main as flex
 from flex.explib import ExpLib
@@ -211,16 +210,17 @@ def demo(tmp_path_factory):
     done = subprocess.run(
         [sys.executable, "-m", "flex", "demo", "--no-telemetry"], cwd=place,
         env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout, next((place / "runs").iterdir())
 
 
 @pytest.fixture(scope="module")
-def walk(demo, tmp_path_factory) -> Walk:
-    """All pages, read."""
+def walk(demo, evaluated, url, tmp_path_factory) -> Walk:
+    """All pages, read; the rows of the evaluation that docs/evaluation.md shows are there, its command goes on."""
     folder = tmp_path_factory.mktemp("reader")
+    for setting in ("agent", "flex", "flex-empty", "flex-shuffled"):
+        shutil.copytree(evaluated / setting, folder / "results" / "controls" / setting)
     shutil.copytree(ROOT / "data", folder / "data", ignore=shutil.ignore_patterns("AIME", "uspto50k", "gsm8k"))
     for name in ("train", "test"):
         rows = (ROOT / "data" / "retro_demo" / f"{name}.jsonl").read_text().splitlines(keepends=True)[:4]
@@ -232,7 +232,7 @@ def walk(demo, tmp_path_factory) -> Walk:
     published = ExpLib()
     published.add(Experience(method="Count twice."))
     published.save(folder / "exps" / "aime_claude.json")
-    with running_apprentice() as url, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.chdir(folder)
         patch.setenv("BASE_URL", url)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from flex.errors import LibraryError
 from flex.explib import ExpLib
-from flex.library.merging import merge, normal_rule
 from flex.library.stores.files import DEFAULT_CONFIG
 from flex.types import Experience, Rule, UpdateDecision
 from tests.growing import experiences
@@ -69,7 +68,7 @@ def test_it_iterates_by_zone_before_and_after_a_save(tmp_path: Path):
     assert list(ExpLib(lib.save(tmp_path / "a.json"))) == list(lib)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(experiences, max_size=4))
 def test_what_is_added_is_kept_as_a_file_would_keep_it(entries: list[Experience]):
     lib = library(*entries)
@@ -136,24 +135,6 @@ def test_what_is_solved_at_last_is_no_warning_any_more():
     assert (merged.id, merged.zone, lib.zone("warning")) == (warned.id, "golden", ())
     assert lib.get(warned.id) is merged
     assert len(lib) == 1
-
-
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-@given(experiences, experiences, st.booleans())
-def test_merging_twice_is_merging_once_and_loses_nothing(target: Experience, new: Experience, take_new: bool):
-    decision = UpdateDecision("merge", "t", tuple(range(len(new.rules))), "new" if take_new else "existing")
-    once = merge(target, new, decision)
-    assert merge(once, new, decision) == once
-    assert (once.id, once.created_at) == (target.id, target.created_at)
-    assert once.zone == (new if take_new else target).zone
-    # What differs in white space only is the same.
-    assert {normal_rule(rule.rule) for rule in target.rules} <= {normal_rule(rule.rule) for rule in once.rules}
-    given, kept = (
-        {" ".join(example.split()) for rule in rules for example in rule.examples}
-        for rules in ((*target.rules, *new.rules), once.rules)
-    )
-    assert given == kept
-    assert target.extra.keys() | new.extra.keys() == once.extra.keys()
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,10 @@ def test_an_error_is_shown_as_python_says_it(run, code, message):
 
 
 def test_an_endless_loop_is_stopped_and_the_next_block_runs(run, monkeypatch):
-    monkeypatch.setattr(executors, "SECONDS_PER_BLOCK", 0.2)
-    with pytest.raises(RuntimeError, match="TimeoutError"):
-        run("while True:\n    pass")
+    with monkeypatch.context() as patch:
+        patch.setattr(executors, "SECONDS_PER_BLOCK", 0.2)
+        with pytest.raises(RuntimeError, match="TimeoutError"):
+            run("while True:\n    pass")
     assert run("1 + 1").output == 2
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from flex.apprentice import running_apprentice
 from flex.apprentice.endpoint.server import ApprenticeServer
+from tests.cpu_time import cpu_seconds_below
 
 MESSAGES = [{"role": "user", "content": "CC(=O)Nc1ccccc1"}]
 ASKED = {"model": "apprentice-textbook", "messages": MESSAGES}
@@ -36,7 +37,7 @@ def client(port):
 
 @pytest.fixture
 def connection(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     yield connection
     connection.close()
 
@@ -159,7 +160,7 @@ def test_one_connection_survives_every_kind_of_error(connection):
 
 def raw(port, request):
     """What is sent until the connection is closed."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
@@ -204,15 +205,14 @@ def test_a_body_in_chunks_is_read(connection):
 
 
 def test_a_huge_prompt_is_not_taken_for_a_molecule(connection):
-    start = time.perf_counter()
     asked = {"model": "apprentice", "messages": [{"role": "user", "content": "C" * 1_000_000}]}
-    assert exchange(connection, "POST", "/v1/chat/completions", asked)[0].status == 200
-    assert time.perf_counter() - start < 5
+    with cpu_seconds_below(5):  # the server is a thread of this process
+        assert exchange(connection, "POST", "/v1/chat/completions", asked)[0].status == 200
 
 
 def test_many_at_once_and_quickly(port):
     def ask(_):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         answers = [exchange(connection, "POST", "/v1/chat/completions", ASKED)[1] for _ in range(3)]
         connection.close()
         return [answer["choices"][0]["message"]["content"] for answer in answers]
@@ -222,24 +222,30 @@ def test_many_at_once_and_quickly(port):
     assert len(said) == 1
 
 
-def test_a_reply_does_not_wait_for_a_delayed_acknowledgement(connection):
+def test_a_reply_does_not_wait_for_a_delayed_acknowledgement(port, connection, monkeypatch):
+    """Nagle's algorithm, 40 ms for each reply, is off, and head and body are one packet."""
+    packets, send = [], socket.socket.send
+
+    def counted(self, data, *flags):
+        if self.getsockname()[1] == port:
+            packets.append((self.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0, bytes(data)[:8]))
+        return send(self, data, *flags)
+
+    monkeypatch.setattr(socket.socket, "send", counted)
     exchange(connection, "POST", "/v1/chat/completions", ASKED)
-    start = time.perf_counter()
-    for _ in range(20):
-        exchange(connection, "POST", "/v1/chat/completions", ASKED)
-    assert time.perf_counter() - start < 20 * 0.035  # 40 ms each with Nagle's algorithm
+    assert packets == [(True, b"HTTP/1.1")]
 
 
 def test_a_process_of_its_own_serves_with_latency_and_is_gone_afterwards():
     with running_apprentice(latency=0.2) as base_url:
         port = int(base_url.removeprefix("http://127.0.0.1:").removesuffix("/v1"))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         start = time.perf_counter()
         assert exchange(connection, "POST", "/v1/chat/completions", ASKED)[0].status == 200
         assert time.perf_counter() - start >= 0.2
         connection.close()
     with pytest.raises(ConnectionRefusedError):
-        exchange(http.client.HTTPConnection("127.0.0.1", port, timeout=5), "GET", "/v1/models")
+        exchange(http.client.HTTPConnection("127.0.0.1", port, timeout=300), "GET", "/v1/models")
 
 
 def test_a_port_in_use_is_an_error_not_a_hang(port):

@@ -1,46 +1,36 @@
 """`flex eval`, `compare` and `table`, against the apprentice."""
 
 import json
-import os
-import signal
+import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from flex.apprentice import running_apprentice
 from flex.cli.compare import main as compare
 from flex.cli.eval import main as evaluate
 from flex.cli.table import main as table
 from flex.cli.train import main as train
+from tests.gated_apprentice import GatedApprentice
 
 ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "data" / "retro_demo"
-LIBRARY = ROOT / "exps" / "retro_demo.json"
+DEMO = "data/retro_demo"
+LIBRARY = "exps/retro_demo.json"
 ALL = "vanilla,icl,agent,flex,flex-empty,flex-shuffled"
-
-
-@pytest.fixture(scope="module")
-def url():
-    with running_apprentice() as address:
-        yield address
 
 
 def words(url: str, out: Path, setting: str, *more) -> list[str]:
     return [str(word) for word in (
         "--benchmark", "retro", "--model", "apprentice", "--library", LIBRARY, "--data_path", DEMO,
-        "--setting", setting, "--base_url", url, "--no-telemetry", "--out", out, "--samples", "30", *more,
+        "--setting", setting, "--base_url", url, "--no-telemetry", "--out", out, "--samples", "15", *more,
     )]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def run(url, tmp_path_factory) -> Path:
+def run(evaluated, tmp_path_factory) -> Path:
     """A finished run of all settings."""
-    out = tmp_path_factory.mktemp("eval") / "run"
-    assert evaluate(words(url, out, ALL)) == 0
-    return out
+    return shutil.copytree(evaluated, tmp_path_factory.mktemp("eval") / "run")
 
 
 def summary(out: Path) -> dict:
@@ -66,7 +56,7 @@ def test_every_pair_is_compared_flex_first(run):
     assert next(row for row in rows if row["b"] == "vanilla")["verdict"] == "better"
     same = next(row for row in rows if {row["a"], row["b"]} == {"vanilla", "agent"})
     assert same["difference"] == 0
-    assert same["verdict"].startswith("no difference shown (n = 30 detects >= ")
+    assert same["verdict"].startswith("no difference shown (n = 15 detects >= ")
 
 
 def test_an_unknown_price_is_unknown(run):
@@ -129,7 +119,7 @@ def test_a_budget_stops_cleanly_and_the_run_goes_on_later(url, tmp_path, capsys)
     assert evaluate([*common, "--max_tokens_total", "5000"]) == 3
     assert "5,000; everything paid for is kept. The same command goes on" in capsys.readouterr().err.replace("\n", " ")
     rows = (tmp_path / "vanilla" / "results.jsonl").read_text().splitlines()
-    assert 3 <= len(rows) < 30
+    assert 3 <= len(rows) < 15
     assert evaluate(common) == 0
     assert (tmp_path / "vanilla" / "results.jsonl").read_text().splitlines()[: len(rows)] == rows
     assert set(summary(tmp_path)["settings"]) == {"vanilla", "agent"}
@@ -145,43 +135,45 @@ def test_a_budget_in_money_needs_prices(url, tmp_path, capsys):
 
 
 def start(slow: str, out: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "flex", "eval", *words(slow, out, "agent,flex", "--max_concurrent", "3")]
+    command = [
+        sys.executable,
+        "-m",
+        "flex",
+        "eval",
+        *words(slow, out, "agent,flex", "--max_concurrent", "3", "--samples", "8"),
+    ]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
-def wait_for(path: Path, rows: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and (not path.exists() or path.read_text().count("\n") < rows):
-        time.sleep(0.05)
+def rows_in(path: Path) -> int:
+    return path.read_text().count("\n") if path.exists() else 0
 
 
 def test_a_killed_run_ends_with_the_same_rows(run, url, tmp_path):
-    with running_apprentice(latency=0.03) as slow:
-        killed = start(slow, tmp_path)
-        wait_for(tmp_path / "flex" / "results.jsonl", 4)
-        os.kill(killed.pid, signal.SIGKILL)
+    with GatedApprentice(lambda: rows_in(tmp_path / "flex" / "results.jsonl") >= 4) as slow:
+        killed = start(slow.url, tmp_path)
+        slow.wait()
+        killed.kill()
         killed.communicate()
-    assert evaluate(words(url, tmp_path, "agent,flex")) == 0
+    assert 4 <= rows_in(tmp_path / "flex" / "results.jsonl") < 8
+    assert evaluate(words(url, tmp_path, "agent,flex", "--samples", "8")) == 0
 
     def rows(folder: Path) -> list[dict]:
         found = [json.loads(line) for line in (folder / "flex" / "results.jsonl").read_text().splitlines()]
         return [{key: value for key, value in row.items() if key != "seconds"} for row in found]
 
-    assert rows(tmp_path) == rows(run)
+    assert rows(tmp_path) == rows(run)[:8]
 
 
 def test_the_first_ctrl_c_lets_what_is_under_way_end(tmp_path):
-    with running_apprentice(latency=0.05) as slow:
-        stopped = start(slow, tmp_path)
-        wait_for(tmp_path / "flex" / "results.jsonl", 2)
-        stopped.send_signal(signal.SIGINT)
-        message = stopped.communicate(timeout=60)[1]
+    with GatedApprentice(lambda: rows_in(tmp_path / "flex" / "results.jsonl") >= 2) as slow:
+        stopped = start(slow.url, tmp_path)
+        message = slow.interrupt(stopped)
     assert stopped.returncode == 130
-    assert "finishing what is under way" in message
     assert "The same command goes on from here." in message
     assert "Traceback" not in message
     rows = [json.loads(line) for line in (tmp_path / "flex" / "results.jsonl").read_text().splitlines()]
-    assert 2 <= len(rows) < 30
+    assert 2 <= len(rows) < 8
     assert all(row["error"] is None for row in rows)
 
 
@@ -248,7 +240,7 @@ def test_the_table_labels_what_was_measured_and_what_was_published(run, capsys):
 
 def test_training_stops_at_its_budget_and_goes_on(url, tmp_path, capsys):
     common = [
-        "--task_type", "retro", "--data_path", DEMO / "train.jsonl", "--llm_model", "apprentice", "--base_url", url,
+        "--task_type", "retro", "--data_path", f"{DEMO}/train.jsonl", "--llm_model", "apprentice", "--base_url", url,
         "--store_path", tmp_path / "x.json", "--run_dir", tmp_path / "run", "--max_samples", "12", "--batch_size", "2",
         "--max_rounds", "1", "--max_rollouts", "1", "--no-telemetry",
     ]  # fmt: skip

@@ -6,47 +6,30 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from flex.apprentice import running_apprentice
 from flex.cli import main as flex
 from flex.cli.test import main_aime, main_flex, main_retro
 from flex.cli.train import main as reject_sampling
 from flex.explib import ExpLib
+from tests.gated_apprentice import GatedApprentice
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "data" / "retro_demo"
 
 
-@pytest.fixture(scope="module")
-def url():
-    with running_apprentice() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def trained(url, tmp_path_factory) -> Path:
-    """A folder with a library learned from twelve demo tasks."""
-    folder = tmp_path_factory.mktemp("trained")
-    done = script(
-        "reject_sampling.py", "--task_type", "retro", "--data_path", DEMO / "train.jsonl", "--max_samples", "12",
-        "--store_path", folder / "library.json", "--run_dir", folder / "run", "--llm_model", "apprentice",
-        "--max-rounds", "2", "--max_rollouts=1", "--batch_size", "4", url=url,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
 def script(name: str, *words, url: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
     command = [sys.executable, ROOT / "scripts" / name, *words, "--no-telemetry"]
     environment = {**os.environ, "BASE_URL": url}
-    return subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
-    )
+    return subprocess.run([str(word) for word in command], cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def call(main, *words, url: str) -> int:
+    """The same in process."""
+    return main([str(word) for word in (*words, "--base_url", url, "--no-telemetry")])
 
 
 def test_training_writes_a_library_and_a_run_folder(trained):
@@ -60,28 +43,28 @@ def test_training_writes_a_library_and_a_run_folder(trained):
     assert events[-1] == "finished"
 
 
-def test_the_same_training_gives_the_same_experiences(trained, url, tmp_path):
-    done = script(
-        "reject_sampling.py", "--task_type", "retro", "--data_path", DEMO / "train.jsonl", "--max_samples", "12",
+def test_the_same_training_gives_the_same_experiences(trained, url, tmp_path, capsys):
+    assert call(
+        reject_sampling, "--task_type", "retro", "--data_path", DEMO / "train.jsonl", "--max_samples", "12",
         "--store_path", tmp_path / "library.json", "--run_dir", tmp_path / "run", "--llm_model", "apprentice",
         "--max_rounds", "2", "--max_rollouts", "1", "--batch_size", "12", url=url,
-    )  # fmt: skip
-    assert "solved" in done.stdout
+    ) == 0  # fmt: skip
+    assert "solved" in capsys.readouterr().out
     assert [e.id for e in ExpLib(tmp_path / "library.json")] == [e.id for e in ExpLib(trained / "library.json")]
 
 
 def test_a_learned_library_beats_none(trained, url, tmp_path):
-    common = ["--model", "apprentice", "--data_path", DEMO / "test.jsonl", "--samples", "30"]
-    empty = script("test_retro.py", *common, "--results_dir", tmp_path / "agent", url=url)
+    common = ["--model", "apprentice", "--data_path", DEMO / "test.jsonl", "--samples", "15"]
+    assert call(main_retro, *common, "--results_dir", tmp_path / "agent", url=url) == 0
     learned = script(
         "test_retro.py", *common, "--results_dir", tmp_path / "flex", "--retrieve",
         "--memory_path", trained / "library.json", url=url,
     )  # fmt: skip
-    assert (empty.returncode, learned.returncode) == (0, 0), empty.stderr + learned.stderr
+    assert learned.returncode == 0, learned.stderr
     scores = {name: json.loads((tmp_path / name / "summary.json").read_text()) for name in ("agent", "flex")}
     assert (scores["agent"]["setting"], scores["flex"]["setting"]) == ("agent", "flex")
     assert scores["agent"]["correct"] == 0
-    assert scores["flex"]["correct"] >= 4
+    assert scores["flex"]["correct"] >= 2
     assert scores["flex"]["usage_by_role"]["retriever"]["calls"] > 0
     assert (tmp_path / "flex" / "0.txt").read_text().startswith("## Question")
     assert json.loads((tmp_path / "flex_process" / "0.json").read_text())["steps"]
@@ -104,39 +87,34 @@ def test_flex_takes_folders_of_data_and_of_libraries(trained, url, tmp_path):
 
 def test_the_apprentice_says_that_it_cannot_do_mathematics(url, tmp_path):
     (tmp_path / "test.jsonl").write_text('{"question": "What is 1 + 1?", "answer": "2"}\n')
-    for words in (["--no-use_actor"], ["--use_actor"]):
-        done = script(
-            "test_aime.py", "--model", "apprentice", "--data_path", tmp_path, *words,
-            "--results_dir", tmp_path / words[0], url=url,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert "cannot do mathematics" in (tmp_path / words[0] / "0.txt").read_text()
+    common = ["--model", "apprentice", "--data_path", tmp_path, "--results_dir"]
+    done = script("test_aime.py", *common, tmp_path / "vanilla", "--no-use_actor", url=url)
+    assert done.returncode == 0, done.stderr
+    assert call(main_aime, *common, tmp_path / "agent", "--use_actor", url=url) == 0
+    for setting in ("vanilla", "agent"):
+        assert "cannot do mathematics" in (tmp_path / setting / "0.txt").read_text()
 
 
 def test_the_textbook_apprentice_knows_something_from_the_start(url, tmp_path):
-    done = script(
-        "test_retro.py", "--model", "apprentice-textbook", "--data_path", DEMO, "--no-use_actor",
+    assert call(
+        main_retro, "--model", "apprentice-textbook", "--data_path", DEMO, "--no-use_actor",
         "--results_dir", tmp_path / "results", url=url,
-    )  # fmt: skip
-    assert json.loads((tmp_path / "results" / "summary.json").read_text())["correct"] >= 3, done.stderr
+    ) == 0  # fmt: skip
+    assert json.loads((tmp_path / "results" / "summary.json").read_text())["correct"] >= 3
 
 
 def test_ctrl_c_keeps_everything_and_says_how_to_go_on(tmp_path):
-    with running_apprentice(latency=0.05) as slow:
+    events = tmp_path / "run" / "events.jsonl"
+    with GatedApprentice(lambda: events.exists() and events.read_text().count("decided") >= 3) as slow:
         command = [
             sys.executable, ROOT / "scripts" / "reject_sampling.py", "--task_type", "retro", "--no-telemetry",
             "--data_path", DEMO / "train.jsonl", "--store_path", tmp_path / "library.json", "--batch_size", "2",
             "--run_dir", tmp_path / "run", "--llm_model", "apprentice", "--max_rollouts", "1", "--max_rounds", "1",
         ]  # fmt: skip
         started = subprocess.Popen(
-            [str(word) for word in command], env={**os.environ, "BASE_URL": slow}, stderr=subprocess.PIPE, text=True
+            [str(word) for word in command], env={**os.environ, "BASE_URL": slow.url}, stderr=subprocess.PIPE, text=True
         )
-        events = tmp_path / "run" / "events.jsonl"
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and (not events.exists() or events.read_text().count("decided") < 3):
-            time.sleep(0.05)
-        started.send_signal(signal.SIGINT)
-        message = started.communicate(timeout=30)[1]
+        message = slow.interrupt(started)
     assert started.returncode == 130
     assert f"--out {tmp_path / 'run'} goes on from here" in message
     assert "Traceback" not in message
@@ -350,7 +328,7 @@ def test_the_apprentice_says_where_it_is_and_what_it_serves():
     command = [sys.executable, "-m", "flex", "apprentice", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as started:
         first = started.stdout.readline()
-        urllib.request.urlopen(first.split()[0] + "/models", timeout=60).close()  # answered once it is warm
+        urllib.request.urlopen(first.split()[0] + "/models", timeout=300).close()  # answered once it is warm
         started.send_signal(signal.SIGINT)
     assert re.fullmatch(
         r"http://127\.0\.0\.1:\d+/v1  \(models: apprentice, apprentice-textbook, .*; Ctrl-C ends it\)\n", first
@@ -394,7 +372,7 @@ def test_help_is_quick(name):
         "except SystemExit: pass\n"
         "print({'openai', 'smolagents', 'rdkit', 'pydantic', 'opentelemetry', 'numpy'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip().endswith("set()"), done.stdout[-300:] + done.stderr
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flex.benchmarks import get_benchmark
+from flex.cli import main as flex
 from flex.evaluation.leakage import counts, find_leaks, hidden_from, table
 from flex.explib import ExpLib
 from flex.text import words
@@ -269,23 +270,24 @@ def test_the_demo_library_holds_nothing_of_the_demo_test_split():
     assert re.fullmatch(r"0 of 100 tasks .* 0 of \d+ experiences, 0 by the 50 training tasks\n", done.stdout)
 
 
-def test_audit_prints_a_table_or_json(tmp_path):
+def test_audit_prints_a_table_or_json(tmp_path, capsys):
     library = ExpLib()
     library.add(Experience(method="m", revised_trajectory=FENCE))
     library.save(tmp_path / "lib.json")
     (tmp_path / "test.jsonl").write_text(json.dumps({"question": FENCE, "answer": "2883"}))
     args = (tmp_path / "lib.json", "--against", tmp_path / "test.jsonl", "--task-type", "math")
-    done = flex_audit(*args)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "1 of 1 tasks are given away by 1 of 1 experiences: 1 exact"
-    found = json.loads(flex_audit(*args, "--json").stdout)
+    assert flex(["audit", *map(str, args)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 of 1 tasks are given away by 1 of 1 experiences: 1 exact"
+    assert flex(["audit", *map(str, args), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert (found["tasks"], found["experiences"], found["leaks"][0]["kind"]) == (1, 1, "exact")
 
 
-def test_audit_says_what_is_missing(tmp_path):
-    done = flex_audit(tmp_path / "none.json", "--against", "x.jsonl", "--task_type", "math")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "none.json does not exist" in done.stderr
+def test_audit_says_what_is_missing(tmp_path, capsys):
+    assert flex(["audit", str(tmp_path / "none.json"), "--against", "x.jsonl", "--task_type", "math"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "none.json does not exist" in said
 
 
 @pytest.mark.parametrize(("name", "split"), [("math", "AIME"), ("retro", "uspto50k")])

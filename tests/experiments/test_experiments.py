@@ -8,22 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from flex.apprentice import running_apprentice
 from flex.cli import main as flex
 from flex.experiments.ablation import explorations, raw_record
 from flex.explib import ExpLib
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--max_samples", "6", "--samples", "5", "--no-telemetry"]
+SMALL = ["--max_samples", "6", "--samples", "3", "--no-telemetry"]
 NOWHERE = ["--base_url", "http://127.0.0.1:9/v1", "--max_retries", "0"]
 """An endpoint that never answers: what is finished needs none."""
 FILES = ("result.json", "picture.svg", "index.html")
-
-
-@pytest.fixture(scope="module")
-def url():
-    with running_apprentice() as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +72,7 @@ def test_stopped_by_its_budget_it_goes_on_to_the_same_result(scaling, url, tmp_p
     ]
     codes = []
     while not codes or codes[-1] == 3:
-        codes.append(flex([*arguments, "--max_tokens_total", "60000"]))
+        codes.append(flex([*arguments, "--max_tokens_total", "40000"]))
         assert len(codes) < 20
     assert codes[-1] == 0
     assert len(codes) >= 3
@@ -165,8 +158,6 @@ def test_the_folder_of_another_experiment_is_refused(capsys, scaling):
 
 @pytest.mark.parametrize("name", ["scaling_law", "inheritance", "ablation"])
 def test_every_script_is_there(name):
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / f"{name}.py", "--help"], capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, ROOT / "scripts" / f"{name}.py", "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: {name}.py")

@@ -31,7 +31,7 @@ def only(data: object) -> Experience:
     return experience
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(experiences, max_size=4), st.dictionaries(text.map("x".__add__), json_values, max_size=2))
 def test_what_is_written_is_read_again(entries: list[Experience], extra: dict):
     first = parse_library(json.loads(dump_library(LibraryFile(tuple(entries), "then", {"a": 1}, extra))), "first")

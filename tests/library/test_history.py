@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flex.explib import ExpLib
@@ -114,7 +114,6 @@ def test_nothing_differs_from_an_entry_in_every_line():
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_versions_agree_with_the_revisions_that_the_library_counts(steps):
     library = grown(steps)
     for entry in library:
@@ -124,7 +123,6 @@ def test_versions_agree_with_the_revisions_that_the_library_counts(steps):
 
 
 @given(STEPS, STEPS, st.booleans())
-@settings(deadline=None)
 def test_a_rollback_restores_content_order_and_zones_also_after_save_and_load(tmp_path_factory, steps, more, saved):
     library = grown(steps)
     number, before = len(library.history()), content(library)
@@ -143,7 +141,6 @@ def test_a_rollback_restores_content_order_and_zones_also_after_save_and_load(tm
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_every_state_there_ever_was_can_be_had_again(steps):
     library, states = grown([]), {0: []}
     for step in steps:

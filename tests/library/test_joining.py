@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flex.errors import LibraryError
@@ -158,14 +158,12 @@ def test_a_quarantine_is_kept_from_both(two):
 
 
 @given(STEPS, STEPS, STEPS)
-@settings(deadline=None)
 def test_a_merge_does_not_depend_on_who_comes_first(common, more_a, more_b):
     a, b = grow(grown(common), more_a, "a"), grow(grown(common), more_b, "b")
     assert by_id(merged(a, b)) == by_id(merged(b, a))
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_a_library_merged_with_itself_is_itself(steps):
     library = grown(steps)
     assert content(merged(library, library)) == content(library)
@@ -173,7 +171,6 @@ def test_a_library_merged_with_itself_is_itself(steps):
 
 
 @given(STEPS, STEPS, STEPS)
-@settings(deadline=None)
 def test_a_merge_loses_no_revision_and_can_be_undone(common, more_a, more_b):
     a, b = grow(grown(common), more_a, "a"), grow(grown(common), more_b, "b")
     library, report = a.merge(b)
@@ -183,7 +180,6 @@ def test_a_merge_loses_no_revision_and_can_be_undone(common, more_a, more_b):
 
 
 @given(STEPS, STEPS, STEPS)
-@settings(deadline=None)
 def test_merging_again_what_was_merged_changes_nothing(common, more_a, more_b):
     a, b = grow(grown(common), more_a, "a"), grow(grown(common), more_b, "b")
     once = merged(a, b)
@@ -192,7 +188,6 @@ def test_merging_again_what_was_merged_changes_nothing(common, more_a, more_b):
 
 
 @given(STEPS, STEPS, STEPS, STEPS)
-@settings(deadline=None)
 def test_three_libraries_that_only_grew_say_the_same_however_they_are_merged(common, for_a, for_b, for_c):
     """Where nothing was removed and no two ids say the same; what is removed or renamed meanwhile can depend on it."""
     a, b, c = (
@@ -205,7 +200,6 @@ def test_three_libraries_that_only_grew_say_the_same_however_they_are_merged(com
 
 
 @given(STEPS, st.sampled_from(["zone", "category", "method"]))
-@settings(deadline=None)
 def test_parts_hold_everything_and_each_can_go_back(steps, key):
     library = grown(steps)
     parts = library.split(key if key != "method" else lambda experience: experience.method)
@@ -220,7 +214,6 @@ def test_parts_hold_everything_and_each_can_go_back(steps, key):
 
 
 @given(STEPS, st.integers(0, 12))
-@settings(deadline=None)
 def test_a_part_goes_back_to_what_it_was_in_the_whole(steps, number):
     library = grown(steps)
     number = min(number, len(library.history()))

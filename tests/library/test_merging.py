@@ -29,7 +29,7 @@ CARP = Experience(
     provenance={"tasks": ["t2", "t1"], "run": "second"},
     extra={"mood": "good"},
 )
-slow = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def all_rules(new: Experience, trajectory="existing") -> UpdateDecision:
@@ -116,6 +116,9 @@ def test_merging_twice_is_merging_once_and_nothing_chosen_is_lost(target: Experi
     for rule in given_rules:
         [there] = [r for r in once.rules if normal_rule(r.rule) == normal_rule(rule.rule)]
         assert {spaced(e) for e in rule.examples} <= {spaced(e) for e in there.examples}
+    assert {spaced(e) for rule in once.rules for e in rule.examples} == {
+        spaced(e) for rule in given_rules for e in rule.examples
+    }
     assert target.extra.keys() | new.extra.keys() == once.extra.keys()
 
 

@@ -352,7 +352,7 @@ def test_a_hostile_run_executes_nothing_and_keeps_the_layout(opened, tmp_path):
 
 def eventually(tab, read, wanted) -> None:
     """The browser handles keys and focus in its own time."""
-    for _ in range(100):
+    for _ in range(2000):
         if (found := read()) == wanted:
             return
         tab.wait_for_timeout(50)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flex.search import bm25
@@ -48,7 +48,6 @@ def test_an_empty_ranking_scores_nothing():
 some_terms = st.lists(st.integers(0, 5), max_size=6)
 
 
-@settings(max_examples=100)
 @given(st.lists(some_terms | st.integers(0, 30), max_size=40), some_terms)
 def test_only_the_texts_that_are_left_count(steps: list[list[int] | int], query: list[int]):
     grown, texts, removed = bm25.Ranking(), [], set()

@@ -119,7 +119,7 @@ some_filter = st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(some_entry, max_size=12, unique_by=lambda e: e.id), st.lists(some_text, min_size=5), some_filter)
 def test_it_answers_like_the_index_in_memory(experiences: list[Experience], queries: list[str], wanted: dict):
     memory = SearchIndex()
@@ -298,7 +298,7 @@ def test_only_one_process_indexes(shelf: Shelf, tmp_path: Path):
         assert other.stdout.readline() == b"True\n"
         start = time.monotonic()
         assert shelf.found("red") == []
-        assert 0.5 < time.monotonic() - start < 10
+        assert 0.5 < time.monotonic() - start < 300  # it waits, and not for ever
         other.stdin.close()
     assert shelf.found("red") == ["a"]
 

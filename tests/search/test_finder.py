@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-import time
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -85,23 +85,23 @@ def test_a_wrong_wish_for_vectors_is_an_error():
 
 
 def test_a_slow_embeddings_endpoint_holds_up_nobody_else(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch):
+    asked, others_went_on = threading.Event(), threading.Event()
+
     def slow(request: Request) -> Response:
-        time.sleep(0.5)
+        asked.set()
+        assert others_went_on.wait(60)
         return embeddings(request)
 
     httpserver.expect_request("/v1/embeddings").respond_with_handler(slow)
     monkeypatch.setenv("BASE_URL", httpserver.url_for("/v1"))
     lib = library()
     lib.config["embeddings"] = {"model": "m", "dimensions": 2}
-    ticks = 0
 
     async def run() -> None:
-        nonlocal ticks
         retrieving = asyncio.ensure_future(searched(lib, "ester", 2, ()))
-        while not retrieving.done():
-            await asyncio.sleep(0.02)
-            ticks += 1
-        assert retrieving.result()
+        while not asked.is_set():
+            await asyncio.sleep(0.01)
+        others_went_on.set()
+        assert await retrieving
 
     asyncio.run(run())
-    assert ticks > 5

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flex.explib import ExpLib
@@ -118,7 +118,6 @@ def carried_out(updates: list[tuple[str, str | None]]) -> SearchIndex:
     return grown
 
 
-@settings(max_examples=60)
 @given(updates, some_text)
 def test_results_do_not_depend_on_the_order_of_updates(updates: list[tuple[str, str | None]], query: str):
     left = {key: text for key, text in dict(updates).items() if text is not None}

@@ -51,7 +51,7 @@ class StubCollector(ThreadingHTTPServer):
 class StubHandler(BaseHTTPRequestHandler):
     def do_POST(self):
         self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.answering.wait(60)
+        self.server.answering.wait(600)
         self.send_response(200 if self.path == "/v1/traces" else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -256,14 +256,14 @@ def test_a_collector_that_dies_in_the_middle_is_said_once_and_not_waited_for(mon
     collector = StubCollector()
     monkeypatch.setenv("PHOENIX_COLLECTOR_ENDPOINT", collector.url)
     for name in ("flex.telemetry.FLUSH_SECONDS", "flex.telemetry.otlp.EXPORT_SECONDS"):
-        monkeypatch.setattr(name, 60)
+        monkeypatch.setattr(name, 600)
     with start_telemetry():
         collector.stop()
         for _ in range(1500):  # more than a batch, so that deliveries start and fail
             with span("task"):
                 pass
         start = time.perf_counter()
-    assert time.perf_counter() - start < 30
+    assert time.perf_counter() - start < 300
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [record.name for record in warnings] == ["flex.telemetry.otlp"]
     assert "takes no spans" in warnings[0].message

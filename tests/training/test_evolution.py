@@ -95,7 +95,7 @@ def test_decisions_that_do_not_meet_are_asked_at_once():
     complete = model.complete
 
     async def all_or_none(messages, *, stop=None):
-        await asyncio.wait_for(together.wait(), 10)
+        await asyncio.wait_for(together.wait(), 300)
         return await complete(messages)
 
     model.complete = all_or_none

@@ -311,11 +311,11 @@ def test_a_thread_waits_for_another_ones_transaction_and_no_longer(path: Path):
     def hold() -> None:
         with store.transaction():
             inside.set()
-            done.wait(10)
+            done.wait(300)
 
     thread = Thread(target=hold)
     thread.start()
-    inside.wait(10)
+    inside.wait(300)
     with pytest.raises(LibraryError, match=r"held by another program for 0\.1 s"), store.transaction():
         pass
     done.set()
@@ -366,11 +366,11 @@ def test_another_processes_changes_are_found_at_once(path: Path, tmp_path: Path,
 
 def test_killed_writers_lose_nothing_they_were_told(path: Path, tmp_path: Path, writing: ModuleType):
     reasons: set[str] = {"added"}
-    for number in range(3):
+    for number in range(2):
         names = [f"{number}-{writer}" for writer in range(4)]
         reasons |= writing.kill_round(path, tmp_path, names, seconds=0.2)
         assert writing.problems(path, reasons) == []
-    assert len(reasons) > 12
+    assert len(reasons) > 8
 
 
 def test_the_check_after_a_kill_sees_what_is_wrong(path: Path, writing: ModuleType):

@@ -16,7 +16,7 @@ from tests.growing import MOMENT, STEPS, Step, experiences, grow, json_values, t
 
 FISH = Experience("Catch fish", (Rule("Use a net", ("a trout",)), Rule("Wait")), "We caught a trout.", "golden", "fish")
 BIRD = Experience("Watch birds", (Rule("Be quiet"),), "We saw a wren.", "warning", "birds", priority=5)
-SOME = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 
 
 def clock() -> str:
