@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 COMMANDS = {
     "demo": ("demo", "train, grow a library and evaluate with and without it, offline, in two minutes"),
@@ -33,21 +33,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: Sequence[str]) -> int:
-    if words and words[0] in COMMANDS:
-        module, _, function = COMMANDS[words[0]][0].partition(":")
-        return int(getattr(importlib.import_module(f"flex.cli.{module}"), function or "main")(words[1:]))
-    if words and words[0] == "--version":
+    if words[:1] == ["--version"]:
         from importlib.metadata import version
 
         print(f"flex-experience {version('flex-experience')}")
         return 0
+    return dispatch("flex", COMMANDS, words)
+
+
+def dispatch(name: str, commands: Mapping[str, tuple[str, str]], words: Sequence[str]) -> int:
+    """Run the command that comes first in `words`, from its module (`module:function` where it is not `main`)."""
+    if words and words[0] in commands:
+        module, _, function = commands[words[0]][0].partition(":")
+        return int(getattr(importlib.import_module(f"flex.cli.{module}"), function or "main")(words[1:]))
     if words and words[0] not in ("-h", "--help"):
-        print(f"error: no command '{words[0]}'; choose from {', '.join(COMMANDS)} (see --help)", file=sys.stderr)
+        called = f"{name} {words[0]}".removeprefix("flex ")
+        print(f"error: no command '{called}'; choose from {', '.join(commands)} (see --help)", file=sys.stderr)
         return 2
-    print(_overview(), flush=True)
+    width = max(map(len, commands)) + 2
+    lines = [f"  {command:<{width}}{about}" for command, (_, about) in commands.items()]
+    print("\n".join([f"usage: {name} COMMAND [--help] ...", "", "commands:", *lines]), flush=True)
     return 0 if words else 2
-
-
-def _overview() -> str:
-    lines = [f"  {name:<13}{about}" for name, (_, about) in COMMANDS.items()]
-    return "\n".join(["usage: flex COMMAND [--help] ...", "", "commands:", *lines])

@@ -3,16 +3,17 @@
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from flex.cli.command import run_command
+from flex.benchmarks import benchmark_names, get_benchmark
 from flex.cli.flags import Parser
+from flex.evaluation.leakage import counts, find_leaks, table
+from flex.explib import ExpLib
 from flex.files.paths import existing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    from flex.benchmarks import benchmark_names
-
     parser = Parser("flex audit", "List the experiences of a library, and training tasks, that give test tasks away.",
                     "flex audit exps/mine.json --benchmark math --against data/AIME/test.jsonl")  # fmt: skip
     parser.add_argument("library", type=Path, help="the library, a file or a folder")
@@ -20,18 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--benchmark", "--task_type", required=True, choices=benchmark_names(), help="the benchmark")
     parser.add_argument("--train", type=Path, default=None, help="the train split, to be compared as well")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    options = parser.parse(argv)
-    return run_command(lambda: audit(options), verbose=options.verbose)
+    return parser.run(argv, audit)
 
 
-async def audit(options: argparse.Namespace) -> int:
+def audit(options: argparse.Namespace) -> None:
     """Print the leaks and how many there are; finding some is no failure. Raises SettingsError."""
-    from dataclasses import asdict
-
-    from flex.benchmarks import get_benchmark
-    from flex.evaluation.leakage import counts, find_leaks, table
-    from flex.explib import ExpLib
-
     benchmark = get_benchmark(options.benchmark)
     library = ExpLib(existing(options.library, "the library"))
     tasks = benchmark.load(options.against)
@@ -43,4 +37,3 @@ async def audit(options: argparse.Namespace) -> int:
         print(json.dumps({**found, "summary": summary, "leaks": [asdict(leak) for leak in leaks]}, indent=2))
     else:
         print(f"{table(leaks)}\n\n{summary}" if leaks else summary)
-    return 0

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 RESUME = "The same command goes on from here."
 
 
-def run_command(work: Callable[[], Coroutine[Any, Any, int]], *, verbose: bool = False, resume: str = "") -> int:
+Work = Callable[[], Coroutine[Any, Any, int] | int | None]
+
+
+def run_command(work: Work, *, verbose: bool = False, resume: str = "") -> int:
     """Run a command to its exit code: one clear line for what a person can mend, a traceback only for a bug."""
     import asyncio  # here, because --help needs none of it
 
@@ -26,9 +29,10 @@ def run_command(work: Callable[[], Coroutine[Any, Any, int]], *, verbose: bool =
     for noisy in ("httpx2", "openai", "opentelemetry"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
-        code = asyncio.run(work())
+        done = work()
+        code = asyncio.run(done) if isinstance(done, Coroutine) else done
         sys.stdout.flush()
-        return code
+        return code or 0
     except BrokenPipeError:
         return nobody_reads()
     except SettingsError as error:

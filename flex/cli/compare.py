@@ -5,9 +5,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from flex.cli.command import run_command
 from flex.cli.flags import Parser
 from flex.cli.tables import results_table
+from flex.runs import compare
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,16 +15,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                     "flex compare results/math_gpt-5 results/math_gpt-5-mini")  # fmt: skip
     parser.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="a setting's folder, or one of `flex eval`")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse(argv)
-    return run_command(lambda: compare_command(options), verbose=options.verbose)
+    return parser.run(argv, compare_command)
 
 
-async def compare_command(options: argparse.Namespace) -> int:
-    from flex.runs import compare
-
+def compare_command(options: argparse.Namespace) -> None:
     found = compare(*options.runs)
     if options.json:
         print(json.dumps([difference.to_json() for difference in found.comparisons], indent=2))
     else:
         print("\n".join(results_table(found.settings, found.comparisons)))
-    return 0

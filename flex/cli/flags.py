@@ -15,6 +15,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
+from flex.cli.command import run_command
 from flex.errors import SettingsError
 from flex.runs.config import body_problem
 from flex.runs.fields import FromZero, Natural, Positive, Range, alternatives, field_docs, range_of
@@ -80,6 +81,11 @@ class Parser(argparse.ArgumentParser):
             name, equals, value = word.partition("=")
             words.append(known.get(name.replace("-", "_"), name) + equals + value if name.startswith("--") else word)
         return self.parse_args(words)
+
+    def run(self, argv: Sequence[str] | None, work: Callable[[argparse.Namespace], int | None]) -> int:
+        """Parse, do the work that the options ask for, and end as every command does; the exit code."""
+        options = self.parse(argv)
+        return run_command(lambda: work(options), verbose=options.verbose)
 
     def format_help(self) -> str:
         named = ((a.option_strings[0], {*a.option_strings}) for a in self._actions if a.option_strings)

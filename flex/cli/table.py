@@ -3,14 +3,13 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from flex.cli.command import run_command
+from flex.benchmarks import benchmark_names
 from flex.cli.flags import Parser
 from flex.errors import SettingsError
-
-if TYPE_CHECKING:
-    from flex.evaluation.summary import Summary
+from flex.evaluation.folder import named_settings
+from flex.evaluation.summary import Summary
+from flex.experiments.published import TABLE_1
 
 SETTINGS = ("vanilla", "icl", "agent", "flex")
 APPRENTICE = "apprentice"
@@ -22,15 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                     "flex table results/math_gpt-5-mini --benchmark math")  # fmt: skip
     parser.add_argument("runs", nargs="*", metavar="RUN", type=Path, help="folders of `flex eval` or of the scripts")
     parser.add_argument("--benchmark", default=None, help="only this one")
-    options = parser.parse(argv)
-    return run_command(lambda: table_command(options), verbose=options.verbose)
+    return parser.run(argv, table_command)
 
 
-async def table_command(options: argparse.Namespace) -> int:
-    from flex.benchmarks import benchmark_names
-    from flex.evaluation.folder import named_settings
-    from flex.experiments.published import TABLE_1
-
+def table_command(options: argparse.Namespace) -> None:
     measured = [[setting.summary for setting in named_settings([run]).values()] for run in options.runs]
     wanted = options.benchmark
     known = dict.fromkeys([*benchmark_names(), *(row.benchmark for row in TABLE_1)])
@@ -49,10 +43,9 @@ async def table_command(options: argparse.Namespace) -> int:
         print("\nthe apprentice is a mechanical learner, not an LLM:")
         for run in apart:
             print(line_of(run))
-    return 0
 
 
-def line_of(run: "Sequence[Summary]") -> str:
+def line_of(run: Sequence[Summary]) -> str:
     """A run as a row: each setting's number and half the width of its interval, in per cent."""
     cells = {s.setting: f"{100 * s.value:.1f}±{50 * (s.high - s.low):.1f}" for s in run}
     shown = "".join(f"{cells.get(name, '-'):>14}" for name in SETTINGS)

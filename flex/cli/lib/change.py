@@ -5,55 +5,45 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from flex.cli.command import run_command
-from flex.cli.flags import Parser, natural
-from flex.cli.lib import known_id, opened
+from flex.cli.flags import natural
+from flex.cli.lib.library import known_id, library_parser, opened
 from flex.cli.lib.text import change_line
 from flex.errors import SettingsError
+from flex.explib import ExpLib
+from flex.library.changes import Author
+from flex.library.stores import is_database
 from flex.text import one_line
-
-if TYPE_CHECKING:
-    from flex.explib import ExpLib
-    from flex.library.changes import Author
+from flex.types import UpdateDecision
 
 _SHOWN = 10
 
 
 def rollback(argv: Sequence[str]) -> int:
-    parser = Parser("flex lib rollback", "Make a library what it was after change N (see flex lib log).")
-    parser.add_argument("library", type=Path, metavar="LIB", help="the library")
+    parser = library_parser("rollback", "Make a library what it was after change N (see flex lib log).")
     parser.add_argument("number", type=natural, metavar="N", help="the last change that stays; 0: none")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    options = parser.parse(argv)
-    return run_command(lambda: rollback_command(options))
+    return parser.run(argv, rollback_command)
 
 
 def remove(argv: Sequence[str]) -> int:
-    parser = Parser("flex lib remove", "Take an entry out; a rollback brings it back.")
-    parser.add_argument("library", type=Path, metavar="LIB", help="the library")
+    parser = library_parser("remove", "Take an entry out; a rollback brings it back.")
     parser.add_argument("id", metavar="ID", help="the entry")
     parser.add_argument("--reason", required=True, help="why; it stands in the history")
-    options = parser.parse(argv)
-    return run_command(lambda: remove_command(options))
+    return parser.run(argv, remove_command)
 
 
 def quarantine(argv: Sequence[str]) -> int:
-    parser = Parser("flex lib quarantine", "List experiences that nobody could decide on, take one in or drop it.")
-    parser.add_argument("library", type=Path, metavar="LIB", help="the library")
+    parser = library_parser("quarantine", "List experiences that nobody could decide on, take one in or drop it.")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--insert", metavar="ID", default=None, help="make this one an entry of the library")
     which.add_argument("--drop", metavar="ID", default=None, help="discard this one")
-    options = parser.parse(argv)
-    return run_command(lambda: quarantine_command(options))
+    return parser.run(argv, quarantine_command)
 
 
 @contextmanager
-def changing(path: Path) -> "Iterator[ExpLib]":
+def changing(path: Path) -> Iterator[ExpLib]:
     """The library at `path`, kept from other processes until it is saved. Raises SettingsError, nothing changed."""
-    from flex.library.stores import is_database
-
     if path.is_dir():
         raise SettingsError(f"{path} is a folder; name the library that is to change")
     with opened(path) as library, nullcontext() if is_database(path) else library.hold(path):
@@ -61,7 +51,7 @@ def changing(path: Path) -> "Iterator[ExpLib]":
         library.save()
 
 
-async def rollback_command(options: argparse.Namespace) -> int:
+def rollback_command(options: argparse.Namespace) -> int:
     with changing(options.library) as library:
         changes = library.history()[options.number :]
         if changes:
@@ -73,23 +63,21 @@ async def rollback_command(options: argparse.Namespace) -> int:
                 print("nothing was changed")
                 return 1
         last = len(library.history())
-        undone = library.rollback(options.number, _author("rollback"))
+        undone = library.rollback(options.number, Author({"command": "flex lib rollback"}))
     print(f"undone: {undone} changes; flex lib rollback {options.library} {last} brings them back")
     return 0
 
 
-async def remove_command(options: argparse.Namespace) -> int:
+def remove_command(options: argparse.Namespace) -> int:
     with changing(options.library) as library:
         experience_id = known_id(library, options.id)
-        library.remove(experience_id, options.reason, _author("remove"))
+        library.remove(experience_id, options.reason, Author({"command": "flex lib remove"}))
         last = len(library.history()) - 1
     print(f"removed {experience_id}; flex lib rollback {options.library} {last} brings it back")
     return 0
 
 
-async def quarantine_command(options: argparse.Namespace) -> int:
-    from flex.types import UpdateDecision
-
+def quarantine_command(options: argparse.Namespace) -> int:
     chosen = options.insert or options.drop
     if chosen is None:
         with opened(options.library) as library:
@@ -100,7 +88,7 @@ async def quarantine_command(options: argparse.Namespace) -> int:
     with changing(options.library) as library:
         experience_id = known_id(library, chosen)
         action = UpdateDecision("insert" if options.insert else "discard", reason="decided by hand")
-        library.release(experience_id, action, _author("quarantine"))
+        library.release(experience_id, action, Author({"command": "flex lib quarantine"}))
     print(f"{'inserted' if options.insert else 'dropped'} {experience_id}")
     return 0
 
@@ -109,9 +97,3 @@ def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise SettingsError("nobody is there to be asked; --yes does it unasked")
     return input("go on? [y/N] ").strip().lower() in ("y", "yes")
-
-
-def _author(command: str) -> "Author":
-    from flex.library.changes import Author
-
-    return Author({"command": f"flex lib {command}"})

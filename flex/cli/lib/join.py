@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from flex.cli.command import run_command
 from flex.cli.flags import Parser
-from flex.cli.lib import check_free, on_library, opened
-from flex.cli.lib.look import add_filters, chosen_entries
+from flex.cli.lib.library import check_free, library_parser, on_library, opened
+from flex.cli.lib.look import add_filters
 from flex.cli.lib.text import markdown
 from flex.errors import SettingsError
+from flex.explib import ExpLib
+from flex.files.atomic import json_bytes, write_atomically
+from flex.library.entry import dump_entry
+from flex.library.stores import is_database
+from flex.search.query import Filter
 from flex.text import valid_utf8
-
-if TYPE_CHECKING:
-    from flex.explib import ExpLib
 
 FORMATS = {
     ".json": "json", ".db": "db", ".sqlite": "db", ".sqlite3": "db",
@@ -31,31 +31,26 @@ def merge(argv: Sequence[str]) -> int:
     parser.add_argument("libraries", type=Path, nargs="+", metavar="LIB", help="two libraries or more")
     parser.add_argument("--out", type=Path, required=True, help="where to, .json or .db; nothing is written over")
     parser.add_argument("--json", action="store_true", help="print the reports as JSON")
-    options = parser.parse(argv)
-    return run_command(lambda: merge_command(options))
+    return parser.run(argv, merge_command)
 
 
 def split(argv: Sequence[str]) -> int:
-    parser = Parser("flex lib split", "Make a library of each category or zone; together they hold everything.")
-    parser.add_argument("library", type=Path, metavar="LIB", help="the library")
+    parser = library_parser("split", "Make a library of each category or zone; together they hold everything.")
     parser.add_argument("--by", choices=("category", "zone"), required=True, help="what parts them")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new or empty folder")
-    options = parser.parse(argv)
-    return on_library(options, write_parts)
+    return on_library(parser, argv, write_parts)
 
 
 def export(argv: Sequence[str]) -> int:
-    parser = Parser("flex lib export", "Write a library as something else; .json and .db hold everything both ways.")
-    parser.add_argument("library", type=Path, metavar="LIB", help="the library")
+    parser = library_parser("export", "Write a library as something else; .json and .db hold everything both ways.")
     parser.add_argument("path", type=Path, metavar="PATH", help="where to; nothing is written over")
     parser.add_argument("--format", choices=sorted(set(FORMATS.values())), default=None, help="unset: by the suffix")
     parser.add_argument("--no_history", action="store_true", help="leave out what happened to the entries")
     add_filters(parser)
-    options = parser.parse(argv)
-    return on_library(options, write_export)
+    return on_library(parser, argv, write_export)
 
 
-async def merge_command(options: argparse.Namespace) -> int:
+def merge_command(options: argparse.Namespace) -> int:
     if len(options.libraries) < 2:
         raise SettingsError("there is nothing to merge: name two libraries or more")
     check_free(options.out, "--out")
@@ -71,7 +66,7 @@ async def merge_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def write_parts(library: "ExpLib", options: argparse.Namespace) -> None:
+def write_parts(library: ExpLib, options: argparse.Namespace) -> None:
     check_free(options.out, "--out")
     if options.out.is_file():
         raise SettingsError(f"--out {options.out} is a file; it has to be a folder")
@@ -83,9 +78,7 @@ def write_parts(library: "ExpLib", options: argparse.Namespace) -> None:
         print(f"{len(parts[name]):>6}  {options.out / file_name}{suffix}  {name}".rstrip())
 
 
-def write_export(library: "ExpLib", options: argparse.Namespace) -> None:
-    from flex.library.stores import is_database
-
+def write_export(library: ExpLib, options: argparse.Namespace) -> None:
     wanted = options.format or FORMATS.get(options.path.suffix.lower())
     if wanted is None:
         raise SettingsError(f"what {options.path} is to be does not show in its suffix; add --format")
@@ -95,7 +88,7 @@ def write_export(library: "ExpLib", options: argparse.Namespace) -> None:
         )
     check_free(options.path, "PATH")
     if options.zone or options.category or options.no_history:
-        library = library.part(chosen_entries(options).accepts, history=not options.no_history)
+        library = library.part(Filter(options.zone, options.category).accepts, history=not options.no_history)
     if wanted in ("json", "db"):
         library.save(options.path)
     else:
@@ -103,9 +96,7 @@ def write_export(library: "ExpLib", options: argparse.Namespace) -> None:
     print(f"{len(library)} experiences in {options.path}")
 
 
-def _write_text(path: Path, library: "ExpLib", wanted: str, title: str) -> None:
-    from flex.files.atomic import json_bytes, write_atomically
-    from flex.library.entry import dump_entry
+def _write_text(path: Path, library: ExpLib, wanted: str, title: str) -> None:
 
     if wanted == "markdown":
         write_atomically(path, valid_utf8(markdown(list(library), title)).encode())

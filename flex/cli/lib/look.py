@@ -4,77 +4,62 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flex.cli.flags import Parser, positive
-from flex.cli.lib import known_id, on_library, opened
+from flex.cli.flags import positive
+from flex.cli.lib.library import known_id, library_parser, on_library, opened
 from flex.cli.lib.text import blame_lines, change_line, entry_line, entry_page, overview
 from flex.errors import SettingsError
-
-if TYPE_CHECKING:
-    from flex.explib import ExpLib
-    from flex.library.history import Version
-    from flex.search.query import Filter
+from flex.explib import ExpLib
+from flex.library.entry import dump_entry
+from flex.library.history import Version, difference, dump_change
+from flex.search.query import Filter
+from flex.types import ZONES
 
 
 def show(argv: Sequence[str]) -> int:
-    parser = Parser("flex lib show", "Show what a library holds, or all of one entry.")
-    parser.add_argument("library", type=Path, metavar="LIB", help="the library, a file or a folder")
+    parser = library_parser(
+        "show", "Show what a library holds, or all of one entry.", "the library, a file or a folder"
+    )
     parser.add_argument("id", nargs="?", metavar="ID", help="an entry; the beginning of an id will do")
     parser.add_argument("--rev", type=positive, default=None, help="this revision of the entry, from 1")
     add_filters(parser)
     parser.add_argument("--search", default=None, metavar="QUERY", help="only entries that match, best first")
     parser.add_argument("--top_k", type=positive, default=20, help="how many of them")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse(argv)
-    return on_library(options, show_entries)
+    return on_library(parser, argv, show_entries)
 
 
 def log(argv: Sequence[str]) -> int:
-    parser = Parser("flex lib log", "Show what happened to a library, a line for each change, newest first.")
-    parser.add_argument("library", type=Path, metavar="LIB", help="the library")
+    parser = library_parser("log", "Show what happened to a library, a line for each change, newest first.")
     parser.add_argument("id", nargs="?", metavar="ID", help="only changes of this entry, removed ones too")
     parser.add_argument("--n", type=positive, default=None, help="only so many; unset: all")
     parser.add_argument("--run", default=None, help="only changes by this run")
     parser.add_argument("--json", action="store_true", help="print JSON, with the entries as they were before")
-    options = parser.parse(argv)
-    return on_library(options, show_changes)
+    return on_library(parser, argv, show_changes)
 
 
 def diff(argv: Sequence[str]) -> int:
-    parser = Parser("flex lib diff", "Show how two revisions of an entry differ, or two libraries.")
-    parser.add_argument("library", type=Path, metavar="LIB", help="the library")
+    parser = library_parser("diff", "Show how two revisions of an entry differ, or two libraries.")
     parser.add_argument("other", metavar="ID|LIB", help="an entry of it, or another library")
     parser.add_argument("--rev", nargs=2, type=positive, metavar=("A", "B"), help="revisions; unset: the last two")
-    options = parser.parse(argv)
-    return on_library(options, show_differences)
+    return on_library(parser, argv, show_differences)
 
 
 def blame(argv: Sequence[str]) -> int:
-    parser = Parser("flex lib blame", "Show which change brought each part of an entry, as it stands now.")
-    parser.add_argument("library", type=Path, metavar="LIB", help="the library")
+    parser = library_parser("blame", "Show which change brought each part of an entry, as it stands now.")
     parser.add_argument("id", metavar="ID", help="an entry")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse(argv)
-    return on_library(options, show_blame)
+    return on_library(parser, argv, show_blame)
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Flags on which entries are meant."""
-    from flex.types import ZONES
-
     parser.add_argument("--zone", action="append", choices=ZONES, default=None, help="only this zone; can be repeated")
     parser.add_argument("--category", action="append", default=None, help="only this category; can be repeated")
 
 
-def chosen_entries(options: argparse.Namespace) -> "Filter":
-    """What `add_filters` was told."""
-    from flex.search.query import Filter
-
-    return Filter(options.zone, options.category)
-
-
-def show_entries(library: "ExpLib", options: argparse.Namespace) -> None:
+def show_entries(library: ExpLib, options: argparse.Namespace) -> None:
     if options.id is not None:
         show_entry(library, known_id(library, options.id), options)
         return
@@ -86,10 +71,8 @@ def show_entries(library: "ExpLib", options: argparse.Namespace) -> None:
         notes = {hit.experience_id: f"{hit.score:<6.3f}{hit.why:<18}" for hit in hits}
         chosen = [library.get(experience_id) for experience_id in notes]
     else:
-        chosen = list(filter(chosen_entries(options).accepts, library))
+        chosen = list(filter(Filter(options.zone, options.category).accepts, library))
     if options.json:
-        from flex.library.entry import dump_entry
-
         entries = [{**dump_entry(one), "revision": library.revision(one.id)} for one in chosen]
         print(json.dumps({"stats": library.stats(), "entries": entries}, indent=2))
     else:
@@ -97,9 +80,7 @@ def show_entries(library: "ExpLib", options: argparse.Namespace) -> None:
         print("\n".join([overview(library, str(options.library)), "", *(lines or ["no entries match"])]))
 
 
-def show_entry(library: "ExpLib", experience_id: str, options: argparse.Namespace) -> None:
-    from flex.library.entry import dump_entry
-
+def show_entry(library: ExpLib, experience_id: str, options: argparse.Namespace) -> None:
     every = entry_versions(library, experience_id)
     chosen = _version(every, len(every) if options.rev is None else options.rev, experience_id)
     if chosen.experience is None:
@@ -112,9 +93,7 @@ def show_entry(library: "ExpLib", experience_id: str, options: argparse.Namespac
     print(entry_page(chosen.experience, f"revision {chosen.number} of {len(every)}{by}"))
 
 
-def show_changes(library: "ExpLib", options: argparse.Namespace) -> None:
-    from flex.library.history import dump_change
-
+def show_changes(library: ExpLib, options: argparse.Namespace) -> None:
     changes = library.history(known_id(library, options.id) if options.id else None)
     changes = tuple(change for change in changes if options.run in (None, change.by.get("run")))
     newest = changes[::-1][: options.n]
@@ -124,15 +103,13 @@ def show_changes(library: "ExpLib", options: argparse.Namespace) -> None:
         print("\n".join(map(change_line, newest)) or "no changes are recorded")
 
 
-def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
+def show_differences(library: ExpLib, options: argparse.Namespace) -> None:
     if Path(options.other).exists():
         if options.rev:
             raise SettingsError("--rev is of an entry: flex lib diff LIB ID --rev A B")
         with opened(Path(options.other)) as other:
             print("\n".join(_library_differences(library, other, str(options.library), options.other)))
         return
-    from flex.library.history import difference
-
     experience_id = known_id(library, options.other)
     every = entry_versions(library, experience_id)
     if len(every) < 2 and not options.rev:
@@ -142,7 +119,7 @@ def show_differences(library: "ExpLib", options: argparse.Namespace) -> None:
     print(difference(a.experience, b.experience, *names) or "they say the same; what differs is where they came from")
 
 
-def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
+def show_blame(library: ExpLib, options: argparse.Namespace) -> None:
     experience_id = known_id(library, options.id)
     if experience_id not in library:
         raise SettingsError(
@@ -155,7 +132,7 @@ def show_blame(library: "ExpLib", options: argparse.Namespace) -> None:
         print("\n".join(blame_lines(blamed)))
 
 
-def entry_versions(library: "ExpLib", experience_id: str) -> "list[Version]":
+def entry_versions(library: ExpLib, experience_id: str) -> list[Version]:
     """All revisions of an entry. Raises SettingsError for one that never was in the library."""
     found = library.versions(experience_id)
     if not found:
@@ -163,22 +140,20 @@ def entry_versions(library: "ExpLib", experience_id: str) -> "list[Version]":
     return found
 
 
-def _version(every: "list[Version]", number: int, experience_id: str) -> "Version":
+def _version(every: list[Version], number: int, experience_id: str) -> Version:
     if number > len(every):
         raise SettingsError(f"{experience_id} has no revision {number}; it has {len(every)}")
     return every[number - 1]
 
 
-def _blamed(part: str, text: str, version: "Version") -> dict[str, Any]:
+def _blamed(part: str, text: str, version: Version) -> dict[str, Any]:
     change = version.change
     told = {"change": change.number, "by": change.by, "tasks": change.source.get("tasks", [])} if change else {}
     return {"part": part, "text": text, "revision": version.number, **told}
 
 
-def _library_differences(a: "ExpLib", b: "ExpLib", name_a: str, name_b: str) -> list[str]:
+def _library_differences(a: ExpLib, b: ExpLib, name_a: str, name_b: str) -> list[str]:
     """A line for each entry that is in one of them only, and what differs in the others."""
-    from flex.library.history import difference
-
     ours, theirs = ({one.id: one for one in library} for library in (a, b))
     changed = [one for one in ours if one in theirs and ours[one] != theirs[one]]
     same = len(ours.keys() & theirs.keys()) - len(changed)

@@ -3,14 +3,14 @@
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from flex.explib import ExpLib
+from flex.library.entry import characters
+from flex.library.history import Blamed
+from flex.library.merging import over_caps
 from flex.text import one_line
-
-if TYPE_CHECKING:
-    from flex.explib import ExpLib
-    from flex.library.history import Blamed
-    from flex.types import Change, Experience
+from flex.types import ZONES, Change, Experience
 
 _LARGEST = 3
 
@@ -19,11 +19,8 @@ def width() -> int:
     return min(shutil.get_terminal_size((100, 24)).columns, 120)
 
 
-def overview(library: "ExpLib", path: str) -> str:
+def overview(library: ExpLib, path: str) -> str:
     """Counts, the largest entries, those over the caps, quarantine and history."""
-    from flex.library.entry import characters
-    from flex.library.merging import over_caps
-
     stats = library.stats()
     sizes = sorted(((characters(one), one.id) for one in library), key=lambda pair: (-pair[0], pair[1]))
     large = [f"{one.id}: {problem}" for one in library if (problem := over_caps(one))]
@@ -41,7 +38,7 @@ def overview(library: "ExpLib", path: str) -> str:
     return "\n".join([path, *(f"  {name:<13}{value}" for name, value in facts.items())])
 
 
-def entry_line(experience: "Experience", revision: int, note: str = "") -> str:
+def entry_line(experience: Experience, revision: int, note: str = "") -> str:
     """One line on an entry; `note` stands before what it is about."""
     rules = f"{len(experience.rules)} rule{'s' if len(experience.rules) != 1 else ''}"
     start = f"{experience.id:<16}{experience.zone:<9}r{revision:<4}{rules:<10}{note}"
@@ -49,7 +46,7 @@ def entry_line(experience: "Experience", revision: int, note: str = "") -> str:
     return f"{start}{one_line(about, max(20, width() - len(start)))}"
 
 
-def entry_page(experience: "Experience", revision: str) -> str:
+def entry_page(experience: Experience, revision: str) -> str:
     """All of an entry, wrapped to the terminal."""
     facts = {
         "category": experience.problem_category,
@@ -73,7 +70,7 @@ def sources(provenance: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {_listed(value)}" for key, value in named.items())
 
 
-def change_line(change: "Change") -> str:
+def change_line(change: Change) -> str:
     """One change: number, time, action, entry, why, by whom (but for the hash of the prompt), from what."""
     who = ", ".join(str(value) for key, value in change.by.items() if key != "prompt")
     tasks = change.source.get("tasks")
@@ -82,7 +79,7 @@ def change_line(change: "Change") -> str:
     return f"{line}{'; '.join(' '.join(part.split()) for part in told if part)}".rstrip()
 
 
-def blame_lines(blamed: Iterable["Blamed"]) -> Iterator[str]:
+def blame_lines(blamed: Iterable[Blamed]) -> Iterator[str]:
     """One line for each part of an entry: revision, change, run and model, tasks, the part."""
     for one in blamed:
         change = one.version.change
@@ -93,10 +90,8 @@ def blame_lines(blamed: Iterable["Blamed"]) -> Iterator[str]:
         yield f"{start}{one_line(one.text, max(20, width() - len(start)))}"
 
 
-def markdown(experiences: Sequence["Experience"], title: str) -> str:
+def markdown(experiences: Sequence[Experience], title: str) -> str:
     """The entries as a Markdown page, by zone."""
-    from flex.types import ZONES
-
     lines = [f"# {title}", "", f"{len(experiences)} experiences."]
     for zone in ZONES:
         entries = [one for one in experiences if one.zone == zone]
