@@ -10,7 +10,8 @@ from flex.errors import EndpointError, SettingsError
 from flex.files.download import GROUPS, HOST, Source, chosen, fetch
 
 
-def build_parser() -> Parser:
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command: 0 when every file is there, 1 when one could not be fetched, 2 for a wrong flag or folder."""
     parser = Parser(
         script_name("download_data.py", "flex download"),
         "Fetch the paper's splits, the published libraries and GSM8k.",
@@ -18,12 +19,7 @@ def build_parser() -> Parser:
     parser.add_argument("--only", default=",".join(GROUPS), help="what to fetch, by commas")
     parser.add_argument("--dest", default=".", help="the folder that gets data/ and exps/")
     parser.add_argument("--base_url", default=HOST, help="a mirror of GitHub's files")
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command: 0 when every file is there, 1 when one could not be fetched, 2 for a wrong flag or folder."""
-    options = build_parser().parse(argv)
+    options = parser.parse(argv)
     try:
         for source in chosen([group.strip() for group in options.only.split(",")]):
             print(f"{source.path}: {_fetch_with_bar(source, options)}")

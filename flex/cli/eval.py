@@ -12,18 +12,13 @@ if TYPE_CHECKING:
     from flex.runs.eval_run import EvalResult
 
 
-def build_parser() -> Parser:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(
         "flex eval",
         "Answer a test split in several settings and compare them.",
         "flex eval --benchmark math --model gpt-5-mini --library exps/mine.json --settings agent,flex,flex-shuffled",
     )
     parser.add_config(EvalRun)
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = build_parser()
     options = parser.parse(argv)
     run = parser.config(EvalRun, options)
     return run_command(lambda: eval_command(run), verbose=options.verbose, resume=RESUME)

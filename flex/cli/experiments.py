@@ -3,26 +3,19 @@
 import argparse
 import importlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from flex.cli.command import RESUME, interruptible, progress_bar, run_command, script_name, stopped
 from flex.cli.flags import Parser
-from flex.experiments.config import Ablation, ExperimentRun, Inheritance, ScalingLaw
+from flex.experiments.config import Ablation, Inheritance, ScalingLaw
 from flex.runs.fields import field_docs
 
-RUNS: dict[str, type[ExperimentRun]] = {"scaling_law": ScalingLaw, "inheritance": Inheritance, "ablation": Ablation}
-
-
-def scaling_law(argv: Sequence[str] | None = None) -> int:
-    return _main("scaling_law", argv)
-
-
-def inheritance(argv: Sequence[str] | None = None) -> int:
-    return _main("inheritance", argv)
-
-
-def ablation(argv: Sequence[str] | None = None) -> int:
-    return _main("ablation", argv)
+RUNS: dict[str, type[ScalingLaw | Inheritance | Ablation]] = {
+    "scaling_law": ScalingLaw,
+    "inheritance": Inheritance,
+    "ablation": Ablation,
+}
 
 
 def parser_of(name: str) -> Parser:
@@ -31,7 +24,7 @@ def parser_of(name: str) -> Parser:
     parser = Parser(script_name(f"{name}.py", command), kind.__doc__ or "", f"{command} --out runs/{name}")
     if kind is Inheritance:
         parser.add_argument("--library", type=named_library, action="append", default=[], metavar="NAME=FILE",
-                            help=field_docs(kind)["library"])  # fmt: skip
+                            help=field_docs(RUNS[name])["library"])  # fmt: skip
     parser.add_config(kind, leave_out=("library",))
     return parser
 
@@ -44,7 +37,7 @@ def named_library(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def _main(name: str, argv: Sequence[str] | None) -> int:
+def _main(name: str, argv: Sequence[str] | None = None) -> int:
     """Run an experiment to its exit code, then print its table."""
     parser = parser_of(name)
     options = parser.parse(argv)
@@ -52,12 +45,13 @@ def _main(name: str, argv: Sequence[str] | None) -> int:
     run = parser.config(RUNS[name], options, **libraries)
 
     async def work() -> int:
-        from flex.experiments.steps import Stopped
+        from flex.experiments.steps import Steps, Stopped
 
         experiment = getattr(importlib.import_module(f"flex.experiments.{name}"), name)
         with interruptible() as stop:
             try:
-                found = await experiment(run, say=print, bar=progress_bar, stop=stop)
+                with Steps(run, say=print, bar=progress_bar, stop=stop) as steps:
+                    found = await experiment(run, steps)
             except Stopped as early:
                 return stopped(early.reason, RESUME)
         for line in found.table.lines():
@@ -69,3 +63,6 @@ def _main(name: str, argv: Sequence[str] | None) -> int:
         return 0
 
     return run_command(work, verbose=options.verbose, resume=RESUME)
+
+
+scaling_law, inheritance, ablation = (partial(_main, name) for name in RUNS)

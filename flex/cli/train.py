@@ -11,18 +11,13 @@ if TYPE_CHECKING:
     from flex.runs.train_run import TrainResult
 
 
-def build_parser() -> Parser:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(
         script_name("reject_sampling.py", "flex train"),
         "Explore a train split by reject sampling and grow an experience library.",
         "flex train --benchmark math --model gpt-5-mini --save_to exps/mine.json --max_usd 5",
     )
     parser.add_config(TrainRun)
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = build_parser()
     options = parser.parse(argv)
     run = parser.config(TrainRun, options)
     resume = f"The same command with --out {run.folder} goes on from here."

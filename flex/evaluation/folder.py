@@ -41,7 +41,7 @@ class SettingRun:
 
     def trace(self, row: Result) -> Trace:
         """The raw trace of one answer; empty when there is none."""
-        trace = read_json(self.folder.with_name(f"{self.folder.name}_process") / f"{row.log_name}.json", missing={})
+        trace = read_json(self.folder.with_name(f"{self.folder.name}_process") / f"{row.log_name}.json")
         return decode(Trace, trace) if trace.get("task_id") == row.task_id else Trace()
 
     def by_task(self) -> dict[str, list[Result]]:
@@ -79,7 +79,7 @@ class Run:
 def read_run(folder: str | Path) -> Run:
     """The run in a folder. Raises RunError when there are no results, or something in it is not what it should be."""
     folder = Path(folder)
-    overall = read_json(folder / "summary.json", missing={})
+    overall = read_json(folder / "summary.json")
     if (folder / "results.jsonl").is_file():
         settings = [read_setting(folder)]
     else:
@@ -102,8 +102,8 @@ def read_setting(
 ) -> SettingRun:
     """The setting in a folder: its numbers as they are given, else of its summary.json, else counted from its rows."""
     rows = tuple(load_results(folder))
-    config = read_json(folder / "config.json", missing={})
-    numbers = numbers or read_json(folder / "summary.json", missing={})
+    config = read_json(folder / "config.json")
+    numbers = numbers or read_json(folder / "summary.json")
     summary = Summary.from_json(numbers) if "accuracy" in numbers else _counted(rows, config)
     if cost and summary.cost == Cost():
         summary = replace(summary, cost=decode(Cost, cost))
@@ -135,10 +135,10 @@ def named_settings(runs: Sequence[Path]) -> dict[str, SettingRun]:
     return {key: replace(setting, name=key) for key, setting in zip(keys, found, strict=True)}
 
 
-def read_json(path: Path, *, missing: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A run's file; `missing` is what it says where there is none. Raises RunError when it is missing or broken."""
-    if missing is not None and not path.exists():
-        return dict(missing)
+def read_json(path: Path) -> dict[str, Any]:
+    """A run's file; empty where there is none. Raises RunError when it is broken."""
+    if not path.exists():
+        return {}
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

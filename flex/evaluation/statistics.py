@@ -122,7 +122,8 @@ def paired_difference(
     with Hesterberg's expanded percentiles (2015, The American Statistician 69:371). When all but three tasks or fewer
     have one and the same difference, resampling cannot see what the others might have done: then two pseudo-tasks of
     +1 and -1 join (Bonett & Price 2012, J. Educ. Behav. Stat. 37:479), so that equal results are no point at zero.
-    p is the exact sign-flip test over tasks, which for one repeat of 0 and 1 is McNemar's exact test.
+    p is the exact sign-flip test over tasks, which for one repeat of 0 and 1 is McNemar's exact test (1947,
+    Psychometrika 12:153).
     The verdict on a is "better" or "worse" only when the interval excludes zero and p <= 0.05.
     Raises ValueError when the tasks differ in number, there are none, or one has no score or one that is not finite.
     """
@@ -159,11 +160,6 @@ def _reach(n: int, repeats: int, detectable: float, binary: bool) -> str:
         return f"{size} is too few to show any"
     points = f"{100 * detectable:.{0 if detectable > 0.0995 else 1}f} points"
     return f"{size} detects >= {points if binary else f'{detectable:.2g}'}"
-
-
-def mcnemar(gains: int, losses: int) -> float:
-    """The two-sided exact p of McNemar's test (1947, Psychometrika 12:153): a binomial test of the discordant tasks."""
-    return _sign_flip_exact(np.array([1] * gains + [-1] * losses, dtype=np.int64))
 
 
 def minimum_detectable_effect(n: int, discordance: float = DISCORDANCE, repeats: float = 1.0) -> float:

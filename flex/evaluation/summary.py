@@ -1,11 +1,12 @@
 """The numbers of one setting, as they stand in its summary.json."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from flex.benchmarks import Benchmark
+from flex.endpoint.usage import summed
 from flex.evaluation.results import Result, load_results
 from flex.evaluation.statistics import accuracy_interval, majority, mean_interval, pass_at_k
 from flex.files.jsonlines import decode, to_jsonable
@@ -106,9 +107,7 @@ def summarize(
     correct = [[row.correct for row in repeats] for repeats in by_task.values()]
     scores = [[row.score for row in repeats] for repeats in by_task.values()]
     low, high = mean_interval(scores) if graded else accuracy_interval(correct)
-    roles: dict[str, Usage] = {}
-    for role, usage in ((role, usage) for row in rows for role, usage in row.usage_by_role.items()):
-        roles[role] = roles.get(role, Usage()) + usage
+    by_target = {repeats[0].target: mean([row.score for row in repeats]) for repeats in by_task.values()}
     repeats = max(map(len, correct), default=0)
     return Summary(
         n=len(by_task),
@@ -125,12 +124,12 @@ def summarize(
         headline="mean_score" if graded else "accuracy",
         pass_at={str(k): mean([pass_at_k(len(r), sum(r), k) for r in correct]) for k in range(2, repeats + 1)},
         top={} if benchmark is None or graded else top_k(list(by_task.values()), benchmark, repeats),
-        aggregates=dict(benchmark.aggregates(mean_scores(by_task.values()))) if benchmark else {},
+        aggregates=dict(benchmark.aggregates(by_target)) if benchmark else {},
         metrics={
             name: mean([row.metrics.get(name, 0.0) for row in rows]) for name in (rows[0].metrics if rows else ())
         },
         usage=sum((row.usage for row in rows), Usage()),
-        usage_by_role=roles,
+        usage_by_role=summed(used for row in rows for used in row.usage_by_role.items()),
         seconds=round(sum(row.seconds for row in rows), 3),
     )
 
@@ -160,11 +159,6 @@ def top_k(tasks: Sequence[Sequence[Result]], benchmark: Benchmark, repeats: int)
         ranked.append([answer in right for answer in majority([row.answer for row in rows], key)])
     ks = [k for k in (1, 3, 5, 10) if k < repeats] + [repeats]
     return {str(k): mean([any(answers[:k]) for answers in ranked]) for k in ks}
-
-
-def mean_scores(tasks: Iterable[Sequence[Result]]) -> dict[str, float]:
-    """By target, the mean score of its repeats."""
-    return {rows[0].target: mean([row.score for row in rows]) for rows in tasks}
 
 
 def mean(values: Sequence[float]) -> float:

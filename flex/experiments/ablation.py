@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flex.concurrency import Stop
 from flex.errors import SettingsError
 from flex.evaluation.folder import SettingRun
 from flex.experiments.config import Ablation
@@ -21,7 +20,6 @@ from flex.explib import ExpLib
 from flex.files.jsonlines import decode
 from flex.files.runlog import RunLog
 from flex.runs.fields import names_in
-from flex.runs.setup import Bar, no_bar
 from flex.types import Experience, Exploration, Rule, Trajectory
 
 FULL = "full"
@@ -36,32 +34,29 @@ VARIANTS = {
 }
 
 
-async def ablation(
-    run: Ablation, *, say: Callable[[str], None] = lambda line: None, bar: Bar = no_bar, stop: Stop | None = None
-) -> Findings:
+async def ablation(run: Ablation, steps: Steps) -> Findings:
     """Train once, make the libraries of all variants of it, and answer the test split with each."""
-    with Steps(run, [run.model], say=say, bar=bar, stop=stop) as steps:
-        own = f"{steps.benchmark.retrieval} retrieval"
-        names = chosen(run.variants or ",".join(name for name in VARIANTS if name != own))
-        steps.start("ablation", {"actor": run.model}, training_epochs=run.epochs)
-        folder = steps.out / "learned"
-        library = await steps.learn(folder, run.model, use_library=True, epochs=run.epochs)
-        answered: dict[str, SettingRun] = {}
-        sizes: dict[str, int] = {}
-        for name in names:
-            place, path = steps.out / name.replace(" ", "-"), folder / "library.json"
-            if name in DERIVED:
-                path = place / "library.json"
-                if not path.exists():
-                    derived(DERIVED[name](library, folder), path)
-            if name == "no library":
-                answered[name], sizes[name] = await steps.answer(place, "agent", run.model), 0
-            else:
-                changes = {"retrieval": name.split()[0]} if name.endswith("retrieval") else {}
-                answered[name] = await steps.answer(place, "flex", run.model, path, **changes)
-                sizes[name] = len(ExpLib(path))
-            say(f"{name}: {percent(numbers(answered[name].summary))}")
-        return finish(run, steps, answered, sizes)
+    own = f"{steps.benchmark.retrieval} retrieval"
+    names = chosen(run.variants or ",".join(name for name in VARIANTS if name != own))
+    steps.start("ablation", {"actor": run.model}, training_epochs=run.epochs)
+    folder = steps.out / "learned"
+    library = await steps.learn(folder, run.model, use_library=True, epochs=run.epochs)
+    answered: dict[str, SettingRun] = {}
+    sizes: dict[str, int] = {}
+    for name in names:
+        place, path = steps.out / name.replace(" ", "-"), folder / "library.json"
+        if name in DERIVED:
+            path = place / "library.json"
+            if not path.exists():
+                derived(DERIVED[name](library, folder), path)
+        if name == "no library":
+            answered[name], sizes[name] = await steps.answer(place, "agent", run.model), 0
+        else:
+            changes = {"retrieval": name.split()[0]} if name.endswith("retrieval") else {}
+            answered[name] = await steps.answer(place, "flex", run.model, path, **changes)
+            sizes[name] = len(ExpLib(path))
+        steps.say(f"{name}: {percent(numbers(answered[name].summary))}")
+    return finish(run, steps, answered, sizes)
 
 
 def chosen(text: str) -> list[str]:

@@ -58,6 +58,10 @@ class OneModelRun(ExperimentRun):
     retriever_model: str | None = None
     """default: as in `flex train`"""
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        return (self.model,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalingLaw(OneModelRun):

@@ -1,10 +1,9 @@
 """Libraries of some models used by others (paper, 4.3; `flex inheritance`)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flex.concurrency import Stop
 from flex.errors import SettingsError
 from flex.evaluation.folder import SettingRun
 from flex.experiments.config import Inheritance
@@ -16,40 +15,36 @@ from flex.experiments.steps import Findings, Steps
 from flex.explib import ExpLib
 from flex.files.paths import existing
 from flex.runs.config import file_name
-from flex.runs.setup import Bar, no_bar
 
 
-async def inheritance(
-    run: Inheritance, *, say: Callable[[str], None] = lambda line: None, bar: Bar = no_bar, stop: Stop | None = None
-) -> Findings:
+async def inheritance(run: Inheritance, steps: Steps) -> Findings:
     """Every model learns alone, with the library in the loop; then every model is tested with every library."""
     if not run.models:
         raise SettingsError("--models names no model")
     given = {name: existing(path, "the library") for name, path in run.library.items()}
     if twice := [name for name in given if name in run.models]:
         raise SettingsError(f"--library {twice[0]}=...: a model of that name learns its own; choose another name")
-    with Steps(run, run.models, say=say, bar=bar, stop=stop) as steps:
-        steps.start("inheritance", {str(place): name for place, name in enumerate(run.models)})
-        libraries = dict[str, Path]()
-        for model in run.models:
-            folder = steps.out / "learned" / file_name(model)
-            library = await steps.learn(folder, model, use_library=True)
-            say(f"{model} learned {len(library)} experiences")
-            libraries[model] = folder / "library.json"
-        libraries |= given
-        rows = []
-        for model in run.models:
-            place = steps.out / "used" / file_name(model)
-            alone = await steps.answer(place / "no-library", "agent", model)
-            say(f"{model} without a library: {percent(numbers(alone.summary))}")
-            cells = []
-            for name, path in libraries.items():
-                used = await steps.answer(place / f"library-of-{file_name(name)}", "flex", model, path)
-                difference = difference_numbers(used.minus(alone))
-                cells.append({"library": name, **numbers(used.summary), "difference": difference})
-                say(f"{model} with the library of {name}: {percent(numbers(used.summary))}")
-            rows.append({"model": model, "agent": numbers(alone.summary), "cells": cells})
-        return finish(run, steps, libraries, rows, alone)
+    steps.start("inheritance", {str(place): name for place, name in enumerate(run.models)})
+    libraries = dict[str, Path]()
+    for model in run.models:
+        folder = steps.out / "learned" / file_name(model)
+        library = await steps.learn(folder, model, use_library=True)
+        steps.say(f"{model} learned {len(library)} experiences")
+        libraries[model] = folder / "library.json"
+    libraries |= given
+    rows = []
+    for model in run.models:
+        place = steps.out / "used" / file_name(model)
+        alone = await steps.answer(place / "no-library", "agent", model)
+        steps.say(f"{model} without a library: {percent(numbers(alone.summary))}")
+        cells = []
+        for name, path in libraries.items():
+            used = await steps.answer(place / f"library-of-{file_name(name)}", "flex", model, path)
+            difference = difference_numbers(used.minus(alone))
+            cells.append({"library": name, **numbers(used.summary), "difference": difference})
+            steps.say(f"{model} with the library of {name}: {percent(numbers(used.summary))}")
+        rows.append({"model": model, "agent": numbers(alone.summary), "cells": cells})
+    return finish(run, steps, libraries, rows, alone)
 
 
 def finish(

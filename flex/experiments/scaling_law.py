@@ -1,12 +1,10 @@
 """How accuracy follows the library's growth (paper, figure 4; `flex scaling-law`)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from flex.concurrency import Stop
-from flex.errors import SettingsError
 from flex.evaluation.folder import SettingRun
 from flex.evaluation.statistics import wilson
 from flex.evaluation.summary import mean
@@ -18,35 +16,31 @@ from flex.experiments.power_law import fit_power_law
 from flex.experiments.published import SCALING, SCALING_BASELINE, SCALING_WHAT
 from flex.experiments.steps import Findings, Steps
 from flex.explib import ExpLib
-from flex.runs.setup import Bar, no_bar
 
 
-async def scaling_law(
-    run: ScalingLaw, *, say: Callable[[str], None] = lambda line: None, bar: Bar = no_bar, stop: Stop | None = None
-) -> Findings:
+async def scaling_law(run: ScalingLaw, steps: Steps) -> Findings:
     """Measure without a library, then after every epoch; the library goes on from epoch to epoch."""
-    with Steps(run, [run.model], say=say, bar=bar, stop=stop) as steps:
-        steps.start("scaling law", {"actor": run.model}, early=run.early)
-        baseline = await steps.answer(steps.out / "no-library", "agent", run.model)
-        say(f"no library: {percent(numbers(baseline.summary))}")
-        rows: list[dict[str, Any]] = []
-        latest, before = baseline, None
-        for epoch in range(1, run.epochs + 1):
-            folder = steps.out / f"epoch-{epoch}"
-            library = await steps.learn(folder, run.model, use_library=True, library=before)
-            before = folder / "library.json"
-            for count in early_counts(run, steps) if epoch == 1 else ():
-                part = folder / f"after-{count}"
-                kept = library_after(library, {task.id for task in steps.train_tasks[:count]}, part / "library.json")
-                tested = await steps.answer(part, "flex", run.model, part / "library.json")
-                rows.append(row_of(0, count, kept, tested, baseline, None))
-                say(line_of(rows[-1]))
-            latest = await steps.answer(folder / "test", "flex", run.model, before)
-            right, solved = first_attempts(folder, steps.train_tasks, steps.benchmark.accepts)
-            trained = (right, solved, len(steps.train_tasks))
-            rows.append(row_of(epoch, epoch * len(steps.train_tasks), library, latest, baseline, trained))
-            say(line_of(rows[-1]))
-        return finish(run, steps, rows, baseline, latest)
+    steps.start("scaling law", {"actor": run.model}, early=run.early)
+    baseline = await steps.answer(steps.out / "no-library", "agent", run.model)
+    steps.say(f"no library: {percent(numbers(baseline.summary))}")
+    rows: list[dict[str, Any]] = []
+    latest, before = baseline, None
+    for epoch in range(1, run.epochs + 1):
+        folder = steps.out / f"epoch-{epoch}"
+        library = await steps.learn(folder, run.model, use_library=True, library=before)
+        before = folder / "library.json"
+        for count in early_counts(run, steps) if epoch == 1 else ():
+            part = folder / f"after-{count}"
+            kept = library_after(library, {task.id for task in steps.train_tasks[:count]}, part / "library.json")
+            tested = await steps.answer(part, "flex", run.model, part / "library.json")
+            rows.append(row_of(0, count, kept, tested, baseline, None))
+            steps.say(line_of(rows[-1]))
+        latest = await steps.answer(folder / "test", "flex", run.model, before)
+        right, solved = first_attempts(folder, steps.train_tasks, steps.benchmark.accepts)
+        trained = (right, solved, len(steps.train_tasks))
+        rows.append(row_of(epoch, epoch * len(steps.train_tasks), library, latest, baseline, trained))
+        steps.say(line_of(rows[-1]))
+    return finish(run, steps, rows, baseline, latest)
 
 
 def early_counts(run: ScalingLaw, steps: Steps) -> list[int]:
@@ -103,8 +97,6 @@ def finish(
     run: ScalingLaw, steps: Steps, rows: list[dict[str, Any]], baseline: SettingRun, latest: SettingRun
 ) -> Findings:
     """Fit, draw and write."""
-    if not rows:
-        raise SettingsError("there is nothing to draw")
     law = fit_power_law([row["library"] for row in rows], [row.pop("outcomes") for row in rows])
     result = {
         "experiment": "scaling law",

@@ -15,7 +15,7 @@ from flex.concurrency import Stop
 from flex.endpoint.cost import Prices
 from flex.errors import EndpointError, SettingsError
 from flex.evaluation.folder import SettingRun, read_json, read_setting
-from flex.experiments.config import APPRENTICE, ExperimentRun
+from flex.experiments.config import APPRENTICE, Inheritance, OneModelRun
 from flex.experiments.pictures import Page, Table
 from flex.explib import ExpLib
 from flex.files.atomic import write_atomically, write_json
@@ -25,7 +25,7 @@ from flex.report.canvas import PHONE, WIDE, Canvas
 from flex.runs.config import EvalRun, TrainRun
 from flex.runs.eval_run import answer_split
 from flex.runs.fields import as_command
-from flex.runs.setup import Bar, no_bar, sampling
+from flex.runs.setup import Bar, sampling
 from flex.runs.train_run import train
 from flex.types import Usage
 
@@ -60,22 +60,21 @@ class Steps:
 
     def __init__(
         self,
-        run: ExperimentRun,
-        models: Sequence[str],
+        run: OneModelRun | Inheritance,
         *,
-        say: Callable[[str], None] = lambda line: None,
-        bar: Bar = no_bar,
-        stop: Stop | None = None,
+        say: Callable[[str], None],
+        bar: Bar,
+        stop: Stop,
     ) -> None:
         self.out = run.out
         self.say = say
         self.benchmark = get_benchmark(run.benchmark)
         self.commands: list[str] = []
-        self._bar, self._stop = bar, stop or Stop()
+        self._bar, self._stop = bar, stop
         self._closing = ExitStack()
         self._tokens, self._usd = 0, 0.0
-        self.of_apprentices = all(name.startswith(APPRENTICE) for name in models)
-        mixed = not self.of_apprentices and any(name.startswith(APPRENTICE) for name in models)
+        self.of_apprentices = all(name.startswith(APPRENTICE) for name in run.models)
+        mixed = not self.of_apprentices and any(name.startswith(APPRENTICE) for name in run.models)
         if mixed and run.endpoint.base_url is None:
             raise SettingsError(
                 "the apprentice and other models are at different endpoints: give --base_url, or part them"
@@ -179,7 +178,7 @@ class Steps:
 
     def _answered(self, place: Path) -> bool:
         """Whether every answer of this call is there and none has failed."""
-        summary = read_json(place / "summary.json", missing={})
+        summary = read_json(place / "summary.json")
         wanted = (len(self.test_tasks), self.run.repeats)
         return (summary.get("n"), summary.get("repeats")) == wanted and not summary.get("failed")
 

@@ -27,25 +27,34 @@ class Whisker:
 def picture(settings: Mapping[str, Summary], comparisons: Sequence[Difference], width: int = WIDE) -> Canvas:
     """The settings of an evaluation and their paired differences, with 95 % intervals."""
     canvas = Canvas(width, "Settings and their paired differences, with 95 % intervals")
-    half = (width - 40) / 2 if width == WIDE else width
     graded = any(summary.graded for summary in settings.values())
-    values = [_whisker_of(name, s.value, s.low, s.high, "one", ".1f") for name, s in settings.items()]
-    end = forest(canvas, 0, 0, half, "Mean score x 100" if graded else "Correct, %", values, 0.0, None)
-    canvas.height = end + 8
-    if comparisons:
-        differences = [
-            _whisker_of(f"{d.a} - {d.b}", d.difference, d.low, d.high, KINDS.get(d.verdict, "plain"), "+.1f")
-            for d in comparisons
-        ]
-        left, top = (half + 40, 0.0) if width == WIDE else (0.0, end + 20)
-        end = max(end, forest(canvas, left, top, half, "Difference in points (paired)", differences, 0.0, 0.0))
-        canvas.height = end + 8
+    values = [measured(name, 100 * s.value, 100 * s.low, 100 * s.high) for name, s in settings.items()]
+    differences = [
+        measured(f"{d.a} - {d.b}", 100 * d.difference, 100 * d.low, 100 * d.high, d.verdict) for d in comparisons
+    ]
+    title = "Mean score x 100" if graded else "Correct, %"
+    canvas.height = two_forests(canvas, title, values, "Difference in points (paired)", differences) + 8
     return canvas
 
 
-def _whisker_of(name: str, value: float, low: float, high: float, kind: str, form: str) -> Whisker:
-    value, low, high = 100 * value, 100 * low, 100 * high
+def measured(name: str, value: float, low: float, high: float, verdict: str | None = None) -> Whisker:
+    """A row of a value with its interval; of a difference, with its sign and in the colour of its verdict."""
+    form = ".1f" if verdict is None else "+.1f"
+    kind = "one" if verdict is None else KINDS.get(verdict, "plain")
     return Whisker(name, value, f"{value:{form}} ({low:{form}} to {high:{form}})", kind, low, high)
+
+
+def two_forests(
+    canvas: Canvas, title: str, values: Sequence[Whisker], second_title: str, differences: Sequence[Whisker]
+) -> float:
+    """Values, and their differences beside them or, on a phone, below; where they end."""
+    wide = canvas.width == WIDE
+    half = (canvas.width - 40) / 2 if wide else canvas.width
+    end = forest(canvas, 0, 0, half, title, values, 0.0, None)
+    if not differences:
+        return end
+    left, top = (half + 40, 0.0) if wide else (0.0, end + 20)
+    return max(end, forest(canvas, left, top, half, second_title, differences, 0.0, 0.0))
 
 
 def forest(
@@ -63,7 +72,10 @@ def forest(
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
     steps = ticks(min([least, *ends]), max([least, *ends]), 5)
     axis = Axis(steps[0], steps[-1], steps, "")
-    place = _places(axis, x + 14, width - 28)
+
+    def place(value: float) -> float:
+        return x + 14 + (width - 28) * axis.share(value)
+
     bottom = y + ROW * len(rows) + 4
     for tick in steps:
         canvas.line(place(tick), y, place(tick), bottom, "axis" if tick == zero else "grid")
@@ -74,10 +86,6 @@ def forest(
         _whisker(canvas, row, place, y + 30)
         y += ROW
     return bottom + 22
-
-
-def _places(axis: Axis, left: float, width: float) -> Callable[[float], float]:
-    return lambda value: left + width * axis.share(value)
 
 
 def _whisker(canvas: Canvas, row: Whisker, place: Callable[[float], float], y: float) -> None:

@@ -1,7 +1,5 @@
 """The page: one file that needs no network, no server and no trust in what models wrote."""
 
-import base64
-import hashlib
 from pathlib import Path
 
 from markupsafe import Markup
@@ -11,7 +9,7 @@ from flex.files.atomic import write_atomically
 from flex.files.clock import now
 from flex.report import problems, tables
 from flex.report.drawings import Drawings
-from flex.report.html import templates
+from flex.report.html import inline_hash, templates
 from flex.report.safe_text import json_island, visible
 
 _HERE = Path(__file__).parent
@@ -38,29 +36,18 @@ def render(run: Run) -> str:
     shared, different = tables.configuration(run)
     return _TEMPLATES.get_template("report.html").render(
         title=visible(f"{run.benchmark or run.folder.name} · {run.model}")[:160],
-        headline=tables.headline(run),
-        measure=tables.measure(run),
         written=now(),
         settings=[visible(setting.name)[: tables.NAME] for setting in run.settings],
         run=run,
         tables=tables,
-        metrics=tables.metrics(run),
-        failures=tables.failures(run),
-        hidden=tables.hidden(run),
         problems=matrix,
         details=details,
         symbols=[(symbol, Markup(symbol.content)) for symbol in drawings.symbols],
         island=Markup(json_island(details.data)),
-        prompts=tables.prompts(run),
         same=shared,
         different=different,
         style=Markup(style),
         script=Markup(script),
-        policy=f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'",
+        policy=f"default-src 'none'; script-src '{inline_hash(script)}'; style-src '{inline_hash(style)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'",
     )
-
-
-def _hash(text: str) -> str:
-    """As a Content-Security-Policy names an inline script or style."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

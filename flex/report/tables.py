@@ -2,37 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from flex.evaluation.folder import Run, SettingRun
+from flex.evaluation.folder import Run
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary
 from flex.report.safe_text import shortened, visible
 
 NAME = 80
 """Characters of a setting's or model's name."""
-MOST_ERRORS = 8
 HEADLINES = (("flex", "agent"), ("flex", "vanilla"), ("flex-chat", "vanilla"), ("agent", "vanilla"))
 """Which comparison to open with; the first that was made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    setting: str
-    failed: int
-    answers: int
-    errors: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Hidden:
-    """How much the leakage guard hid in one setting."""
-
-    setting: str
-    experiences: int
-    tasks: int
-    all_tasks: int
 
 
 def headline(run: Run) -> str:
@@ -46,11 +26,11 @@ def headline(run: Run) -> str:
         return (
             f"{name_of(chosen.a)} {_reached(a)} {a.n:,} {kind}problems, {name_of(chosen.b)} {_number(b)}: "
             f"a difference of {points(chosen.difference)} points "
-            f"(95\u00a0% interval {interval(points(chosen.low), points(chosen.high))}): {verdict(chosen.verdict)}."
+            f"(95\u00a0% interval {points(chosen.low)} to {points(chosen.high)}): {shortened(chosen.verdict, 300)}."
         )
     parts = [
         f"{name_of(name)} {_reached(s)} {s.n:,} {kind}problems "
-        f"(95\u00a0% interval {interval(percent(s.low), percent(s.high))})"
+        f"(95\u00a0% interval {percent(s.low)} to {percent(s.high)})"
         for name, s in summaries.items()
     ]
     return ("; ".join(parts[:4]) + ("; and so on" if len(parts) > 4 else "")) + "."
@@ -110,28 +90,20 @@ def cost_cells(s: Summary) -> list[str]:
     ]
 
 
-def failures(run: Run) -> list[Failure]:
-    """Settings in which answers failed for want of an endpoint's reply, with the commonest reasons."""
-    return [found for setting in run.settings if (found := _failure(setting)).failed]
+def failures(run: Run) -> Iterator[tuple[str, int, Counter[str]]]:
+    """Settings in which answers failed for want of an endpoint's reply: name, answers, how often for which reason."""
+    for setting in run.settings:
+        if errors := Counter(shortened(row.error, 300) for row in setting.rows if row.error is not None):
+            yield name_of(setting.name), len(setting.rows), errors
 
 
-def _failure(setting: SettingRun) -> Failure:
-    errors = Counter(shortened(row.error, 300) for row in setting.rows if row.error is not None)
-    return Failure(name_of(setting.name), errors.total(), len(setting.rows), tuple(errors.most_common(MOST_ERRORS)))
-
-
-def hidden(run: Run) -> list[Hidden]:
-    """What the leakage guard hid, for the settings in which it hid something."""
-    return [
-        Hidden(
-            name_of(setting.name),
-            experiences=len({experience for row in setting.rows for experience in row.hidden}),
-            tasks=len({row.task_id for row in setting.rows if row.hidden}),
-            all_tasks=len({row.task_id for row in setting.rows}),
-        )
-        for setting in run.settings
-        if any(row.hidden for row in setting.rows)
-    ]
+def hidden(run: Run) -> Iterator[tuple[str, int, int, int]]:
+    """What the leakage guard hid: setting, how many experiences, from how many tasks, of how many."""
+    for setting in run.settings:
+        experiences = {experience for row in setting.rows for experience in row.hidden}
+        if experiences:
+            tasks = {row.task_id for row in setting.rows if row.hidden}
+            yield name_of(setting.name), len(experiences), len(tasks), len({row.task_id for row in setting.rows})
 
 
 def prompts(run: Run) -> list[tuple[str, str, str]]:
@@ -163,20 +135,13 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         for name, inner in value.items():
             yield from _flat(inner, f"{key}.{name}" if key else str(name))
     elif value is not None:
-        yield (
-            key,
-            ", ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value),
-        )
+        values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+        yield key, ", ".join(map(str, values))
 
 
 def name_of(text: str) -> str:
     """A name as it may stand in the page."""
     return visible(text)[:NAME]
-
-
-def verdict(text: str) -> str:
-    """A verdict as it may stand in the page."""
-    return shortened(text, 300)
 
 
 def percent(share: float) -> str:
@@ -188,11 +153,6 @@ def points(share: float) -> str:
     """ "+54.0" of 0.54, with a minus as wide as a plus."""
     text = f"{100 * share:+.1f}"
     return "0.0" if float(text) == 0 else text.replace("-", "−")
-
-
-def interval(low: str, high: str) -> str:
-    """ "44.3 to 63.4"."""
-    return f"{low} to {high}"
 
 
 def p_value(p: float) -> str:

@@ -4,18 +4,22 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from flex.actor import Actor
+from flex.benchmarks import Benchmark
+from flex.concurrency import Stop
+from flex.critic import Critic
+from flex.endpoint.cost import Budget as Limit
+from flex.endpoint.cost import Prices
+from flex.memory_retriever import MemoryRetriever, index_order
+from flex.prompt import Prompts
+from flex.rate_limiter import ChatModel, RateLimitedLLMClient
+from flex.reject_sampling import Team
 from flex.runs.config import Budget, EndpointConfig, TrainRun
-
-if TYPE_CHECKING:
-    from flex.benchmarks import Benchmark
-    from flex.concurrency import Stop
-    from flex.endpoint.cost import Prices
-    from flex.prompt import Prompts
-    from flex.rate_limiter import ChatModel, RateLimitedLLMClient
-    from flex.reject_sampling import Team
-    from flex.types import Model
+from flex.types import Model
+from flex.updater import Updater
+from flex.verifier import Verifier
 
 Counts = Mapping[str, int]
 Bar = Callable[[str, int, str], AbstractContextManager[Callable[[Counts], None]]]
@@ -27,10 +31,8 @@ def no_bar(title: str, steps: int, unit: str) -> AbstractContextManager[Callable
     return nullcontext(lambda counts: None)
 
 
-def make_client(endpoint: EndpointConfig) -> "RateLimitedLLMClient":
+def make_client(endpoint: EndpointConfig) -> RateLimitedLLMClient:
     """The one client of a run. Raises SettingsError."""
-    from flex.rate_limiter import RateLimitedLLMClient
-
     return RateLimitedLLMClient(
         base_url=endpoint.base_url,
         requests_per_minute=endpoint.requests_per_minute,
@@ -41,10 +43,8 @@ def make_client(endpoint: EndpointConfig) -> "RateLimitedLLMClient":
     )
 
 
-def make_model(endpoint: EndpointConfig, client: "RateLimitedLLMClient", name: str, role: str) -> "ChatModel":
+def make_model(endpoint: EndpointConfig, client: RateLimitedLLMClient, name: str, role: str) -> ChatModel:
     """The model of a role; the temperature is the actor's only."""
-    from flex.rate_limiter import ChatModel
-
     return ChatModel(
         name,
         client,
@@ -57,28 +57,19 @@ def make_model(endpoint: EndpointConfig, client: "RateLimitedLLMClient", name: s
 
 
 def watch_budget(
-    stop: "Stop", budget: Budget, prices: "Prices", client: "RateLimitedLLMClient", models: Mapping[str, str]
+    stop: Stop, budget: Budget, prices: Prices, client: RateLimitedLLMClient, models: Mapping[str, str]
 ) -> None:
     """Let `stop` ask for an end once the budget is spent; `models` are their names by role.
 
     Raises SettingsError for a budget in money where a price is unknown.
     """
-    from flex.endpoint.cost import Budget as Limit
-
     limit = Limit(budget.max_tokens_total, budget.max_usd, prices)
     limit.check(set(models.values()))
     stop.watch(lambda: limit.spent(client.usage_by_model))
 
 
-def build_team(run: TrainRun, benchmark: "Benchmark", prompts: "Prompts", models: "Mapping[str, Model]") -> "Team":
+def build_team(run: TrainRun, benchmark: Benchmark, prompts: Prompts, models: Mapping[str, Model]) -> Team:
     """The five roles of a training run."""
-    from flex.actor import Actor
-    from flex.critic import Critic
-    from flex.memory_retriever import MemoryRetriever, index_order
-    from flex.reject_sampling import Team
-    from flex.updater import Updater
-    from flex.verifier import Verifier
-
     select = index_order if (run.retrieval or benchmark.retrieval) == "flat" else None
     return Team(
         Actor(models["actor"], benchmark, prompts),
@@ -90,13 +81,11 @@ def build_team(run: TrainRun, benchmark: "Benchmark", prompts: "Prompts", models
 
 
 def sampling(endpoint: EndpointConfig) -> dict[str, Any]:
-    """What of the endpoint's settings decides what models answer, as it stands in a run's config.json."""
+    """What of the endpoint's settings decides what models answer, as it stands in a run's config.json.
+
+    Of the extra body a sha256: some gateways are given keys in it.
+    """
     names = ("temperature", "max_tokens", "reasoning_effort")
-    return {**{name: getattr(endpoint, name) for name in names}, "extra_body": body_sha256(endpoint.extra_body)}
-
-
-def body_sha256(extra_body: Mapping[str, Any] | None) -> str | None:
-    """A sha256 of the extra body for the run's configuration: some gateways are given keys in it."""
-    if extra_body is None:
-        return None
-    return hashlib.sha256(json.dumps(extra_body, sort_keys=True).encode()).hexdigest()
+    body = endpoint.extra_body
+    digest = None if body is None else hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    return {**{name: getattr(endpoint, name) for name in names}, "extra_body": digest}

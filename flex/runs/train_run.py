@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flex.benchmarks import Benchmark, get_benchmark
 from flex.benchmarks.base import fingerprint
@@ -23,9 +23,6 @@ from flex.runs.start import holding, library_to_train, run_id, starting_library
 from flex.search.vectors import embedding_models
 from flex.telemetry import start_telemetry
 from flex.types import Task, Usage
-
-if TYPE_CHECKING:
-    pass
 
 PROMPTS = (
     "llm_system_prompt",

@@ -8,7 +8,6 @@ import pytest
 from flex.evaluation.statistics import (
     accuracy_interval,
     majority,
-    mcnemar,
     mean_interval,
     minimum_detectable_effect,
     paired_difference,
@@ -119,8 +118,8 @@ def discordant(gains, losses, n=30):
     ],
 )
 def test_mcnemar_equals_the_textbook(gains, losses, p):
-    assert mcnemar(gains, losses) == pytest.approx(p, rel=1e-3 if p < 1e-3 else 1e-5)
-    assert paired_difference(*discordant(gains, losses, 300)).p == pytest.approx(mcnemar(gains, losses))
+    found = paired_difference(*discordant(gains, losses, 300)).p
+    assert found == pytest.approx(p, rel=1e-3 if p < 1e-3 else 1e-5)
 
 
 def test_the_sign_flip_p_of_repeats_equals_all_signs_counted():

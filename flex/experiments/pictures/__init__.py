@@ -1,6 +1,5 @@
 """The pictures of the experiments: static SVG, drawn for a wide page and for a phone, and the page around them.
 
-drawing.py      lines, dots and words on a canvas; axes
 scaling.py      accuracy, library and error as a library grows
 inheritance.py  a matrix of who uses whose library
 ablation.py     one thing taken away at a time

@@ -5,6 +5,7 @@ from typing import Any
 
 from flex.experiments.published import INHERITANCE, PublishedInheritance
 from flex.report.canvas import WIDE, Canvas, wrapped
+from flex.report.forest import KINDS
 
 CELL = 62
 BARE_CELL = 44
@@ -82,13 +83,12 @@ def _cells(
 
 
 def _tint(canvas: Canvas, x: float, y: float, width: float, difference: Mapping[str, Any], reach: float) -> None:
-    kind = {"better": "one", "worse": "two"}.get(difference.get("verdict", ""))
-    if kind:
+    if kind := KINDS.get(difference.get("verdict", "")):
         canvas.box(x, y, width, CELL, f"cell {kind}", 0.10 + 0.30 * min(1.0, abs(difference["points"]) / reach))
 
 
 def _bar(canvas: Canvas, zero: float, y: float, scale: float, difference: Mapping[str, Any]) -> None:
-    kind = {"better": "one", "worse": "two"}.get(difference["verdict"], "plain")
+    kind = KINDS.get(difference["verdict"], "plain")
     canvas.line(zero, y - 4, zero, y + 4, "axis")
     canvas.line(zero + scale * difference["low"], y, zero + scale * difference["high"], y, f"whisker {kind}")
     canvas.dot(zero + scale * difference["points"], y, f"dot {kind}", 3 if canvas.width == WIDE else 1.8)
@@ -111,11 +111,8 @@ def _published(canvas: Canvas, benchmark: str, y: float) -> float:
 def _published_cells(
     row: PublishedInheritance, libraries: Sequence[str]
 ) -> list[tuple[str, Mapping[str, Any] | None, bool]]:
-    alone: tuple[str, Mapping[str, Any] | None, bool] = (f"{row.alone:.1f}", None, False)
-    return [
-        alone,
-        *(
-            (f"{row.libraries[name]:.1f}", {"points": row.libraries[name] - row.alone}, name == row.model)
-            for name in libraries
-        ),
-    ]
+    cells: list[tuple[str, Mapping[str, Any] | None, bool]] = [(f"{row.alone:.1f}", None, False)]
+    for name in libraries:
+        value = row.libraries[name]
+        cells.append((f"{value:.1f}", {"points": value - row.alone}, name == row.model))
+    return cells

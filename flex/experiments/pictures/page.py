@@ -1,7 +1,5 @@
 """A small page around a picture: what it shows in a sentence, the same as tables, and the commands behind it."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from flex.report.canvas import Canvas, css
-from flex.report.html import templates
+from flex.report.html import inline_hash, templates
 
 _HERE = Path(__file__).parent
 _TEMPLATES = templates(_HERE)
@@ -55,11 +53,10 @@ class Page:
     def html(self, wide: Canvas, phone: Canvas) -> str:
         """One file without requests: the wide picture, and on a phone the narrow one."""
         style = (_HERE / "page.css").read_text(encoding="utf-8") + css()
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         return _TEMPLATES.get_template("page.html").render(
             page=self,
             style=Markup(style),
             wide=Markup(wide.svg(kind="wide")),
             phone=Markup(phone.svg(kind="phone")),
-            policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+            policy=f"default-src 'none'; style-src '{inline_hash(style)}'; base-uri 'none'; form-action 'none'",
         )

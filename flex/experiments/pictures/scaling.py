@@ -35,6 +35,16 @@ def _panel(canvas: Canvas, left: float, top: float, width: float, title: str, x:
     return panel
 
 
+def _end(panel: Panel, without_library: float | None = None) -> float:
+    """Name the series, and draw the value without a library as a line; where the panel ends."""
+    if without_library is not None:
+        (start, height), (end, _) = panel.at(panel.x.low, without_library), panel.at(panel.x.high, without_library)
+        panel.canvas.line(start, height, end, height, "base")
+        panel.labels.append((height, "no library", "plain"))
+    panel.names()
+    return panel.top + HEIGHT + 34
+
+
 def _tasks_axis(result: Mapping[str, Any]) -> Axis:
     seen = [point["tasks"] for point in result["points"]]
     return Axis(
@@ -57,11 +67,7 @@ def _accuracy(canvas: Canvas, result: Mapping[str, Any], left: float, top: float
     panel = _panel(canvas, left, top, width, "What the library is worth", _tasks_axis(result), y)
     panel.series("test", [_point(p["tasks"], p["test"]) for p in points], "one", 0)
     panel.series("train,\nfirst try", [_point(p["tasks"], p["train"]) for p in train], "two", 5)
-    (start, height), (end, _) = panel.at(panel.x.low, base["percent"]), panel.at(panel.x.high, base["percent"])
-    canvas.line(start, height, end, height, "base")
-    panel.labels.append((height, "no library", "plain"))
-    panel.names()
-    return panel.top + HEIGHT + 34
+    return _end(panel, base["percent"])
 
 
 def _point(x: float, numbers: Mapping[str, Any]) -> Point:
@@ -77,8 +83,7 @@ def _growth(canvas: Canvas, result: Mapping[str, Any], left: float, top: float, 
     for zone, kind in (("golden", "two"), ("warning", "three"), ("mixed", "plain")):
         if any(point["zones"].get(zone) for point in points):
             panel.series(zone, [Point(p["tasks"], p["zones"].get(zone, 0)) for p in points], kind)
-    panel.names()
-    return panel.top + HEIGHT + 34
+    return _end(panel)
 
 
 def _law(canvas: Canvas, result: Mapping[str, Any], left: float, top: float, width: float) -> float:
@@ -101,8 +106,7 @@ def _law(canvas: Canvas, result: Mapping[str, Any], left: float, top: float, wid
         place = Point(max(1, point["library"]), error, low, high)
         panel.whisker(panel.at(place.x, 0)[0], place, "one")
         canvas.dot(*panel.at(place.x, error), "dot one")
-    panel.names()
-    return canvas.note(panel.top + HEIGHT + 34, f"{law.words[:1].upper()}{law.words[1:]}.", left, width)
+    return canvas.note(_end(panel), f"{law.words[:1].upper()}{law.words[1:]}.", left, width)
 
 
 def _published(canvas: Canvas, result: Mapping[str, Any], left: float, top: float, width: float) -> float:
@@ -117,8 +121,4 @@ def _published(canvas: Canvas, result: Mapping[str, Any], left: float, top: floa
     ):
         points = [Point(size, value) for size, value in zip(sizes, values, strict=True)]
         panel.series(name, points, f"{kind} published")
-    (start, height), (end, _) = panel.at(950, SCALING_BASELINE), panel.at(1950, SCALING_BASELINE)
-    canvas.line(start, height, end, height, "base")
-    panel.labels.append((height, "no library", "plain"))
-    panel.names()
-    return panel.top + HEIGHT + 34
+    return _end(panel, SCALING_BASELINE)
