@@ -20,11 +20,12 @@ RUNS: dict[str, type[ScalingLaw | Inheritance | Ablation]] = {
 
 def parser_of(name: str) -> Parser:
     """The flags of an experiment."""
-    kind, command = RUNS[name], f"flex {name.replace('_', '-')}"
+    kind: type = RUNS[name]
+    command = f"flex {name.replace('_', '-')}"
     parser = Parser(script_name(f"{name}.py", command), kind.__doc__ or "", f"{command} --out runs/{name}")
     if kind is Inheritance:
         parser.add_argument("--library", type=named_library, action="append", default=[], metavar="NAME=FILE",
-                            help=field_docs(RUNS[name])["library"])  # fmt: skip
+                            help=field_docs(kind)["library"])  # fmt: skip
     parser.add_config(kind, leave_out=("library",))
     return parser
 

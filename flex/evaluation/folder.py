@@ -14,19 +14,10 @@ from flex.evaluation.statistics import Difference, paired_difference
 from flex.evaluation.summary import Cost, Summary, scores_by_task, summarize
 from flex.files.jsonlines import decode
 from flex.files.paths import existing
-from flex.types import Retrieval
+from flex.types import Attempt
 
 ORDER = ("vanilla", "icl", "agent", "flex-empty", "flex-shuffled", "flex-chat", "flex")
 """Of settings nobody has ordered: baselines, then controls, then what they are compared with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """How an answer came about: an agent's steps, and what it read in the library."""
-
-    steps: tuple[Mapping[str, Any], ...] = ()
-    retrievals: tuple[Retrieval, ...] = ()
-    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +30,12 @@ class SettingRun:
     summary: Summary
     config: Mapping[str, Any]
 
-    def trace(self, row: Result) -> Trace:
-        """The raw trace of one answer; empty when there is none."""
+    def trace(self, row: Result) -> Attempt:
+        """How an answer came about: an agent's steps, what it read, its reasoning; empty when there is no trace."""
         trace = read_json(self.folder.with_name(f"{self.folder.name}_process") / f"{row.log_name}.json")
-        return decode(Trace, trace) if trace.get("task_id") == row.task_id else Trace()
+        return (
+            decode(Attempt, {**trace, "text": row.reply}) if trace.get("task_id") == row.task_id else Attempt(row.reply)
+        )
 
     def by_task(self) -> dict[str, list[Result]]:
         """The repeats of each task, in order."""

@@ -4,7 +4,7 @@ One training run explores; every variant is made of its explorations, so that on
 nothing is explored twice. `no updater` keeps every experience as it was distilled, `no critic` the bare records.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from flex.errors import SettingsError
 from flex.evaluation.folder import SettingRun
 from flex.experiments.config import Ablation
 from flex.experiments.measured import difference_numbers, numbers, percent, points, unit
-from flex.experiments.pictures import Page, Table
+from flex.experiments.pictures import Table
 from flex.experiments.pictures.ablation import ablation_picture
 from flex.experiments.published import ABLATION, ABLATION_WHAT
 from flex.experiments.steps import Findings, Steps
@@ -32,6 +32,8 @@ VARIANTS = {
     "no critic": "the records of all attempts as entries, nothing distilled",
     "no library": "the agent alone",
 }
+DERIVED = ("no warning zone", "no updater", "no critic")
+"""Variants with libraries of their own."""
 
 
 async def ablation(run: Ablation, steps: Steps) -> Findings:
@@ -48,7 +50,10 @@ async def ablation(run: Ablation, steps: Steps) -> Findings:
         if name in DERIVED:
             path = place / "library.json"
             if not path.exists():
-                derived(DERIVED[name](library, folder), path)
+                made = ExpLib()
+                for experience in derived(name, library, folder):
+                    made.add(experience)
+                made.save(path)
         if name == "no library":
             answered[name], sizes[name] = await steps.answer(place, "agent", run.model), 0
         else:
@@ -67,33 +72,14 @@ def chosen(text: str) -> list[str]:
     return list(dict.fromkeys([FULL, *names]))
 
 
-def derived(experiences: Iterable[Experience], path: Path) -> None:
-    """Save these experiences as a library of their own."""
-    library = ExpLib()
-    for experience in experiences:
-        library.add(experience)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    library.save(path)
-
-
-def without_warnings(library: ExpLib, run: Path) -> Iterable[Experience]:
-    return [experience for experience in library if experience.zone != "warning"]
-
-
-def as_distilled(library: ExpLib, run: Path) -> Iterable[Experience]:
-    return [experience for exploration in explorations(run) for experience in exploration.experiences]
-
-
-def as_recorded(library: ExpLib, run: Path) -> Iterable[Experience]:
-    return [raw_record(trajectory) for exploration in explorations(run) for trajectory in exploration.trajectories]
-
-
-DERIVED: dict[str, Callable[[ExpLib, Path], Iterable[Experience]]] = {
-    "no warning zone": without_warnings,
-    "no updater": as_distilled,
-    "no critic": as_recorded,
-}
-"""Variants whose libraries are made of the training run, which stands in a folder."""
+def derived(variant: str, library: ExpLib, run: Path) -> list[Experience]:
+    """What the library of a variant is made of: the entries of `library`, or what the training run explored."""
+    if variant == "no warning zone":
+        return [experience for experience in library if experience.zone != "warning"]
+    explored = explorations(run)
+    if variant == "no updater":
+        return [experience for exploration in explored for experience in exploration.experiences]
+    return [raw_record(trajectory) for exploration in explored for trajectory in exploration.trajectories]
 
 
 def explorations(run: Path) -> list[Exploration]:
@@ -137,28 +123,19 @@ def finish(run: Ablation, steps: Steps, answered: Mapping[str, SettingRun], size
         for name, one in answered.items()
     ]
     what = unit(whole.summary)
-    result = {
-        "experiment": "ablation",
-        "benchmark": run.benchmark,
-        "model": run.model,
-        "unit": what,
-        "variants": variants,
-    }
+    about = {"experiment": "ablation", "benchmark": run.benchmark, "model": run.model}
+    result = {**about, "unit": what, "variants": variants}
     published = Table(
         f"Published, not measured here: {ABLATION_WHAT}",
         ["variant", "value"],
         [[name, f"{value:.3f}"] for name, value in ABLATION],
     )
-    page = Page(
-        kicker=f"Ablation · {run.benchmark} · {run.model}",
-        headline=headline(variants),
-        remarks=steps.remarks(
-            f"One training run over {len(steps.train_tasks)} tasks; every variant is made of its explorations and "
-            f"answered the same {whole.summary.n} test tasks. Differences are paired by task."
-        ),
-        tables=[Table("Measured here", *table_of(variants, what)), published],
+    remark = (
+        f"One training run over {len(steps.train_tasks)} tasks; every variant is made of its explorations and "
+        f"answered the same {whole.summary.n} test tasks. Differences are paired by task."
     )
-    return steps.finish(result, ablation_picture, page)
+    tables = [Table("Measured here", *table_of(variants, what)), published]
+    return steps.finish(result, ablation_picture, headline(variants), remark, tables)
 
 
 def headline(variants: Sequence[dict[str, Any]]) -> str:

@@ -68,7 +68,6 @@ class ScalingLaw(OneModelRun):
     """Train epoch after epoch with the library in the loop, and test after each of them."""
 
     out: Path = Path("runs/scaling_law")
-    """folder of the experiment; name an old one to go on with it"""
     epochs: Positive = 5
     """passes over the training tasks; more may be added"""
     early: Natural = 4
@@ -80,7 +79,6 @@ class Inheritance(ExperimentRun):
     """Let every model learn a library, and every model use the library of every other."""
 
     out: Path = Path("runs/inheritance")
-    """folder of the experiment; name an old one to go on with it"""
     models: tuple[str, ...] = ("apprentice", "apprentice-acylation", "apprentice-coupling", "apprentice-unmasking")
     """comma-separated; each plays all roles"""
     library: Mapping[str, Path] = field(default_factory=dict)
@@ -92,7 +90,6 @@ class Ablation(OneModelRun):
     """Take away one part of FLEX at a time and see what it was worth."""
 
     out: Path = Path("runs/ablation")
-    """folder of the experiment; name an old one to go on with it"""
     variants: str | None = None
     """comma-separated: full, flat retrieval, hierarchical retrieval, no warning zone, no updater, no critic, no
     library; default: all

@@ -8,7 +8,7 @@ from flex.errors import SettingsError
 from flex.evaluation.folder import SettingRun
 from flex.experiments.config import Inheritance
 from flex.experiments.measured import difference_numbers, numbers, percent, points, unit
-from flex.experiments.pictures import Page, Table
+from flex.experiments.pictures import Table
 from flex.experiments.pictures.inheritance import inheritance_picture
 from flex.experiments.published import INHERITANCE
 from flex.experiments.steps import Findings, Steps
@@ -58,16 +58,12 @@ def finish(
         "libraries": {name: len(ExpLib(path)) for name, path in libraries.items()},
         "rows": rows,
     }
-    page = Page(
-        kicker=f"Inheritance · {run.benchmark} · {', '.join(run.models)}",
-        headline=headline(rows),
-        remarks=steps.remarks(
-            f"All learned from the same {len(steps.train_tasks)} tasks and answered the same {last.summary.n} test "
-            "tasks. Differences to the same model as an agent without a library are paired by task."
-        ),
-        tables=[Table("Measured here", *table_of(result)), published_table()],
+    remark = (
+        f"All learned from the same {len(steps.train_tasks)} tasks and answered the same {last.summary.n} test "
+        "tasks. Differences to the same model as an agent without a library are paired by task."
     )
-    return steps.finish(result, inheritance_picture, page)
+    tables = [Table("Measured here", *table_of(result)), published_table()]
+    return steps.finish(result, inheritance_picture, headline(rows), remark, tables)
 
 
 def headline(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """How accuracy follows the library's growth (paper, figure 4; `flex scaling-law`)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from flex.evaluation.statistics import wilson
 from flex.evaluation.summary import mean
 from flex.experiments.config import ScalingLaw
 from flex.experiments.measured import difference_numbers, first_attempts, numbers, percent, points, unit
-from flex.experiments.pictures import Page, Table
+from flex.experiments.pictures import Table
 from flex.experiments.pictures.scaling import scaling_picture
 from flex.experiments.power_law import fit_power_law
 from flex.experiments.published import SCALING, SCALING_BASELINE, SCALING_WHAT
@@ -54,7 +54,6 @@ def library_after(library: ExpLib, tasks: set[str], path: Path) -> ExpLib:
     if path.exists():
         return ExpLib(path)
     numbers = [change.number for change in library.history() if tasks.issuperset(change.source.get("tasks") or ())]
-    path.parent.mkdir(parents=True, exist_ok=True)
     earlier = ExpLib(library.path)
     earlier.rollback(max(numbers, default=0))
     earlier.save(path)
@@ -109,38 +108,26 @@ def finish(
         "law": asdict(law),
     }
     last = rows[-1]
-    page = Page(
-        kicker=f"Scaling law · {run.benchmark} · {run.model}",
-        headline=f"From {100 * baseline.summary.value:.1f} without a library to {last['test']['percent']:.1f} with "
-        f"{last['library']} entries after {last['tasks']} explorations ({unit(latest.summary)})",
-        remarks=steps.remarks(
-            f"Test: setting flex on {baseline.summary.n} tasks, 95 % intervals; differences are paired by task. Train: "
-            "the first attempts of the epoch's exploration, before any feedback, with the library as it was when the "
-            "batch began."
-        ),
-        tables=[Table("Measured here", *table_of(rows)), published_table()],
+    headline = (
+        f"From {100 * baseline.summary.value:.1f} without a library to {last['test']['percent']:.1f} with "
+        f"{last['library']} entries after {last['tasks']} explorations ({unit(latest.summary)})"
     )
-    return steps.finish(result, scaling_picture, page, remarks=[law.words])
+    remark = (
+        f"Test: setting flex on {baseline.summary.n} tasks, 95 % intervals; differences are paired by task. Train: "
+        "the first attempts of the epoch's exploration, before any feedback, with the library as it was when the "
+        "batch began."
+    )
+    tables = [Table("Measured here", *table_of(rows)), published_table()]
+    return replace(steps.finish(result, scaling_picture, headline, remark, tables), remarks=[law.words])
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    heads = [
-        "epoch",
-        "tasks",
-        "library",
-        "golden",
-        "warning",
-        "train, first try, %",
-        "test, %",
-        "points over no library",
-    ]
-    return heads, [
+    counts = ["epoch", "tasks", "library", "golden", "warning"]
+    return [*counts, "train, first try, %", "test, %", "points over no library"], [
         [
             str(row["epoch"] or "within 1"),
-            str(row["tasks"]),
-            str(row["library"]),
-            str(row["zones"].get("golden", 0)),
-            str(row["zones"].get("warning", 0)),
+            *(str(row[name]) for name in ("tasks", "library")),
+            *(str(row["zones"].get(zone, 0)) for zone in ("golden", "warning")),
             percent(row["train"]) if row["train"] else "-",
             percent(row["test"]),
             points(row["difference_to_no_library"]),

@@ -42,7 +42,6 @@ class Findings:
     """What an experiment came to; result.json, picture.svg and index.html are in its folder."""
 
     folder: Path
-    result: Mapping[str, Any]
     table: Table
     remarks: Sequence[str] = ()
 
@@ -213,25 +212,22 @@ class Steps:
             prices = Prices.load(self.run.budget.prices, self.run.endpoint.base_url)
             self._usd += prices.total(usage_by_model) or 0.0
 
-    def remarks(self, *lines: str) -> list[str]:
-        """Remarks for the page; where apprentices have answered, that they are no LLMs."""
-        words = "The apprentice is a mechanical learner, not an LLM; its numbers mean nothing beside those of one."
-        return [*lines, words] if self.of_apprentices else list(lines)
-
     def finish(
         self,
         result: Mapping[str, Any],
         picture: Callable[[Mapping[str, Any], int], Canvas],
-        page: Page,
-        remarks: Sequence[str] = (),
+        headline: str,
+        remark: str,
+        tables: Sequence[Table],
     ) -> Findings:
-        """Write result.json, picture.svg and index.html."""
+        """Write result.json, picture.svg and index.html; the first of the tables is what was measured."""
         wide, phone = (picture(result, width) for width in (WIDE, PHONE))
-        page = replace(page, commands=self.commands, apprentice=self.of_apprentices)
+        kicker = f"{result['experiment'].capitalize()} · {self.run.benchmark} · {', '.join(self.run.models)}"
+        page = Page(kicker, headline, [remark], tables, self.commands, self.of_apprentices)
         write_json(self.out / "result.json", result)
         wide.save(self.out / "picture.svg")
         write_atomically(self.out / "index.html", page.html(wide, phone).encode())
-        return Findings(self.out, result, page.tables[0], remarks)
+        return Findings(self.out, tables[0])
 
 
 def _trained(folder: Path) -> bool:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from flex.errors import SettingsError
-from flex.evaluation.folder import Run, SettingRun, Trace, read_run
+from flex.evaluation.folder import Run, SettingRun, read_run
 from flex.evaluation.results import Result
 from flex.files.clock import now
 from flex.files.jsonlines import to_jsonable
 from flex.text import valid_utf8
-from flex.types import Usage
+from flex.types import Attempt, Usage
 
 SCORER = "flex"
 
@@ -87,7 +87,7 @@ def _results(setting: SettingRun) -> Any:
     )
 
 
-def _sample(row: Result, trace: Trace, model: str, graded: bool) -> Any:
+def _sample(row: Result, trace: Attempt, model: str, graded: bool) -> Any:
     log, models, scorer = _inspect("log"), _inspect("model"), _inspect("scorer")
     value = row.score if graded else "C" if row.correct else "I"
     usage = _usage(row.usage)
@@ -109,7 +109,7 @@ def _sample(row: Result, trace: Trace, model: str, graded: bool) -> Any:
     )
 
 
-def _messages(row: Result, trace: Trace) -> list[Any]:
+def _messages(row: Result, trace: Attempt) -> list[Any]:
     """Question, the agent's steps with what came back, reply."""
     models = _inspect("model")
     messages = [models.ChatMessageUser(content=valid_utf8(row.question))]

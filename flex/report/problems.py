@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flex.evaluation.folder import Run, SettingRun, Trace
+from flex.evaluation.folder import Run, SettingRun
 from flex.evaluation.results import Result
 from flex.report.drawings import Drawings
 from flex.report.safe_text import shortened, visible
+from flex.types import Attempt
 
 BUDGET = 3_600_000
 """Characters of details and drawings in a page; a page is to stay below 5 MB."""
@@ -184,7 +185,7 @@ class _Writer:
             more_steps=max(0, len(trace.steps) - MOST_STEPS),
         )
 
-    def _retrievals(self, trace: Trace) -> list[dict[str, Any]]:
+    def _retrievals(self, trace: Attempt) -> list[dict[str, Any]]:
         return [
             _without_nothing(
                 query=shortened(retrieval.query, BRIEF),

@@ -45,16 +45,11 @@ def compare_settings(settings: Mapping[str, SettingRun]) -> list[Difference]:
     """The paired difference of every two settings. Raises RunError when two of them do not compare."""
     ordered = sorted(settings.values(), key=lambda setting: setting.name != MAIN)
     for a, b in combinations(ordered, 2):
-        check_comparable(a, b)
+        cannot = f"{a.name} and {b.name} cannot be compared: their"
+        for key, words in SAME.items():
+            if a.config.get(key) != b.config.get(key):
+                raise RunError(f"{cannot} {words} differ ({a.config.get(key)}, {b.config.get(key)})")
+        ours, theirs = a.config.get("prompts") or {}, b.config.get("prompts") or {}
+        if changed := sorted(name for name in ours if name in theirs and ours[name] != theirs[name]):
+            raise RunError(f"{cannot} prompt '{changed[0]}' differs")
     return [a.minus(b) for a, b in combinations(ordered, 2)]
-
-
-def check_comparable(a: SettingRun, b: SettingRun) -> None:
-    """Raises RunError saying why two settings do not compare."""
-    cannot = f"{a.name} and {b.name} cannot be compared: their"
-    for key, words in SAME.items():
-        if a.config.get(key) != b.config.get(key):
-            raise RunError(f"{cannot} {words} differ ({a.config.get(key)}, {b.config.get(key)})")
-    ours, theirs = a.config.get("prompts") or {}, b.config.get("prompts") or {}
-    if changed := sorted(name for name in ours if name in theirs and ours[name] != theirs[name]):
-        raise RunError(f"{cannot} prompt '{changed[0]}' differs")

@@ -115,7 +115,8 @@ async def answer_split(
         for setting in settings:
             log = stack.enter_context(RunLog(folders[setting.name]))
             log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data"})
-        with start_telemetry(run.telemetry), make_resources(plan, client) as resources:
+        with start_telemetry(run.telemetry), make_retriever(plan, client) as retriever:
+            resources = make_resources(plan, client, retriever)
             for setting in settings:
                 summary = await answer_setting(plan, resources, setting, folders[setting.name], bar, stop)
                 if summary is None:
@@ -163,25 +164,23 @@ async def answer_setting(
     return summary
 
 
-@contextmanager
-def make_resources(plan: Plan, client: RateLimitedLLMClient) -> Iterator[Resources]:
-    """What the settings are made of, with the retriever that the run asks for."""
+def make_resources(plan: Plan, client: RateLimitedLLMClient, retriever: Retriever) -> Resources:
+    """What the settings are made of."""
     run = plan.run
-    with make_retriever(plan, client) as retriever:
-        yield Resources(
-            model=make_model(run.endpoint, client, run.model, "actor"),
-            benchmark=plan.benchmark,
-            prompts=plan.prompts,
-            retriever=retriever,
-            library=plan.library,
-            hidden=plan.hidden,
-            train_tasks=plan.train_tasks,
-            hidden_examples=plan.hidden_examples,
-            icl_k=plan.examples_shown if plan.train_tasks else 0,
-            icl_selection=run.icl_selection,
-            executor=run.executor,
-            concurrency=run.max_concurrent,
-        )
+    return Resources(
+        model=make_model(run.endpoint, client, run.model, "actor"),
+        benchmark=plan.benchmark,
+        prompts=plan.prompts,
+        retriever=retriever,
+        library=plan.library,
+        hidden=plan.hidden,
+        train_tasks=plan.train_tasks,
+        hidden_examples=plan.hidden_examples,
+        icl_k=plan.examples_shown if plan.train_tasks else 0,
+        icl_selection=run.icl_selection,
+        executor=run.executor,
+        concurrency=run.max_concurrent,
+    )
 
 
 @contextmanager

@@ -124,12 +124,11 @@ def configuration(plan: Plan, setting: Setting) -> dict[str, Any]:
     """What makes a setting's run this run."""
     run = plan.run
     reads = setting.library != "none"
-    own = {"path": str(run.library), "sha256": content_hash(plan.library)} if plan.library else None
-    examples = {
-        "k": plan.examples_shown,
-        "selection": run.icl_selection,
-        "train": fingerprint(plan.train_tasks),
-    }
+    own = None
+    if plan.library:
+        content = json_bytes(to_jsonable(list(plan.library)))
+        own = {"path": str(run.library), "sha256": hashlib.sha256(content).hexdigest()}
+    examples = {"k": plan.examples_shown, "selection": run.icl_selection, "train": fingerprint(plan.train_tasks)}
     return run_config(
         models={role: name for role, name in run.models.items() if reads or role == "actor"},
         prompts=plan.prompts.checked(prompt_names(setting, run.executor)),
@@ -147,8 +146,3 @@ def configuration(plan: Plan, setting: Setting) -> dict[str, Any]:
         allow_leakage=run.allow_leakage,
         **sampling(run.endpoint),
     )
-
-
-def content_hash(library: ExpLib) -> str:
-    """A sha256 over all experiences, in order."""
-    return hashlib.sha256(json_bytes(to_jsonable(list(library)))).hexdigest()

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from flex.errors import SettingsError
@@ -59,11 +58,6 @@ def library_to_train(library: ExpLib, save_to: Path, log: RunLog) -> ExpLib:
     if not (log.folder / STARTED_WITH).exists():
         library.save(log.folder / STARTED_WITH)
     return library
-
-
-def holding(library: ExpLib, save_to: Path) -> AbstractContextManager[None]:
-    """A JSON file is this run's alone as long as it trains; a database takes the changes of many."""
-    return nullcontext() if is_database(save_to) else library.hold(save_to)
 
 
 def run_id(log: RunLog) -> str:

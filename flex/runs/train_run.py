@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,24 +20,14 @@ from flex.reject_sampling import train as learn
 from flex.runs.config import TrainRun
 from flex.runs.plan import split_of
 from flex.runs.setup import Bar, build_team, make_client, make_model, no_bar, sampling, watch_budget
-from flex.runs.start import holding, library_to_train, run_id, starting_library
+from flex.runs.start import library_to_train, run_id, starting_library
 from flex.search.vectors import embedding_models
 from flex.telemetry import start_telemetry
 from flex.types import Task, Usage
 
 PROMPTS = (
-    "llm_system_prompt",
-    "feedback",
-    "overruled",
-    "verifier",
-    "critic_solved",
-    "critic_failed",
-    "critic_contrast",
-    "updater",
-    "updater_consolidate",
-    "memory",
-    "retrieved",
-    "reask",
+    *("llm_system_prompt", "feedback", "overruled", "verifier", "critic_solved", "critic_failed", "critic_contrast"),
+    *("updater", "updater_consolidate", "memory", "retrieved", "reask"),
 )
 
 
@@ -81,7 +72,9 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
             team = build_team(run, benchmark, prompts, models)
             prices = Prices.load(run.budget.prices, client.base_url)
             watch_budget(stop, run.budget, prices, client, run.models | embedding_models(library.config))
-            with holding(library, run.store), bar("", len(tasks) * run.epochs, "task") as step:
+            # A JSON file is this run's alone as long as it trains; a database takes the changes of many.
+            holding = nullcontext() if is_database(run.store) else library.hold(run.store)
+            with holding, bar("", len(tasks) * run.epochs, "task") as step:
 
                 def show(progress: Progress) -> None:
                     step({"solved": progress.solved, "library": len(library), "tokens": client.total.tokens})
