@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from flex.cli.command import run_command
 from flex.cli.eval import eval_command
@@ -34,11 +35,10 @@ async def demo(options: argparse.Namespace, resume: str) -> int:
     data, library = shipped("data/retro_demo"), options.out / "library.json"
     print("The apprentice is a mechanical learner, not an LLM: it knows no chemistry but what it reads in its prompt.")
     with running_apprentice() as base_url:
-        endpoint = EndpointConfig(base_url=base_url)
+        common: dict[str, Any] = {"benchmark": "retro", "model": "apprentice", "telemetry": options.telemetry}
+        common["endpoint"] = EndpointConfig(base_url=base_url)
         print(f"\n1. Learning from {data / 'train.jsonl'}")
         learning = TrainRun(
-            benchmark="retro",
-            model="apprentice",
             data_path=data / "train.jsonl",
             save_to=library,
             out=options.out / "train",
@@ -46,21 +46,17 @@ async def demo(options: argparse.Namespace, resume: str) -> int:
             max_rollouts=1,
             use_library=True,
             batch_size=10,
-            telemetry=options.telemetry,
-            endpoint=endpoint,
+            **common,
         )
         if code := await train_command(learning, resume):
             return code
         print(f"\n2. Answering {data / 'test.jsonl'} with and without the library\n")
         answering = EvalRun(
-            benchmark="retro",
-            model="apprentice",
             settings=names_in(options.settings),
             data_path=data,
             library=library,
             out=options.out / "eval",
-            telemetry=options.telemetry,
-            endpoint=endpoint,
+            **common,
         )
         if code := await eval_command(answering):
             return code

@@ -19,7 +19,6 @@ RUNS: dict[str, type[ScalingLaw | Inheritance | Ablation]] = {
 
 
 def parser_of(name: str) -> Parser:
-    """The flags of an experiment."""
     kind: type = RUNS[name]
     command = f"flex {name.replace('_', '-')}"
     parser = Parser(script_name(f"{name}.py", command), kind.__doc__ or "", f"{command} --out runs/{name}")
@@ -57,7 +56,7 @@ def _main(name: str, argv: Sequence[str] | None = None) -> int:
                 return stopped(early.reason, RESUME)
         for line in found.table.lines():
             print(line)
-        page, picture, numbers = (found.folder / name for name in ("index.html", "picture.svg", "result.json"))
+        page, picture, numbers = (run.out / name for name in ("index.html", "picture.svg", "result.json"))
         print(f"picture: {page}, {picture}; numbers: {numbers}")
         for line in found.remarks:
             print(line)

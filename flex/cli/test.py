@@ -18,7 +18,6 @@ SAMPLING = {"temperature": 0.0}
 
 
 def benchmark_parser(benchmark: str, script: str) -> Parser:
-    """The flags of test_aime.py and test_retro.py."""
     parser = Parser(
         script,
         f"Answer the test split of '{benchmark}' as a chat, an agent, or with FLEX.",
@@ -34,7 +33,6 @@ def benchmark_parser(benchmark: str, script: str) -> Parser:
 
 
 def flex_parser() -> Parser:
-    """The flags of test_flex.py."""
     parser = Parser(
         "test_flex.py",
         "Answer a split of any benchmark with an agent and an experience library.",

@@ -39,7 +39,6 @@ async def train_command(run: TrainRun, resume: str) -> int:
 
 
 def closing_lines(result: "TrainResult") -> list[str]:
-    """What a person wants to know after a training run."""
     progress, usage = result.progress, result.total
     lines = [
         f"explored {progress.explored} tasks: {progress.solved} solved, {progress.failed} failed",

@@ -114,7 +114,6 @@ def table(leaks: Sequence[Leak]) -> str:
 
 
 def counts(leaks: Sequence[Leak], tasks: int, experiences: int, train_tasks: int = 0) -> str:
-    """The leaks in one line."""
     kinds = Counter(leak.kind for leak in leaks)
     inside = [leak for leak in leaks if leak.place == "library"]
     line = (

@@ -193,7 +193,6 @@ def student(df: int) -> float:
 
 
 def _task_means(rows: Sequence[Sequence[float]]) -> Floats:
-    """The mean score of each task."""
     if not all(len(row) and all(math.isfinite(score) for score in row) for row in rows):
         raise ValueError("every task needs at least one score, and finite ones")
     return np.array([math.fsum(row) / len(row) for row in rows], dtype=np.float64)

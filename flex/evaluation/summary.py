@@ -71,7 +71,6 @@ class Summary:
 
     @property
     def answers(self) -> int:
-        """How many answers it is about."""
         return self.n * self.repeats
 
     def to_json(self) -> dict[str, Any]:

@@ -111,7 +111,6 @@ def raw_record(trajectory: Trajectory) -> Experience:
 
 
 def finish(run: Ablation, steps: Steps, answered: Mapping[str, SettingRun], sizes: Mapping[str, int]) -> Findings:
-    """Compare with the whole, draw and write."""
     whole = answered[FULL]
     variants: list[dict[str, Any]] = [
         {

@@ -50,7 +50,6 @@ async def inheritance(run: Inheritance, steps: Steps) -> Findings:
 def finish(
     run: Inheritance, steps: Steps, libraries: Mapping[str, Path], rows: list[dict[str, Any]], last: SettingRun
 ) -> Findings:
-    """Draw and write."""
     result = {
         "experiment": "inheritance",
         "benchmark": run.benchmark,

@@ -11,7 +11,6 @@ from flex.types import Task
 
 
 def unit(summary: Summary) -> str:
-    """What the numbers are."""
     return "mean score x 100" if summary.graded else "correct, %"
 
 

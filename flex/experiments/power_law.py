@@ -30,7 +30,6 @@ class PowerLaw:
 
     @property
     def words(self) -> str:
-        """The result as a sentence."""
         if self.exponent is None:
             return f"no power law can be fitted: {self.why_not}"
         law = f"error = {self.factor:.2f} / size^{self.exponent:.2f}, exponent {self.low:.2f} to {self.high:.2f}"

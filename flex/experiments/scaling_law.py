@@ -95,7 +95,6 @@ def line_of(row: Mapping[str, Any]) -> str:
 def finish(
     run: ScalingLaw, steps: Steps, rows: list[dict[str, Any]], baseline: SettingRun, latest: SettingRun
 ) -> Findings:
-    """Fit, draw and write."""
     law = fit_power_law([row["library"] for row in rows], [row.pop("outcomes") for row in rows])
     result = {
         "experiment": "scaling law",

@@ -23,11 +23,10 @@ from flex.files.paths import existing, here_or_shipped, shipped
 from flex.files.runlog import FREE_KEYS, RunLog, run_config
 from flex.report.canvas import PHONE, WIDE, Canvas
 from flex.runs.config import EvalRun, TrainRun
-from flex.runs.eval_run import answer_split
+from flex.runs.eval_run import EvalResult, answer_split
 from flex.runs.fields import as_command
 from flex.runs.setup import Bar, sampling
-from flex.runs.train_run import train
-from flex.types import Usage
+from flex.runs.train_run import TrainResult, train
 
 R = TypeVar("R", TrainRun, EvalRun)
 
@@ -41,7 +40,6 @@ OF_APPRENTICES = {"max_rounds": 2, "max_rollouts": 1, "batch_size": 10}
 class Findings:
     """What an experiment came to; result.json, picture.svg and index.html are in its folder."""
 
-    folder: Path
     table: Table
     remarks: Sequence[str] = ()
 
@@ -54,23 +52,16 @@ class Stopped(Exception):
         self.reason = reason
 
 
-class Steps:
+class Steps(ExitStack):
     """Runs of `train` and `evaluate` under one folder and one budget; remembers the commands that say them."""
 
-    def __init__(
-        self,
-        run: OneModelRun | Inheritance,
-        *,
-        say: Callable[[str], None],
-        bar: Bar,
-        stop: Stop,
-    ) -> None:
+    def __init__(self, run: OneModelRun | Inheritance, *, say: Callable[[str], None], bar: Bar, stop: Stop) -> None:
+        super().__init__()
         self.out = run.out
         self.say = say
         self.benchmark = get_benchmark(run.benchmark)
         self.commands: list[str] = []
         self._bar, self._stop = bar, stop
-        self._closing = ExitStack()
         self._tokens, self._usd = 0, 0.0
         self.of_apprentices = all(name.startswith(APPRENTICE) for name in run.models)
         mixed = not self.of_apprentices and any(name.startswith(APPRENTICE) for name in run.models)
@@ -95,18 +86,12 @@ class Steps:
             raise SettingsError(f"--data_path {self.data} is a file; give the folder of both splits")
         return existing(self.benchmark.split(self.data, name), f"the {name} split", self.benchmark.source)
 
-    def __enter__(self) -> "Steps":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._closing.close()
-
     def start(self, experiment: str, models: Mapping[str, str], **settings: object) -> None:
         """Write down what makes this experiment this one. Raises RunError when the folder is of another one."""
         configured: dict[str, Any] = {"task_type": self.run.benchmark, "seed": self.run.seed, **settings}
         configured |= {name: getattr(self.run, name) for name in LIMITS}
         configured |= {"train": fingerprint(self.train_tasks), "test": fingerprint(self.test_tasks)}
-        log = self._closing.enter_context(RunLog(self.out))
+        log = self.enter_context(RunLog(self.out))
         config = run_config(
             models=models, prompts={}, experiment=experiment, **configured, **sampling(self.run.endpoint)
         )
@@ -134,9 +119,7 @@ class Steps:
         self._remember("flex train", run)
         if not (store.exists() and _trained(folder)):
             result = await train(self._under_way(run), bar=self._bar, stop=Stop(lambda: self._stop.reason))
-            self._spent(result.usage_by_model)
-            if result.stopped is not None:
-                raise Stopped(result.stopped)
+            self._ended(result)
             progress = result.progress
             if progress.explored and progress.failed == progress.explored:
                 raise EndpointError(f"every task failed; the first: {progress.errors[0]}")
@@ -166,9 +149,7 @@ class Steps:
         if not self._answered(place):
             stop = Stop(lambda: self._stop.reason)
             result = await answer_split(self._under_way(run), {setting: place}, bar=self._bar, stop=stop)
-            self._spent(result.usage_by_model)
-            if result.stopped is not None:
-                raise Stopped(result.stopped)
+            self._ended(result)
             if result.leakage:
                 self.say(f"  {result.leakage}")
         answered = read_setting(place)
@@ -194,7 +175,7 @@ class Steps:
         if self.run.endpoint.base_url is None and self.of_apprentices:
             from flex.apprentice import running_apprentice
 
-            address = self._closing.enter_context(running_apprentice())
+            address = self.enter_context(running_apprentice())
             self.run = replace(self.run, endpoint=replace(self.run.endpoint, base_url=address))
         left: dict[str, Any] = {}
         for name, spent in (("max_tokens_total", self._tokens), ("max_usd", self._usd)):
@@ -205,12 +186,14 @@ class Steps:
         budget = replace(self.run.budget, **left)
         return replace(run, endpoint=self.run.endpoint, budget=budget, telemetry=self.run.telemetry)
 
-    def _spent(self, usage_by_model: Mapping[str, Usage]) -> None:
-        """Take what a step used off the budget."""
-        self._tokens += sum(used.tokens for used in usage_by_model.values())
+    def _ended(self, result: TrainResult | EvalResult) -> None:
+        """Take what a step used off the budget. Raises Stopped when it was stopped before its end."""
+        self._tokens += sum(used.tokens for used in result.usage_by_model.values())
         if self.run.budget.max_usd is not None:
             prices = Prices.load(self.run.budget.prices, self.run.endpoint.base_url)
-            self._usd += prices.total(usage_by_model) or 0.0
+            self._usd += prices.total(result.usage_by_model) or 0.0
+        if result.stopped is not None:
+            raise Stopped(result.stopped)
 
     def finish(
         self,
@@ -227,7 +210,7 @@ class Steps:
         write_json(self.out / "result.json", result)
         wide.save(self.out / "picture.svg")
         write_atomically(self.out / "index.html", page.html(wide, phone).encode())
-        return Findings(self.out, tables[0])
+        return Findings(tables[0])
 
 
 def _trained(folder: Path) -> bool:

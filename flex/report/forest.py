@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary
-from flex.report.canvas import WIDE, Axis, Canvas, number, ticks
+from flex.report.canvas import WIDE, Canvas, number, ticks
 
 ROW = 44
 KINDS = {"better": "one", "worse": "two"}
@@ -71,10 +71,9 @@ def forest(
     y = canvas.heading(y, title, x=x, width=width) + 8
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
     steps = ticks(min([least, *ends]), max([least, *ends]), 5)
-    axis = Axis(steps[0], steps[-1], steps, "")
 
     def place(value: float) -> float:
-        return x + 14 + (width - 28) * axis.share(value)
+        return x + 14 + (width - 28) * (value - steps[0]) / ((steps[-1] - steps[0]) or 1.0)
 
     bottom = y + ROW * len(rows) + 4
     for tick in steps:

@@ -8,7 +8,6 @@ import jinja2
 
 
 def templates(folder: Path) -> jinja2.Environment:
-    """The HTML templates of a folder."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,

@@ -154,12 +154,10 @@ class TrainRun(Run):
 
     @property
     def store(self) -> Path:
-        """Where the library is kept."""
         return self.save_to or Path("exps") / f"{self.benchmark}.json"
 
     @property
     def folder(self) -> Path:
-        """Where the run is kept."""
         assert self.out is not None  # filled in when it was made
         return self.out
 

@@ -165,7 +165,6 @@ async def answer_setting(
 
 
 def make_resources(plan: Plan, client: RateLimitedLLMClient, retriever: Retriever) -> Resources:
-    """What the settings are made of."""
     run = plan.run
     return Resources(
         model=make_model(run.endpoint, client, run.model, "actor"),

@@ -52,12 +52,10 @@ class Plan:
 
     @property
     def retrieval(self) -> str:
-        """How the library is read."""
         return self.run.retrieval or self.benchmark.retrieval
 
     @property
     def examples_shown(self) -> int:
-        """How many examples `icl` shows."""
         return self.run.icl_k or min(self.benchmark.icl_k, len(self.train_tasks))
 
 
@@ -114,7 +112,6 @@ def read_library(run: EvalRun, benchmark: Benchmark) -> ExpLib:
 
 
 def prompt_names(setting: Setting, executor: str) -> list[str]:
-    """The prompts a setting uses."""
     names = [*AGENT_PROMPTS, f"executor_{executor}"] if setting.agent else [*CHAT_PROMPTS]
     names += ["icl"] if setting.examples else []
     return names + (list(LIBRARY_PROMPTS) if setting.library != "none" else [])

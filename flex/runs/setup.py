@@ -27,7 +27,6 @@ Bar = Callable[[str, int, str], AbstractContextManager[Callable[[Counts], None]]
 
 
 def no_bar(title: str, steps: int, unit: str) -> AbstractContextManager[Callable[[Counts], None]]:
-    """Shows no progress."""
     return nullcontext(lambda counts: None)
 
 
@@ -69,7 +68,6 @@ def watch_budget(
 
 
 def build_team(run: TrainRun, benchmark: Benchmark, prompts: Prompts, models: Mapping[str, Model]) -> Team:
-    """The five roles of a training run."""
     select = index_order if (run.retrieval or benchmark.retrieval) == "flat" else None
     return Team(
         Actor(models["actor"], benchmark, prompts),

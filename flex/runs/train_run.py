@@ -105,7 +105,6 @@ def tasks_of(run: TrainRun, benchmark: Benchmark) -> list[Task]:
 
 
 def train_config(run: TrainRun, log: RunLog) -> TrainConfig:
-    """How the loop is to go about it."""
     return TrainConfig(
         limits=Limits(run.max_rollouts, run.max_rounds),
         epochs=run.epochs,

@@ -91,17 +91,11 @@ def write_export(library: ExpLib, options: argparse.Namespace) -> None:
         library = library.part(Filter(options.zone, options.category).accepts, history=not options.no_history)
     if wanted in ("json", "db"):
         library.save(options.path)
+    elif wanted == "markdown":
+        write_atomically(options.path, valid_utf8(markdown(list(library), options.library.stem)).encode())
     else:
-        _write_text(options.path, library, wanted, options.library.stem)
+        write_atomically(options.path, b"".join(json_bytes(dump_entry(one)) + b"\n" for one in library))
     print(f"{len(library)} experiences in {options.path}")
-
-
-def _write_text(path: Path, library: ExpLib, wanted: str, title: str) -> None:
-
-    if wanted == "markdown":
-        write_atomically(path, valid_utf8(markdown(list(library), title)).encode())
-    else:
-        write_atomically(path, b"".join(json_bytes(dump_entry(one)) + b"\n" for one in library))
 
 
 def _file_names(names: Iterable[str]) -> dict[str, str]:

@@ -54,7 +54,6 @@ def blame(argv: Sequence[str]) -> int:
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
-    """Flags on which entries are meant."""
     parser.add_argument("--zone", action="append", choices=ZONES, default=None, help="only this zone; can be repeated")
     parser.add_argument("--category", action="append", default=None, help="only this category; can be repeated")
 

@@ -27,16 +27,12 @@ def inheritance_picture(result: Mapping[str, Any], width: int) -> Canvas:
     reach = max([abs(cell[end]) for cell in cells for end in ("low", "high")] + [1.0])
     for row in result["rows"]:
         y = _user(canvas, y, row["model"])
-        shown = [(_bare(row["agent"]), None, False)]
+        shown = [(f"{row['agent']['percent']:.1f}", None, False)]
         for library, cell in zip(libraries, row["cells"], strict=True):
-            shown.append((_bare(cell), cell["difference"], library == row["model"]))
+            shown.append((f"{cell['percent']:.1f}", cell["difference"], library == row["model"]))
         y = _cells(canvas, y, shown, reach)
     canvas.height = _published(canvas, result["benchmark"], y + 30) + 8
     return canvas
-
-
-def _bare(numbers: Mapping[str, Any]) -> str:
-    return f"{numbers['percent']:.1f}"
 
 
 def _step(canvas: Canvas, columns: int) -> float:
@@ -69,8 +65,9 @@ def _cells(
     for place, (value, difference, own) in enumerate(cells):
         x, width = place * step, step - 4
         published = difference is not None and "low" not in difference
-        if difference is not None:
-            _tint(canvas, x, y, width, difference, reach)
+        if difference is not None and (kind := KINDS.get(difference.get("verdict", ""))):
+            strength = 0.10 + 0.30 * min(1.0, abs(difference["points"]) / reach)
+            canvas.box(x, y, width, CELL, f"cell {kind}", strength)
         canvas.box(x, y, width, height, "edge" + " own" * own + " published" * published)
         canvas.text(x + width / 2, y + 19, value, "strong", "middle", 14)
         if difference is not None:
@@ -80,11 +77,6 @@ def _cells(
             canvas.text(x + width / 2, y + 47, words, "faint", "middle", 10)
             _bar(canvas, x + width / 2, y + 55, (width - 12) / 2 / reach, difference)
     return y + height + 6
-
-
-def _tint(canvas: Canvas, x: float, y: float, width: float, difference: Mapping[str, Any], reach: float) -> None:
-    if kind := KINDS.get(difference.get("verdict", "")):
-        canvas.box(x, y, width, CELL, f"cell {kind}", 0.10 + 0.30 * min(1.0, abs(difference["points"]) / reach))
 
 
 def _bar(canvas: Canvas, zero: float, y: float, scale: float, difference: Mapping[str, Any]) -> None:
