@@ -13,8 +13,7 @@ from flex.files.download import GROUPS, HOST, Source, chosen, fetch
 def main(argv: Sequence[str] | None = None) -> int:
     """The command: 0 when every file is there, 1 when one could not be fetched, 2 for a wrong flag or folder."""
     parser = Parser(
-        script_name("download_data.py", "flex download"),
-        "Fetch the paper's splits, the published libraries and GSM8k.",
+        script_name("download_data.py", "flex download"), "Fetch the paper's splits, the published libraries and GSM8k."
     )
     parser.add_argument("--only", default=",".join(GROUPS), help="what to fetch, by commas")
     parser.add_argument("--dest", default=".", help="the folder that gets data/ and exps/")

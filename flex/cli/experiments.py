@@ -53,7 +53,7 @@ def _main(name: str, argv: Sequence[str] | None = None) -> int:
                 with Steps(run, say=print, bar=progress_bar, stop=stop) as steps:
                     found = await experiment(run, steps)
             except Stopped as early:
-                return stopped(early.reason, RESUME)
+                return stopped(str(early), RESUME)
         for line in found.table.lines():
             print(line)
         page, picture, numbers = (run.out / name for name in ("index.html", "picture.svg", "result.json"))

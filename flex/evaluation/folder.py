@@ -11,7 +11,7 @@ from flex.benchmarks import benchmark_names, get_benchmark
 from flex.errors import RunError, SettingsError
 from flex.evaluation.results import Result, load_results
 from flex.evaluation.statistics import Difference, paired_difference
-from flex.evaluation.summary import Cost, Summary, scores_by_task, summarize
+from flex.evaluation.summary import Cost, Summary, summarize
 from flex.files.jsonlines import decode
 from flex.files.paths import existing
 from flex.types import Attempt
@@ -43,11 +43,17 @@ class SettingRun:
         return {task: list(repeats) for task, repeats in groupby(rows, key=lambda row: row.task_id)}
 
     def scores(self) -> dict[str, list[float]]:
-        """The outcomes of each task's repeats that the summary is about. Raises RunError when some are missing."""
+        """The outcomes of each task's repeats that the summary is about: scores, or 1 for right and 0 for wrong.
+
+        Raises RunError when some are missing.
+        """
         rows = [row for row in self.rows if row.repeat < self.summary.repeats]
         if len(rows) != self.summary.answers:
             raise RunError(f"{self.folder} is unfinished; the command that made it goes on from here")
-        return scores_by_task(rows, graded=self.summary.graded)
+        scores: dict[str, list[float]] = {}
+        for row in rows:
+            scores.setdefault(row.task_id, []).append(row.score if self.summary.graded else float(row.correct))
+        return scores
 
     def minus(self, other: "SettingRun") -> Difference:
         """The paired difference to another setting over the same tasks. Raises RunError when they are others."""

@@ -16,6 +16,7 @@ NEAR and ANSWER are measured on 49 AIME problems, 500 of GSM8K and a library lea
 """
 
 import re
+import textwrap
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -65,10 +66,7 @@ class Leak:
 
 
 def find_leaks(
-    tasks: Sequence[Task],
-    train_tasks: Sequence[Task],
-    library: Iterable[Experience] | None,
-    benchmark: Benchmark,
+    tasks: Sequence[Task], train_tasks: Sequence[Task], library: Iterable[Experience] | None, benchmark: Benchmark
 ) -> list[Leak]:
     """Every pair of a test task and a training task or experience that gives it away, with its strongest evidence.
 
@@ -272,11 +270,4 @@ def _learned_from(experience: Experience) -> list[str]:
 def _pieces(text: str) -> Iterator[str]:
     """The lines of a text, long ones in pieces of about EXCERPT characters, cut between words."""
     for line in text.split("\n"):
-        piece = ""
-        for word in line.split():
-            if piece and len(piece) + len(word) >= EXCERPT:
-                yield piece
-                piece = ""
-            piece = f"{piece} {word}" if piece else word
-        if piece:
-            yield piece
+        yield from textwrap.wrap(" ".join(line.split()), EXCERPT, break_long_words=False, break_on_hyphens=False)

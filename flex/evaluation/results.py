@@ -1,6 +1,6 @@
 """What an evaluation keeps of every answer: a row of results.jsonl, and two files for people."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,13 +44,8 @@ class Result:
 
 def load_results(folder: str | Path) -> list[Result]:
     """The rows of a results folder, the last one for each task and repeat. Raises RunError."""
-    lines = JsonLines(Path(folder) / "results.jsonl")
-    return list({(row.task_id, row.repeat): row for row in rows_of(lines)}.values())
-
-
-def rows_of(lines: JsonLines) -> Iterator[Result]:
-    """The rows of a file, as they stand in it. Raises RunError."""
-    return (decode(Result, row) for row in lines)
+    rows = (decode(Result, row) for row in JsonLines(Path(folder) / "results.jsonl"))
+    return list({(row.task_id, row.repeat): row for row in rows}.values())
 
 
 def write_logs(folder: Path, result: Result, attempt: Attempt) -> None:
@@ -68,10 +63,5 @@ def write_logs(folder: Path, result: Result, attempt: Attempt) -> None:
     if attempt.steps or attempt.retrievals or attempt.reasoning:
         process = folder.with_name(f"{folder.name}_process")
         process.mkdir(exist_ok=True)
-        trace = {
-            "task_id": result.task_id,
-            "steps": attempt.steps,
-            "retrievals": attempt.retrievals,
-            "reasoning": attempt.reasoning,
-        }
-        (process / f"{name}.json").write_bytes(json_bytes(to_jsonable(trace), indent=1))
+        trace = {name: getattr(attempt, name) for name in ("steps", "retrievals", "reasoning")}
+        (process / f"{name}.json").write_bytes(json_bytes(to_jsonable({"task_id": result.task_id, **trace}), indent=1))

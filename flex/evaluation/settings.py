@@ -80,12 +80,11 @@ def solver(setting: Setting, resources: Resources) -> Iterator[Solve]:
     if setting.agent:
         from flex.agents.agent_actor import AgentActor  # smolagents takes a second to import
 
-        read = reader.read if reader else None
         with AgentActor(
             resources.model,
             resources.benchmark,
             resources.prompts,
-            retrieve=read,
+            retrieve=reader.read if reader else None,
             executor=resources.executor,
             concurrency=resources.concurrency,
         ) as agent:

@@ -164,14 +164,6 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def scores_by_task(rows: Sequence[Result], *, graded: bool) -> dict[str, list[float]]:
-    """The outcomes of each task's repeats: scores where they are graded, else 1 for right and 0 for wrong."""
-    scores: dict[str, list[float]] = {}
-    for row in rows:
-        scores.setdefault(row.task_id, []).append(row.score if graded else float(row.correct))
-    return scores
-
-
 def evaluate_retro_results_fuzzy(results_dir: str | Path) -> dict[str, float]:
     """Means of all retro metrics over a results folder: `exact` and its looser readings, `n` rows. Raises RunError."""
     rows = load_results(results_dir)

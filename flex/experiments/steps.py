@@ -45,11 +45,7 @@ class Findings:
 
 
 class Stopped(Exception):
-    """A step was stopped before its end; everything paid for is kept."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """Why a step was stopped before its end; everything paid for is kept."""
 
 
 class Steps(ExitStack):
@@ -117,7 +113,8 @@ class Steps(ExitStack):
             **changes,
         )
         self._remember("flex train", run)
-        if not (store.exists() and _trained(folder)):
+        finished = RunLog(folder).events("finished")
+        if not (store.exists() and any(event["explored"] > event["failed"] for event in finished)):
             result = await train(self._under_way(run), bar=self._bar, stop=Stop(lambda: self._stop.reason))
             self._ended(result)
             progress = result.progress
@@ -211,8 +208,3 @@ class Steps(ExitStack):
         wide.save(self.out / "picture.svg")
         write_atomically(self.out / "index.html", page.html(wide, phone).encode())
         return Findings(tables[0])
-
-
-def _trained(folder: Path) -> bool:
-    """Whether a training run has finished in which not everything failed."""
-    return any(event["explored"] > event["failed"] for event in RunLog(folder).events("finished"))

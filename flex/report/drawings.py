@@ -80,9 +80,11 @@ def _molecule(smiles: str) -> tuple[int, int, str] | None:
 
 
 def _compact(svg: str) -> tuple[int, int, str]:
-    """RDKit's drawing at a tenth of its size: one path an ink, colours as classes that know dark from light."""
+    """RDKit's drawing at a tenth of its size: one path an ink, `l` for lines, `f` filled; classes know dark from light."""
     size = _SIZE.search(svg)
-    lines = sorted((_class(style), _numbers(path)) for path, style in _PATH.findall(svg))
+    lines = sorted(
+        (f"{'l' if 'fill:none' in style else 'f'}{_ink(style)}", _numbers(path)) for path, style in _PATH.findall(svg)
+    )
     paths = [
         f'<path class="{ink}" d="{"".join(path for _, path in group)}"/>'
         for ink, group in groupby(lines, key=lambda line: line[0])
@@ -93,11 +95,6 @@ def _compact(svg: str) -> tuple[int, int, str]:
     ]
     width, height = (int(size[1]), int(size[2])) if size else (0, 0)
     return width, height, "".join(paths + letters)
-
-
-def _class(style: str) -> str:
-    """`l` and an ink for lines, `f` for filled areas."""
-    return ("l" if "fill:none" in style else "f") + _ink(style)
 
 
 def _ink(style: str) -> str:

@@ -1,6 +1,5 @@
 """What a training run begins with: a library, and the store that it will be kept in."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -58,8 +57,3 @@ def library_to_train(library: ExpLib, save_to: Path, log: RunLog) -> ExpLib:
     if not (log.folder / STARTED_WITH).exists():
         library.save(log.folder / STARTED_WITH)
     return library
-
-
-def run_id(log: RunLog) -> str:
-    """What tells this run from others of the same name: a hash of its configuration, which says when it began."""
-    return hashlib.sha256((log.folder / "config.json").read_bytes()).hexdigest()[:16]

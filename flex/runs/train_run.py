@@ -1,5 +1,6 @@
 """A whole training run, from a `TrainRun` to its folder and its library."""
 
+import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -20,7 +21,7 @@ from flex.reject_sampling import train as learn
 from flex.runs.config import TrainRun
 from flex.runs.plan import split_of
 from flex.runs.setup import Bar, build_team, make_client, make_model, no_bar, sampling, watch_budget
-from flex.runs.start import library_to_train, run_id, starting_library
+from flex.runs.start import library_to_train, starting_library
 from flex.search.vectors import embedding_models
 from flex.telemetry import start_telemetry
 from flex.types import Task, Usage
@@ -82,17 +83,13 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
                 config = train_config(run, log)
                 progress = await learn(tasks, team, library, config, log, run.store, show, stop)
             if not progress.unfinished:
-                log.write("finished", usage=client.usage, library=library.stats(), **finished(progress))
+                counts = asdict(progress)
+                renamed = {"set_aside": counts.pop("undecided"), "undistilled": counts.pop("not_distilled")}
+                log.write("finished", usage=client.usage, library=library.stats(), **renamed, **counts)
     stopped = (stop.reason or "") if progress.unfinished else None
     return TrainResult(
         library, progress, client.usage, client.usage_by_model, save_to=run.store, folder=run.folder, stopped=stopped
     )
-
-
-def finished(progress: Progress) -> dict[str, Any]:
-    """The counts of a run, under the names that they have in its log."""
-    counts = asdict(progress)
-    return {"set_aside": counts.pop("undecided"), "undistilled": counts.pop("not_distilled"), **counts}
 
 
 def tasks_of(run: TrainRun, benchmark: Benchmark) -> list[Task]:
@@ -105,6 +102,8 @@ def tasks_of(run: TrainRun, benchmark: Benchmark) -> list[Task]:
 
 
 def train_config(run: TrainRun, log: RunLog) -> TrainConfig:
+    # What tells this run from others of the same name: its configuration says when it began.
+    run_id = hashlib.sha256((log.folder / "config.json").read_bytes()).hexdigest()[:16]
     return TrainConfig(
         limits=Limits(run.max_rollouts, run.max_rounds),
         epochs=run.epochs,
@@ -114,7 +113,7 @@ def train_config(run: TrainRun, log: RunLog) -> TrainConfig:
         contrast=run.contrast,
         use_library=run.use_library,
         run_name=log.folder.name,
-        run_id=run_id(log) if is_database(run.store) else "",
+        run_id=run_id if is_database(run.store) else "",
     )
 
 

@@ -26,7 +26,7 @@ def inheritance_picture(result: Mapping[str, Any], width: int) -> Canvas:
     cells = [cell["difference"] for row in result["rows"] for cell in row["cells"]]
     reach = max([abs(cell[end]) for cell in cells for end in ("low", "high")] + [1.0])
     for row in result["rows"]:
-        y = _user(canvas, y, row["model"])
+        y = canvas.note(y, f"used by {row['model']}") + 6
         shown = [(f"{row['agent']['percent']:.1f}", None, False)]
         for library, cell in zip(libraries, row["cells"], strict=True):
             shown.append((f"{cell['percent']:.1f}", cell["difference"], library == row["model"]))
@@ -50,10 +50,6 @@ def _heads(canvas: Canvas, y: float, names: Sequence[str], over: str) -> float:
         for number, word in enumerate(words, 1):
             canvas.text(place * step + 2, y + (deepest - len(words) + number) * (size + 2), word, "strong", size=size)
     return y + deepest * (size + 2) + 6
-
-
-def _user(canvas: Canvas, y: float, name: str) -> float:
-    return canvas.note(y, f"used by {name}") + 6
 
 
 def _cells(
@@ -96,7 +92,8 @@ def _published(canvas: Canvas, benchmark: str, y: float) -> float:
     libraries = list(dict.fromkeys(name for row in rows for name in row.libraries))
     y = _heads(canvas, y + 12, ["no library", *libraries], "library of")
     for row in rows:
-        y = _cells(canvas, _user(canvas, y, row.model), _published_cells(row, libraries), 1.0)
+        y = canvas.note(y, f"used by {row.model}") + 6
+        y = _cells(canvas, y, _published_cells(row, libraries), 1.0)
     return y
 
 

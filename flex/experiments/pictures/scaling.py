@@ -92,10 +92,7 @@ def _law(canvas: Canvas, result: Mapping[str, Any], left: float, top: float, wid
     sizes = sorted({point["library"] for point in points})
     errors = [(100 - p["test"]["percent"], 100 - p["test"]["high"], 100 - p["test"]["low"]) for p in points]
     x = Axis(max(1, sizes[0]) * 0.85, max(sizes[-1], 2), sizes, "entries in the library (log scale)", log=True)
-    y = _percents(
-        [value for error in errors for value in error],
-        f"100 - ({result['unit']}), 95 % intervals",
-    )
+    y = _percents([value for error in errors for value in error], f"100 - ({result['unit']}), 95 % intervals")
     panel = _panel(canvas, left, top, width, "Does the error follow a power law?", x, y)
     if law.exponent is not None:
         steps = [sizes[0] * (sizes[-1] / sizes[0]) ** (step / 24) for step in range(25)]
