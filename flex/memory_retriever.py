@@ -27,21 +27,6 @@ POOL = 4 * TOP_K
 CANDIDATE_CHARACTERS = 700
 """Characters of a candidate that the selecting model sees: three stages of 20 stay below 25,000 tokens, SMILES too."""
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One experience as the actor reads it: the selected rules, and the trajectory when that was selected."""
-
-    zone: str
-    category: str
-    method: str
-    rules: tuple[Rule, ...]
-    trajectory: str
-    disputed: tuple[str, ...] = ()
-    """The methods of entries that say the opposite."""
-
-
 Select = Callable[[str, str, Sequence[str]], Awaitable[Sequence[int] | None]]
 """(level, query, candidates in the index's order) -> positions of those selected, best first; None keeps that order."""
 
@@ -51,10 +36,7 @@ async def index_order(level: str, query: str, candidates: Sequence[str]) -> None
 
 
 class MemoryRetriever:
-    """Hierarchical and stateless: at each stage the index proposes, one model call selects `top_k` (paper, 3.2).
-
-    Given `select`, that selects instead of the model: `index_order` for flat retrieval.
-    """
+    """At each level the index proposes, and one model call, or `select`, selects `top_k` (paper, 3.2); stateless."""
 
     def __init__(self, model: Model, prompts: Prompts, top_k: int = TOP_K, *, select: Select | None = None) -> None:
         self.model = model
@@ -63,10 +45,7 @@ class MemoryRetriever:
         self._select = select
 
     async def retrieve(self, query: str, library: ExpLib, hidden: Collection[str] = ()) -> Retrieval:
-        """What the library has to say about `query`: hits at every level, and the text for the actor.
-
-        Experiences with an id in `hidden` are passed over.
-        """
+        """What the library has to say about `query`, `hidden` ids passed over: hits at every level, and their text."""
         with span("retriever", "RETRIEVER", input=query) as recorded:
             hits = await self._hits(query, library, hidden)
             found = Retrieval(query, hits, hits_text(hits, library, self.prompts))
@@ -75,45 +54,37 @@ class MemoryRetriever:
 
     async def _hits(self, query: str, library: ExpLib, hidden: Collection[str]) -> tuple[Hit, ...]:
         select = self._select or ModelSelection(self.model, self.prompts, self.top_k)
-        methods = await self._methods(query, library, hidden, select)
-        entries = [library.get(hit.experience_id) for hit in methods]
-        rules = await self._rules(query, entries, select)
+        found = await searched(library, query, POOL, hidden)
+        texts = [(hit, _method_text(library.get(hit.experience_id))) for hit in found]
+        methods = await self._selected("methods", query, texts, select)
+        entries = [(hit, library.get(hit.experience_id)) for hit in methods]
+        texts = [
+            (Hit(entry.id, 0, "rule", rule=number, revision=hit.revision), _rule_text(rule))
+            for hit, entry in entries
+            for number, rule in enumerate(entry.rules)
+        ]
+        proposed = [texts[place] for place in rank_texts(query, [text for _, text in texts], POOL)]
+        rules = await self._selected("rules", query, proposed, select)
         kept = {hit.experience_id for hit in rules}
-        trajectories = await self._trajectories(query, [e for e in entries if e.id in kept], select)
-        revisions = {hit.experience_id: hit.revision for hit in methods}
-        return (*methods, *(replace(h, revision=revisions[h.experience_id]) for h in (*rules, *trajectories)))
-
-    async def _methods(self, query: str, library: ExpLib, hidden: Collection[str], select: Select) -> list[Hit]:
-        proposed = await searched(library, query, POOL, hidden)
-        texts = [_method_text(library.get(hit.experience_id)) for hit in proposed]
-        chosen, why = await self._chosen("methods", query, texts, select)
-        return [
-            replace(proposed[c], rank=rank, why=", ".join(filter(None, (proposed[c].why, why))))
-            for rank, c in enumerate(chosen, start=1)
+        texts = [
+            (Hit(entry.id, 0, "trajectory", revision=hit.revision), entry.revised_trajectory)
+            for hit, entry in entries
+            if entry.id in kept and entry.revised_trajectory
         ]
+        return (*methods, *rules, *await self._selected("trajectories", query, texts, select))
 
-    async def _rules(self, query: str, entries: Sequence[Experience], select: Select) -> list[Hit]:
-        all_rules = [(e.id, number, rule) for e in entries for number, rule in enumerate(e.rules)]
-        proposed = [all_rules[i] for i in rank_texts(query, [_rule_text(rule) for _, _, rule in all_rules], POOL)]
-        chosen, why = await self._chosen("rules", query, [_rule_text(rule) for _, _, rule in proposed], select)
-        return [
-            Hit(proposed[c][0], 1 / rank, "rule", rank, rule=proposed[c][1], why=why)
-            for rank, c in enumerate(chosen, start=1)
-        ]
-
-    async def _trajectories(self, query: str, entries: Sequence[Experience], select: Select) -> list[Hit]:
-        proposed = [e for e in entries if e.revised_trajectory]
-        chosen, why = await self._chosen("trajectories", query, [e.revised_trajectory for e in proposed], select)
-        return [Hit(proposed[c].id, 1 / rank, "trajectory", rank, why=why) for rank, c in enumerate(chosen, start=1)]
-
-    async def _chosen(
-        self, level: str, query: str, candidates: Sequence[str], select: Select
-    ) -> tuple[Sequence[int], str]:
-        """Positions of the candidates selected, best first, and who selected; nobody is asked without a choice."""
-        if len(candidates) <= self.top_k:
-            return range(len(candidates)), ""
-        selected = await select(level, query, candidates)
-        return (range(self.top_k), "") if selected is None else (selected, f"selected by {self.model.name}")
+    async def _selected(self, level: str, query: str, proposed: Sequence[tuple[Hit, str]], select: Select) -> list[Hit]:
+        """Those of the hits, proposed with their texts, that are selected, best first; asks nobody without a choice."""
+        places: Sequence[int] | None = None
+        if len(proposed) > self.top_k:
+            places = await select(level, query, [text for _, text in proposed])
+        by = "" if places is None else f"selected by {self.model.name}"
+        chosen = proposed[: self.top_k] if places is None else [proposed[place] for place in places]
+        hits = []
+        for rank, (hit, _) in enumerate(chosen, start=1):
+            score = hit.score if level == "methods" else 1 / rank
+            hits.append(replace(hit, score=score, rank=rank, why=", ".join(filter(None, (hit.why, by)))))
+        return hits
 
 
 @dataclass(slots=True)
@@ -156,14 +127,14 @@ def hits_text(hits: Sequence[Hit], library: ExpLib, prompts: Prompts) -> str:
     rules = {(hit.experience_id, hit.rule) for hit in hits if hit.level == "rule"}
     found = [library.get(experience_id) for experience_id in dict.fromkeys(hit.experience_id for hit in hits)]
     entries = [
-        Entry(
-            zone=e.zone,
-            category=e.problem_category,
-            method=e.method,
-            rules=tuple(rule for number, rule in enumerate(e.rules) if (e.id, number) in rules),
-            trajectory=e.revised_trajectory if e.id in cases else "",
-            disputed=tuple(library.get(other).method for other in e.contradicts if other in library),
-        )
+        {
+            "zone": e.zone,
+            "category": e.problem_category,
+            "method": e.method,
+            "rules": [rule for number, rule in enumerate(e.rules) if (e.id, number) in rules],
+            "trajectory": e.revised_trajectory if e.id in cases else "",
+            "disputed": [library.get(other).method for other in e.contradicts if other in library],
+        }
         for e in found
     ]
     return prompts.render("retrieved", entries=entries) if entries else ""
@@ -198,10 +169,7 @@ def create_memory_retriever(
     top_k: int = TOP_K,
     prompt_path: str | Path | None = None,
 ) -> MemoryRetriever:
-    """A retriever by names alone; `client` None talks to the endpoint of the environment.
-
-    Raises SettingsError when there is none.
-    """
+    """A retriever by names alone; without `client` that of the environment's endpoint (SettingsError: none is set)."""
     client = client or RateLimitedLLMClient()
     prompts = Prompts(get_benchmark(task_type).prompts, {"memory": prompt_path})
     return MemoryRetriever(ChatModel(model_name, client, role="retriever"), prompts, top_k)

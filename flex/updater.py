@@ -35,7 +35,7 @@ class Question:
 
 
 class Updater:
-    """Decides insert, merge or discard; the prompt holds `similar` entries, however large the library is.
+    """Decides insert, merge or discard; the prompt holds `TOP_K` similar entries, however large the library is.
 
     `Updater(model_name="gpt-5")` talks to the endpoint of the environment; give `model` to choose another.
     """
@@ -44,7 +44,6 @@ class Updater:
         self,
         model: Model | None = None,
         prompts: Prompts | None = None,
-        similar: int = TOP_K,
         *,
         model_name: str | None = None,
     ) -> None:
@@ -52,7 +51,6 @@ class Updater:
             raise SettingsError("an Updater needs a model: Updater(model_name=...) or Updater(model)")
         self.model: Model = model or ChatModel(str(model_name), role="updater")
         self.prompts = prompts or Prompts()
-        self.similar = similar
 
     async def decide(self, experience: Experience, library: ExpLib) -> UpdateDecision:
         """The decision on a new experience (paper, 3.2); changes nothing. Raises ParseError."""
@@ -63,7 +61,7 @@ class Updater:
         """What to ask about an experience, or the decision where an identical entry exists or none is similar."""
         if (existing := library.identical(experience)) is not None:
             return UpdateDecision("discard", existing, reason="an entry with the same content exists")
-        hits = library.search(search_text(experience), self.similar, text_only=True)
+        hits = library.search(search_text(experience), TOP_K, text_only=True)
         similar = tuple(library.get(hit.experience_id) for hit in hits)
         if not similar:
             return UpdateDecision("insert", reason="nothing similar exists")
@@ -88,8 +86,7 @@ class Updater:
 
     async def _within_caps(self, target: Experience, new: Experience, decision: UpdateDecision) -> UpdateDecision:
         merged = merge(target, new, decision)
-        problem = over_caps(merged)
-        if problem is None:
+        if (problem := over_caps(merged)) is None:
             return decision
         entry = shortened(merged, ROOM_CONSOLIDATED, RULES_CONSOLIDATED)
         prompt = self.prompts.render(

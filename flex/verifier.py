@@ -25,8 +25,6 @@ class Verifier:
     Of an open-ended benchmark, `Verifier(...)` makes a `MeasuringVerifier`.
     """
 
-    open_ended = False
-
     def __new__(cls, model: Model, benchmark: Benchmark, *_: Any, **__: Any) -> "Verifier":
         return super().__new__(MeasuringVerifier if cls is Verifier and benchmark.open_ended else cls)
 
@@ -35,12 +33,10 @@ class Verifier:
         self.benchmark = benchmark
         self.prompts = prompts
         self.acceptance = acceptance
+        self.open_ended = benchmark.open_ended
 
     async def judge(self, task: Task, attempt: Attempt, earlier: Sequence[Round] = ()) -> Verdict:
-        """The verdict on an attempt (paper, 3.1); without a known target the verifier's word decides alone.
-
-        `earlier` are the rounds of the rollout so far.
-        """
+        """The verdict on an attempt after `earlier` rounds (paper, 3.1); without a target its word decides alone."""
         score = None if task.target is None else self.benchmark.score(attempt.answer, task.target)
         with span("verifier", "EVALUATOR", input=attempt.text) as recorded:
             by_verifier, feedback = await self._ask(task, attempt)
@@ -73,8 +69,6 @@ class Verifier:
 
 class MeasuringVerifier(Verifier):
     """For an open-ended benchmark: accepts an answer that scores better than the best so far, and asks no model."""
-
-    open_ended = True
 
     async def judge(self, task: Task, attempt: Attempt, earlier: Sequence[Round] = ()) -> Verdict:
         """How good the answer is on what the task itself shows, compared with the best of the rounds before."""

@@ -2,13 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
 from flex.errors import BenchmarkError
 from flex.proteins.assays import reference_rows
-from flex.proteins.proteingym import by_selection, proteingym_average, published_scores
+from flex.proteins.proteingym import AssayScore, by_selection, proteingym_average
 
 NO_MODEL = ("number of mutants", "number_mutants")
 
@@ -28,6 +28,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def published_scores(table: Path, column: str) -> list[AssayScore]:
+    """A model's column in ProteinGym's per-assay table (`DMS_substitutions_Spearman_DMS_level.csv`).
+
+    Raises BenchmarkError.
+    """
+    return [AssayScore(uniprot, selection, score_in(table, id, row, column))
+            for id, uniprot, selection, row in reference_rows(table)]  # fmt: skip
+
+
+def score_in(table: Path, id: str, row: Mapping[str, str], column: str) -> float:
+    try:
+        return float(row[column])
+    except KeyError:
+        raise BenchmarkError(f"{table} has no column '{column}'; there is {', '.join(row)}") from None
+    except ValueError:
+        raise BenchmarkError(f"{table}: '{row[column][:40]}' of {id} in column '{column}' is no number") from None
 
 
 def numeric(table: Path) -> list[str]:

@@ -18,7 +18,7 @@ from smolagents.default_tools import FinalAnswerTool
 from flex.benchmarks import benchmark_names, get_benchmark
 from flex.errors import PromptError
 from flex.files.paths import shipped
-from flex.memory_retriever import Entry, parse_selection
+from flex.memory_retriever import parse_selection
 from flex.prompt import Prompts
 from flex.replies import parse_experience
 from flex.types import Attempt, Experience, Round, Rule, Task, Trajectory, Verdict
@@ -41,10 +41,17 @@ NEW = Experience(
 OLD = Experience(
     "Count on fingers.", (Rule("Use both hands."),), "1, 2, 3", zone="warning", id="a1", problem_category=""
 )
+
+
+def entry(zone, category, method, rules=(), trajectory="", disputed=()) -> dict:
+    names = ("zone", "category", "method", "rules", "trajectory", "disputed")
+    return dict(zip(names, (zone, category, method, rules, trajectory, disputed), strict=True))
+
+
 ENTRIES = [
-    Entry(zone="golden", category="Doubling", method=NEW.method, rules=NEW.rules, trajectory="3 + 3 = 6"),
-    Entry(zone="warning", category="", method=OLD.method, rules=OLD.rules, trajectory="", disputed=("Never double.",)),
-    Entry(zone="mixed", category="Halving", method="Share evenly.", rules=(), trajectory=""),
+    entry("golden", "Doubling", NEW.method, NEW.rules, "3 + 3 = 6"),
+    entry("warning", "", OLD.method, OLD.rules, disputed=["Never double."]),
+    entry("mixed", "Halving", "Share evenly."),
 ]
 ACTOR = {"question": "What is twice 3?", "has_memory": True}
 VERIFIER = {"question": "What is twice 3?", "target": "6", "attempt": "Twice 3 is 5.", "answer": "5"}
@@ -234,8 +241,8 @@ def test_retrieved_warnings_are_marked_as_mistakes():
 
 def test_a_retrieved_template_stays_on_one_line_with_its_example():
     rule = Rule("RETRO_TEMPLATE: [C:1]-[O:2]>>[C:1].[O:2] (ether)", ("EXAMPLE: COC <- CI.CO",))
-    entry = Entry(zone="golden", category="", method="m", rules=(rule,), trajectory="")
-    lines = rendered("retrieved", entries=[entry]).splitlines()
+    one = entry("golden", "", "m", [rule])
+    lines = rendered("retrieved", entries=[one]).splitlines()
     assert any(line.endswith(rule.rule) for line in lines)
     assert any(line.endswith(rule.examples[0]) for line in lines)
 

@@ -565,7 +565,7 @@ def spend(*costs: int) -> list[float]:
     async def run() -> list[float]:
         pacer, times = Pacer(Pace(tokens_per_minute=100)), []
         for cost in costs:
-            pacer.settle(await pacer.admit(4 * (cost - 1), max_tokens=1), None)
+            await pacer.admit(4 * (cost - 1), max_tokens=1)
             times.append(clock.now)
         return times
 

@@ -63,7 +63,7 @@ class AgentActor:
         retrievals: list[Retrieval] = []
         tools = [*self._tools, *self._task_tools(trajectory.task)]
 
-        def make_tools(call: Call) -> Sequence[smolagents.Tool]:
+        def make_tools(call: Call[Retrieval]) -> Sequence[smolagents.Tool]:
             if (retrieve := self.retrieve) is None:
                 return tools
 

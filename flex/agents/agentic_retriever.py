@@ -29,22 +29,21 @@ log = logging.getLogger(__name__)
 class AgenticRetriever:
     """A fresh retrieval agent per query, with tools over the whole library; what it hands in are the hits."""
 
-    def __init__(self, agents: AgentPool, prompts: Prompts, top_k: int = TOP_K) -> None:
+    def __init__(self, agents: AgentPool, prompts: Prompts) -> None:
         self.prompts = prompts
-        self.top_k = top_k
         self._agents = agents
 
     async def retrieve(self, query: str, library: ExpLib, hidden: Collection[str] = ()) -> Retrieval:
         """What the agent found; the index's order where it hands in nothing that can be read."""
         if len(library) <= sum(experience_id in library for experience_id in hidden):
             return Retrieval(query)
-        task_text = self.prompts.render("retrieval_agent", query=query, top_k=self.top_k)
+        task_text = self.prompts.render("retrieval_agent", query=query, top_k=TOP_K)
         with span("retriever", "RETRIEVER", input=query) as recorded:
             made = await self._agents.run(task_text, lambda _: library_tools(library, hidden), MAX_STEPS)
-            hits = handed_in(made.output, library, hidden, self.top_k)
+            hits = handed_in(made.output, library, hidden)
             if hits is None:
                 log.warning("the retrieval agent selected nothing, the index's order is used: %s", made.text[:200])
-                flat = MemoryRetriever(self._agents.model, self.prompts, self.top_k, select=index_order)
+                flat = MemoryRetriever(self._agents.model, self.prompts, select=index_order)
                 return await flat.retrieve(query, library, hidden)
             found = Retrieval(query, hits, hits_text(hits, library, self.prompts))
             recorded.set(output=found.text)
@@ -53,9 +52,6 @@ class AgenticRetriever:
 
 def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagents.Tool]:
     """What a retrieval agent may call: the index, and each level of an entry by its id."""
-
-    def visible(experience_id: str) -> Experience | None:
-        return library.get(experience_id) if experience_id not in hidden and experience_id in library else None
 
     def list_categories() -> str:
         """Lists the categories of all entries with the ids in each."""
@@ -82,7 +78,7 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
         Args:
             experience_id: The id in brackets.
         """
-        entry = visible(experience_id)
+        entry = _visible(library, hidden, experience_id)
         rules = enumerate(entry.rules if entry else (), 1)
         return "\n".join(f"{n}. {r.rule}" for n, r in rules)[:MAX_TOOL_CHARACTERS] if entry else "no such entry"
 
@@ -92,23 +88,20 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
         Args:
             experience_id: The id in brackets.
         """
-        entry = visible(experience_id)
+        entry = _visible(library, hidden, experience_id)
         return entry.revised_trajectory[:MAX_TOOL_CHARACTERS] if entry else "no such entry"
 
     return [smolagents.tool(f) for f in (list_categories, search_methods, read_rules, read_trajectory)]
 
 
-def handed_in(output: Any, library: ExpLib, hidden: Collection[str], top_k: int) -> tuple[Hit, ...] | None:
+def handed_in(output: Any, library: ExpLib, hidden: Collection[str]) -> tuple[Hit, ...] | None:
     """The hits in what the agent handed in, unknown ids left out; None when it is no selection at all."""
     if not isinstance(output, dict):
         return None
     ranks = Counter[Level]()
 
-    def known(experience_id: Any) -> bool:
-        return isinstance(experience_id, str) and experience_id not in hidden and experience_id in library
-
     def hit(level: Level, experience_id: Any, rule: int | None = None) -> list[Hit]:
-        if not known(experience_id) or ranks[level] >= top_k:
+        if not _visible(library, hidden, experience_id) or ranks[level] >= TOP_K:
             return []
         ranks[level] += 1
         revision = library.revision(experience_id)
@@ -117,11 +110,16 @@ def handed_in(output: Any, library: ExpLib, hidden: Collection[str], top_k: int)
     hits = [h for one in _list(output, "methods") for h in hit("method", one)]
     for pair in _list(output, "rules"):
         experience_id, number = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, None)
-        entry = library.get(experience_id) if isinstance(experience_id, str) and known(experience_id) else None
+        entry = _visible(library, hidden, experience_id)
         if entry and isinstance(number, int) and 1 <= number <= len(entry.rules):
             hits += hit("rule", experience_id, number - 1)
     hits += [h for one in _list(output, "trajectories") for h in hit("trajectory", one)]
     return tuple(hits)
+
+
+def _visible(library: ExpLib, hidden: Collection[str], experience_id: Any) -> Experience | None:
+    known = isinstance(experience_id, str) and experience_id not in hidden and experience_id in library
+    return library.get(experience_id) if known else None
 
 
 def _list(output: dict[str, Any], key: str) -> list[Any]:

@@ -5,15 +5,15 @@ local    smolagents' interpreter in this process: more of Python, but no sandbox
 docker   smolagents' container executor (needs a Docker engine and the extra `docker`)
 """
 
-import contextvars
-import functools
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pydantic_monty as monty
 from smolagents.local_python_executor import CodeOutput, LocalPythonExecutor, PythonExecutor
 from smolagents.utils import truncate_content
 
+from flex.concurrency import with_current_context
 from flex.errors import SettingsError
 from flex.text import valid_utf8
 
@@ -43,7 +43,7 @@ class MontyExecutor(PythonExecutor):  # type: ignore[misc]
         self._checkout: Any = None
 
     def send_tools(self, tools: Mapping[str, Callable[..., Any]]) -> None:
-        self._tools = {name: functools.partial(_call, tool) for name, tool in tools.items()}
+        self._tools = {name: partial(tool) for name, tool in tools.items()}
         self._tools["final_answer"] = self._finish
 
     def send_variables(self, variables: Mapping[str, Any]) -> None:
@@ -57,7 +57,8 @@ class MontyExecutor(PythonExecutor):  # type: ignore[misc]
             output = self._open().feed_run(code_action, external_lookup=self._tools, print_callback=printed)
         except (monty.MontyRuntimeError, monty.MontySyntaxError) as error:
             if not self._answers:
-                self._give_up_after_timeout(error)
+                if "TimeoutError" in str(error):
+                    self.cleanup()  # monty leaves no guarantees about the heap then
                 raise RuntimeError(error.display(format="type-msg")) from None
         except monty.MontyCrashedError as error:
             self.cleanup()
@@ -85,10 +86,6 @@ class MontyExecutor(PythonExecutor):  # type: ignore[misc]
             self._session = self._checkout.__enter__()
         return self._session
 
-    def _give_up_after_timeout(self, error: monty.MontyError) -> None:
-        if "TimeoutError" in str(error):  # monty leaves no guarantees about the heap then
-            self.cleanup()
-
     def _finish(self, *args: Any, **kwargs: Any) -> None:
         given = [*args, *kwargs.values()]
         if len(given) != 1 or not set(kwargs) <= {"answer"}:
@@ -105,8 +102,7 @@ class LocalExecutor(LocalPythonExecutor):  # type: ignore[misc]
 
     def send_tools(self, tools: Mapping[str, Callable[..., Any]]) -> None:
         # smolagents runs a block in a new thread, where the usage and the span around the agent would be unknown.
-        context = contextvars.copy_context()
-        super().send_tools({name: functools.partial(_call_in, context, tool) for name, tool in tools.items()})
+        super().send_tools({name: with_current_context(tool) for name, tool in tools.items()})
 
     def __call__(self, code_action: str) -> CodeOutput:
         try:
@@ -129,14 +125,6 @@ def _bounded(value: Any) -> Any:
 
 def _shown(text: str) -> str:
     return valid_utf8(str(truncate_content(text, MAX_OUTPUT_CHARACTERS)))
-
-
-def _call(tool: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return tool(*args, **kwargs)
-
-
-def _call_in(context: contextvars.Context, tool: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return context.copy().run(tool, *args, **kwargs)
 
 
 def make_executor(name: str, pool: monty.Monty | None) -> PythonExecutor | None:

@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import pydantic_monty as monty
 import smolagents
@@ -24,13 +24,9 @@ T = TypeVar("T")
 MAX_STEPS = 12
 
 
-class Call(Protocol):
-    """What a tool uses to run a coroutine on the event loop from the agent's thread."""
-
-    def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T: ...
-
-
-MakeTools = Callable[[Call], Sequence[smolagents.Tool]]
+Call = Callable[[Coroutine[Any, Any, T]], T]
+"""What a tool uses to run a coroutine on the event loop from the agent's thread."""
+MakeTools = Callable[[Call[Any]], Sequence[smolagents.Tool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +43,7 @@ class AgentRecord:
 
 
 class AgentPool:
-    """Threads and sandboxes for `concurrency` agents at once; a context manager.
-
-    Raises SettingsError for an executor that is not installed.
-    """
+    """Threads and sandboxes for `concurrency` agents; a context manager. SettingsError: no such executor here."""
 
     def __init__(self, model: Model, prompts: Prompts, *, executor: str = "monty", concurrency: int = 1) -> None:
         if executor == "docker" and importlib.util.find_spec("docker") is None:
@@ -59,7 +52,6 @@ class AgentPool:
         self.executor = executor
         self.instructions = prompts.text(f"executor_{executor}").strip()
         self.templates = _templates(prompts)
-        self.system_prompts: dict[tuple[str, ...], str] = {}
         self.sandboxes = monty.Monty(min_processes=1, max_processes=concurrency) if executor == "monty" else None
         self.logger = AgentLogger(level=LogLevel.OFF)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="flex-agent")
@@ -131,8 +123,7 @@ class _Run:
 
     def _agent(self, model: "_BridgedModel", tools: Sequence[smolagents.Tool], max_steps: int) -> smolagents.CodeAgent:
         executor = make_executor(self.pool.executor, self.pool.sandboxes)
-        return _Agent(
-            self.pool.system_prompts,
+        return smolagents.CodeAgent(
             tools=list(tools),
             model=model,
             prompt_templates=self.pool.templates,
@@ -144,24 +135,10 @@ class _Run:
         )
 
 
-class _Agent(smolagents.CodeAgent):  # type: ignore[misc]
-    """Renders its system prompt once for all agents with the same tools; smolagents would do it twice for each."""
-
-    def __init__(self, rendered: dict[tuple[str, ...], str], **options: Any) -> None:
-        self._rendered = rendered
-        super().__init__(**options)
-
-    def initialize_system_prompt(self) -> str:
-        tools = tuple(f"{name}: {tool.description}" for name, tool in self.tools.items())
-        if tools not in self._rendered:
-            self._rendered[tools] = super().initialize_system_prompt()
-        return self._rendered[tools]
-
-
 class _BridgedModel(smolagents.Model):  # type: ignore[misc]
     """What smolagents calls; the call itself happens on the event loop, in the shared client."""
 
-    def __init__(self, model: Model, call: Call) -> None:
+    def __init__(self, model: Model, call: Call[Reply]) -> None:
         super().__init__(model_id=model.name)
         self.replies: list[Reply] = []
         self._model = model

@@ -1,11 +1,7 @@
 """The apprentice: an honest embedded endpoint, a mechanical learner that is not an LLM and says so in every reply.
 
-It answers OpenAI chat completions on loopback (`serve`, `running_apprentice`, `python -m flex.apprentice`) or in
+It answers OpenAI chat completions on loopback (`serve`, `running_apprentice`, `flex apprentice`) or in
 process (`ApprenticeModel`). Its only channel for improvement is the text in its prompt.
-
-Reading order: `roles` (which reply is asked for); `actor`, `verifier`, `critic`, `updater`, `retriever` (the roles);
-`chemistry/`: `reading` and `wording` (text), `mapping`, `templates`, `ranking`, `specialists` (models that know one
-family of reactions); `protein/` (the roles on assays); `endpoint/` (the server).
 """
 
 from flex.apprentice.endpoint.process import running_apprentice as running_apprentice

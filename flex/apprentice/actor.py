@@ -76,7 +76,6 @@ def step(system: str, thought: str, code: str) -> str:
 
 
 def _product(messages: Messages) -> str | None:
-    """The product that the task asks about."""
     task = first_prompt(messages)
     named_so = section(task, "question", "product", "task", "target molecule")
     return canonical(smiles_in(named_so) or smiles_in(task) or "")

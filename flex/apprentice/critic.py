@@ -31,7 +31,7 @@ def distill(messages: Messages, model: str) -> str:
         return _no_template("no answer is known, or no small template leads from this product to it", product)
     if not writes_down(model, template):
         return _no_template("the reaction is of a family that I do not know", product)
-    lesson = _lesson(product, reactants, template, solved=_solved(prompt))
+    lesson = _lesson(product, reactants, template, solved=any(map(_ACCEPTED.search, rounds_in(prompt))))
     if failed := _failed_proposals(prompt, reactants):
         lesson["method"] = f"{lesson['method']} Failed attempts proposed {', '.join(failed)}."
     return experience_reply(lesson)
@@ -51,10 +51,6 @@ def _failed_proposals(prompt: str, reactants: str) -> list[str]:
     rounds = rounds_in(prompt) if "<rollout" in prompt else []
     proposed = [canonical(section(text, "answer") or "") for text in rounds if not _ACCEPTED.search(text)]
     return [answer for answer in dict.fromkeys(proposed) if answer and answer != reactants][:MAX_FAILED]
-
-
-def _solved(prompt: str) -> bool:
-    return any(_ACCEPTED.search(text) for text in rounds_in(prompt))
 
 
 def _lesson(product: str, reactants: str, template: str, *, solved: bool) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flex.apprentice.endpoint.tokens import cut_at, estimated_tokens, prompt_tokens
+from flex.apprentice.text import cut_at, estimated_tokens, prompt_tokens
 from flex.types import Message, Reply, Usage
 
 

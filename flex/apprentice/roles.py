@@ -37,10 +37,7 @@ def _role(messages: Messages) -> Role:
     first = first_prompt(messages)
     asked = [system] if _is_actor(system) else [system, _MATERIAL.sub("", first), first]
     for text in asked:
-        contracts = [(position, role) for position, role in _contracts(text) if position >= 0]
-        if contracts:
-            # Instructions come first and material last, so the first contract is the one that is asked for.
-            role = min(contracts, key=lambda contract: contract[0])[1]
+        if role := _described(text):
             # An experience is asked for in both cases: of a record, or of an entry that is over its limits.
             return updater.consolidate if role is critic.distill and "<limits>" in first else role
         if _is_actor(text):
@@ -50,18 +47,16 @@ def _role(messages: Messages) -> Role:
 
 def _is_actor(text: str) -> bool:
     """Whether a text asks for an answer of one's own."""
-    return any(mark in text for mark in ("<answer>", r"\boxed", "####")) and not any(
-        position >= 0 for position, _ in _contracts(text)
-    )
+    return any(mark in text for mark in ("<answer>", r"\boxed", "####")) and _described(text) is None
 
 
-def _contracts(text: str) -> list[tuple[int, Role]]:
-    """For each role where the text describes its reply, -1 where it does not."""
-    decision = [text.find(f'"{word}"') for word in ("action", "insert", "merge", "discard")]
-    words = [text.find(word) for word in ("insert", "merge", "discard")]
-    return [
-        (decision[0] if min(words) >= 0 else -1, updater.update),
-        (text.find('"revised_trajectory"'), critic.distill),
-        (text.find('"selected"'), retriever.select),
-        (text.find("<next_step>"), verifier.judge),
-    ]
+def _described(text: str) -> Role | None:
+    """The role whose reply a text describes first: instructions come before material."""
+    decides = all(action in text for action in ("insert", "merge", "discard"))
+    places = {
+        updater.update: text.find('"action"') if decides else -1,
+        critic.distill: text.find('"revised_trajectory"'),
+        retriever.select: text.find('"selected"'),
+        verifier.judge: text.find("<next_step>"),
+    }
+    return min((role for role in places if places[role] >= 0), key=places.__getitem__, default=None)

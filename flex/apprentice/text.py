@@ -1,4 +1,4 @@
-"""Chat messages as plain text, and the sections of a prompt."""
+"""Chat messages as plain text, the sections of a prompt, and what real endpoints count and cut."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,13 @@ from typing import Any
 
 Messages = Sequence[Mapping[str, Any]]
 
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
-_ROUND = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE)
+CHARACTERS_PER_TOKEN = 4
+TOKENS_PER_MESSAGE = 4
+
+answers_in = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE).findall
+"""What stands in answer tags, in order."""
+rounds_in = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE).findall
+"""The rounds of a recorded rollout, their tags included."""
 
 
 def text_of(content: Any) -> str:
@@ -32,16 +37,6 @@ def first_prompt(messages: Messages) -> str:
     return next(iter(texts(messages, "user")), "")
 
 
-def answers_in(text: str) -> list[str]:
-    """What stands in answer tags, in order."""
-    return _ANSWER.findall(text)
-
-
-def rounds_in(prompt: str) -> list[str]:
-    """The rounds of a recorded rollout, their tags included."""
-    return _ROUND.findall(prompt)
-
-
 def section(text: str, *names: str) -> str | None:
     """The last `<name>...</name>`, else the last labelled line or paragraph (`Name: ...`, `## Name`), or None."""
     tags = "|".join(names)
@@ -50,3 +45,19 @@ def section(text: str, *names: str) -> str | None:
         return str(found[-1][1]).strip()
     labelled = re.findall(rf"^[ \t#*_>]*(?:{tags})\b[^:\n]{{0,30}}(?::|$)[*_ \t]*\n*[ \t]*(\S.*)$", text, re.I | re.M)
     return str(labelled[-1]).strip() if labelled else None
+
+
+def estimated_tokens(text: str) -> int:
+    """About one token for every four characters."""
+    return -(-len(text) // CHARACTERS_PER_TOKEN)
+
+
+def prompt_tokens(messages: Messages) -> int:
+    """The estimate for a whole conversation."""
+    return sum(TOKENS_PER_MESSAGE + estimated_tokens(text_of(message.get("content"))) for message in messages)
+
+
+def cut_at(text: str, stop: Sequence[str]) -> str:
+    """The text up to the first stop sequence in it."""
+    places = [text.find(word) for word in stop if word and word in text]
+    return text[: min(places)] if places else text

@@ -39,7 +39,9 @@ def update(messages: Messages, model: str) -> str:
     Of experiences without a template one is enough.
     """
     prompt = first_prompt(messages)
-    new, entries = NEW_EXPERIENCE.search(prompt), _similar_entries(prompt)
+    new = NEW_EXPERIENCE.search(prompt)
+    found = ((_ID.search(attributes), attributes, text) for attributes, text in _SIMILAR.findall(prompt))
+    entries = [_Entry(id[1], attributes, templates_in(text)) for id, attributes, text in found if id]
     text = new[1] if new else prompt[max((match.end() for match in _SIMILAR.finditer(prompt)), default=0) :]
     rules = [templates_in(rule) for rule in _RULE.findall(text) or [text]]
     taught = frozenset().union(*rules)
@@ -57,11 +59,6 @@ def update(messages: Messages, model: str) -> str:
         "new" if solved else "existing",
         "the same template is there; its example is added",
     )
-
-
-def _similar_entries(prompt: str) -> list[_Entry]:
-    found = ((_ID.search(attributes), attributes, text) for attributes, text in _SIMILAR.findall(prompt))
-    return [_Entry(id[1], attributes, templates_in(text)) for id, attributes, text in found if id]
 
 
 def templates_in(text: str) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -11,12 +10,11 @@ from typing import Any, ClassVar
 
 from flex.errors import BenchmarkError
 from flex.files.paths import existing
-from flex.text import words
+from flex.text import valid_utf8, words
 from flex.types import Task
 
 MAX_TEXT = 200_000
 """Of a question or an answer."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Benchmark(ABC):
@@ -113,10 +111,10 @@ class Benchmark(ABC):
             lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise BenchmarkError(f"cannot read {path}: {error}") from error
-        rows = [(number, self._row(path, number, line)) for number, line in enumerate(lines, 1) if line.strip()]
+        rows = [self._row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
         if not rows:
             raise BenchmarkError(f"{path} holds no tasks")
-        return self._numbered([(row["question"], row["answer"]) for _, row in rows])
+        return self._numbered([(row["question"], row["answer"]) for row in rows])
 
     def task(self, question: str, target: str | None = None) -> Task:
         """A single task, outside of any split."""
@@ -145,7 +143,7 @@ class Benchmark(ABC):
                 raise BenchmarkError(f"{where}: '{key}' is missing, empty or not a text")
             if len(row[key]) > MAX_TEXT:
                 raise BenchmarkError(f"{where}: '{key}' has {len(row[key]):,} characters; {MAX_TEXT:,} is the most")
-            if _SURROGATE.search(row[key]):
+            if valid_utf8(row[key]) != row[key]:
                 raise BenchmarkError(f"{where}: '{key}' holds half of a surrogate pair, which no file can hold")
         if problem := self.check_question(row["question"]) or self.check_target(row["answer"]):
             raise BenchmarkError(f"{where}: {problem}")

@@ -18,6 +18,7 @@ from flex.files.paths import existing
 from flex.proteins.assays import Assay, load_assays
 from flex.proteins.proteingym import AssayScore, by_selection, proteingym_average
 from flex.proteins.question import question
+from flex.proteins.ranks import spearman
 from flex.proteins.tools import AssayTools
 from flex.replies import last_answer
 from flex.types import Task
@@ -141,16 +142,10 @@ class Protein(Benchmark):
 @lru_cache(maxsize=1000)
 def _best_column(assay: Assay) -> float:
     """The test score of the column that ranks the labelled mutants best, with the sign it has there."""
-    best = max((formula for name in assay.columns for formula in (f'"{name}"', f'-"{name}"')),
-               key=lambda formula: _or_nothing(assay, formula))  # fmt: skip
-    return assay.tested(best)
-
-
-def _or_nothing(assay: Assay, formula: str) -> float:
-    try:
-        return assay.learned(formula)
-    except ParseError:
-        return 0.0
+    labelled = assay.scores[assay.learn]
+    found = {name: spearman(values[assay.learn], labelled) for name, values in assay.columns.items()}
+    best = max(found, key=lambda name: abs(found[name]))
+    return assay.tested(f'-"{best}"' if found[best] < 0 else f'"{best}"')
 
 
 benchmark = Protein()

@@ -38,9 +38,13 @@ class Retro(Benchmark):
         Fences, quotes, labels and prose behind the SMILES are dropped; of a reaction `A.B>>P` the left side counts.
         """
         tagged = last_answer(text)
-        if len(text if tagged is None else tagged) > LONGEST:
+        answer = text if tagged is None else tagged
+        if len(answer) > LONGEST:
             return None
-        return _first_smiles(_unwrapped(tagged)) if tagged is not None else _whole(_unwrapped(text))
+        bare = _unwrapped(answer)
+        if tagged is None:
+            return bare if _is_smiles(bare) else None
+        return _first_smiles(bare)
 
     def score(self, answer: str | None, target: str) -> float:
         """1 when the answer is the target's multiset of molecules."""
@@ -99,11 +103,6 @@ def _first_smiles(said: str) -> str | None:
         return said
     smiles = first.rstrip(",;.").strip(_QUOTES)
     return (smiles.split(">")[0] if smiles.count(">") == 2 else smiles) or None
-
-
-def _whole(said: str) -> str | None:
-    """A text without a tag counts when it is nothing but one SMILES, as an agent may hand it in."""
-    return said if _is_smiles(said) else None
 
 
 def _is_smiles(word: str) -> bool:

@@ -1,14 +1,10 @@
-"""What RDKit knows about molecules: canonical multisets to compare answers, and fingerprints to search by.
-
-RDKit is imported with the first molecule, not with this module.
-"""
+"""What RDKit, imported with the first molecule, knows: canonical multisets to compare answers by, and fingerprints."""
 
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
 
 LONGEST = 2000
 """Characters of a SMILES that is read at all; RDKit's time grows faster than the length."""
@@ -54,17 +50,13 @@ def fingerprint(parts: Molecules) -> bytes:
     """The Morgan fingerprint (radius 2) of some molecules together, `FINGERPRINT` bits packed into bytes."""
     import numpy as np
     from rdkit import Chem
+    from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator
 
     with without_log():
-        bits = _morgan().GetFingerprintAsNumPy(Chem.MolFromSmiles(".".join(parts)))
+        bits = GetMorganGenerator(radius=2, fpSize=FINGERPRINT).GetFingerprintAsNumPy(
+            Chem.MolFromSmiles(".".join(parts))
+        )
     return np.packbits(bits).tobytes()
-
-
-@lru_cache(maxsize=1)
-def _morgan() -> Any:
-    from rdkit.Chem import rdFingerprintGenerator
-
-    return rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT)
 
 
 @lru_cache(maxsize=50_000)

@@ -1,23 +1,25 @@
-"""What can be asked of an endpoint: a chat completion here, embeddings in embeddings.py."""
+"""What can be asked of an endpoint, a chat completion or embeddings, and what it answers."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from flex.endpoint.dialects import Failure, parse_reply
-from flex.types import Message, Reply, Usage
+from flex.endpoint.dialects import Failure
+from flex.types import Reply, Usage
 
-
-class Answer(Protocol):
-    """What every kind of call gets: a dataclass that says what it cost."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def usage(self) -> Usage: ...
+if TYPE_CHECKING:
+    import numpy as np
 
 
-A = TypeVar("A", bound=Answer)
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The answer to a call for embeddings: unit vectors, one row a text, and what they cost."""
+
+    vectors: "np.ndarray[Any, np.dtype[Any]]"
+    usage: Usage
+
+
+A = TypeVar("A", Reply, Embedded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,3 @@ class Call(Generic[A]):
 
     def __str__(self) -> str:
         return f"{self.kind} '{self.model}'"
-
-
-def chat_call(role: str, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> Call[Reply]:
-    """A chat completion; options that are None are left out."""
-    stop = options.get("stop") or ()
-    return Call(
-        role,
-        model,
-        "/chat/completions",
-        {"messages": messages},
-        {name: value for name, value in options.items() if value is not None},
-        characters=sum(len(message.get("content") or "") for message in messages),
-        read=lambda body, sent: parse_reply(body, () if "stop" in sent else stop),
-    )

@@ -5,10 +5,10 @@ import logging
 import random
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from flex.endpoint.calls import A, Call, chat_call
+from flex.endpoint.calls import A, Call
 from flex.endpoint.connection import Connection, find_address, find_key, probe, without_password, wrong_protocol
 from flex.endpoint.dialects import (
     NOT_JSON,
@@ -18,9 +18,10 @@ from flex.endpoint.dialects import (
     decode,
     is_page,
     parse_failure,
+    parse_reply,
     shorten,
 )
-from flex.endpoint.pacing import Pace, Pacer
+from flex.endpoint.pacing import Pace
 from flex.endpoint.usage import UsageTracker, record_usage
 from flex.errors import EndpointError, FlexError, SettingsError
 from flex.types import Message, Reply, Usage
@@ -67,7 +68,7 @@ class RateLimitedLLMClient:
         self._backoff = backoff
         self._transport = transport
         self._random = random.Random()  # not the global one: a retry must not disturb a seeded run
-        self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
+        self._connections: dict[asyncio.AbstractEventLoop, Connection] = {}
         self._usage = UsageTracker()
         self._refused: dict[str, set[str]] = {}
         self._answered: set[str] = set()
@@ -112,7 +113,16 @@ class RateLimitedLLMClient:
             "reasoning_effort": reasoning_effort,
             **(extra_body or {}),
         }
-        return await self.ask(chat_call(role, model, messages, options))
+        call = Call(
+            role,
+            model,
+            "/chat/completions",
+            {"messages": messages},
+            {name: value for name, value in options.items() if value is not None},
+            characters=sum(len(message.get("content") or "") for message in messages),
+            read=lambda body, sent: parse_reply(body, () if "stop" in sent else stop or ()),
+        )
+        return await self.ask(call)
 
     async def ask(self, call: Call[A]) -> A:
         """Ask for one answer of any kind; raises as `complete` does."""
@@ -142,22 +152,22 @@ class RateLimitedLLMClient:
     def _check_size(self, call: Call[A]) -> None:
         """Raises SettingsError, or EndpointError once others got through, for a prompt above the limit of a minute."""
         window = self._pace.window
-        if window is None or (size := window.prompt_tokens(call.characters)) <= window.limit:
-            return
-        kind = EndpointError if self._answered else SettingsError
-        raise kind(f"a prompt of about {size} tokens never fits into tokens_per_minute {window.limit}; raise it")
+        if (size := window.prompt_tokens(call.characters)) > window.limit:
+            kind = EndpointError if self._answered else SettingsError
+            raise kind(f"a prompt of about {size} tokens never fits into tokens_per_minute {window.limit}; raise it")
 
     async def _try(self, call: Call[A], sent: Mapping[str, Any]) -> A | Failure:
         """Send once: take a slot, wait for the pace, then go. The slot is free again when this returns."""
-        session = await self._session_here()
+        connection = await self._connection_here()
         limit = (sent.get("max_tokens") or sent.get("max_completion_tokens")) if call.completes else 0
-        async with session.slots:
-            reservation = await session.pacer.admit(call.characters, limit)
-            outcome = await self._send(session.connection, call, sent)
-        if not isinstance(outcome, Failure):
-            session.pacer.settle(reservation, outcome.usage if outcome.usage.tokens else None)
-        elif outcome.status >= 400:
-            session.pacer.settle(reservation, Usage())
+        async with connection.slots:
+            reservation = await connection.pacer.admit(call.characters, limit)
+            outcome = await self._send(connection, call, sent)
+        if isinstance(outcome, Failure):
+            if outcome.status >= 400:
+                connection.pacer.settle(reservation, Usage())
+        elif outcome.usage.tokens:
+            connection.pacer.settle(reservation, outcome.usage)
         return outcome
 
     async def _send(self, connection: Connection, call: Call[A], sent: Mapping[str, Any]) -> A | Failure:
@@ -241,9 +251,8 @@ class RateLimitedLLMClient:
 
     async def close(self) -> None:
         """Close the connections of the running event loop; the next call opens new ones."""
-        session = self._sessions.pop(asyncio.get_running_loop(), None)
-        if session is not None:
-            await session.connection.close()
+        if connection := self._connections.pop(asyncio.get_running_loop(), None):
+            await connection.close()
 
     async def __aenter__(self) -> Self:
         self._outer = _current.get()
@@ -254,26 +263,16 @@ class RateLimitedLLMClient:
         _current.set(self._outer)
         await self.close()
 
-    async def _session_here(self) -> "_Session":
-        """What belongs to the running event loop."""
+    async def _connection_here(self) -> Connection:
+        """The connections of the running event loop."""
         loop = asyncio.get_running_loop()
-        if (session := self._sessions.get(loop)) is None:
-            for ended in [other for other in list(self._sessions) if other.is_closed()]:
-                self._sessions.pop(ended, None)
-            connection = Connection(self.base_url, self._key, self.max_connections, self._transport)
-            session = _Session(connection, asyncio.Semaphore(self.max_connections), Pacer(self._pace))
-            self._sessions[loop] = session
+        if (connection := self._connections.get(loop)) is None:
+            for ended in [other for other in list(self._connections) if other.is_closed()]:
+                self._connections.pop(ended, None)
+            connection = Connection(self.base_url, self._key, self.max_connections, self._pace, self._transport)
+            self._connections[loop] = connection
             await connection.open()
-        return session
-
-
-@dataclass(frozen=True)
-class _Session:
-    """What belongs to one event loop: connections, slots and its place in the pace."""
-
-    connection: Connection
-    slots: asyncio.Semaphore
-    pacer: Pacer
+        return connection
 
 
 _current: ContextVar[RateLimitedLLMClient | None] = ContextVar("flex_client", default=None)

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from flex.endpoint.pacing import Pace, Pacer
 from flex.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -61,14 +62,6 @@ def without_password(address: str) -> str:
     return re.sub(r"//[^/@]*@", "//", address)
 
 
-def _proxied(address: str) -> bool:
-    """Whether the environment sends calls to this address through a proxy."""
-    from urllib.request import getproxies, proxy_bypass
-
-    url, proxies = urlsplit(address), getproxies()
-    return bool((proxies.get(url.scheme) or proxies.get("all")) and not proxy_bypass(url.netloc))
-
-
 @functools.cache
 def _certificates() -> "ssl.SSLContext":
     """Reading the system's certificates takes 30 ms; once is enough."""
@@ -95,9 +88,11 @@ async def probe(address: str) -> None:
 
     Raises SettingsError when it is refused or the host is unknown.
     """
-    if _proxied(address):
+    from urllib.request import getproxies, proxy_bypass
+
+    url, proxies = urlsplit(address), getproxies()
+    if (proxies.get(url.scheme) or proxies.get("all")) and not proxy_bypass(url.netloc):
         return
-    url = urlsplit(address)
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             _, writer = await asyncio.open_connection(url.hostname, url.port or {"https": 443}.get(url.scheme, 80))
@@ -109,29 +104,32 @@ async def probe(address: str) -> None:
 
 
 class Connection:
-    """The SDK's client for one event loop; its own retries are off, they would wait inside the slot."""
+    """What belongs to one event loop: the SDK's client, slots for calls, and a place in the pace.
+
+    The SDK's own retries are off, they would wait inside the slot.
+    """
 
     def __init__(
-        self, address: str, key: str, max_connections: int, transport: "httpx2.AsyncBaseTransport | None"
+        self,
+        address: str,
+        key: str,
+        max_connections: int,
+        pace: Pace,
+        transport: "httpx2.AsyncBaseTransport | None",
     ) -> None:
         import httpx2
         from openai import AsyncOpenAI, Omit
 
+        self.slots = asyncio.Semaphore(max_connections)
+        self.pacer = Pacer(pace)
         http = httpx2.AsyncClient(
             verify=_certificates(),
-            limits=httpx2.Limits(
-                max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=KEEPALIVE
-            ),
+            limits=httpx2.Limits(max_connections=max_connections, keepalive_expiry=KEEPALIVE),
             timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),  # the whole try has one of its own
             follow_redirects=True,
             transport=transport,
         )
-        self._sdk = AsyncOpenAI(
-            api_key=key or "none",
-            base_url=address,
-            max_retries=0,
-            http_client=http,
-        )
+        self._sdk = AsyncOpenAI(api_key=key or "none", base_url=address, max_retries=0, http_client=http)
         self._headers: dict[str, str | Omit] = {RAW_RESPONSE_HEADER: "true"}
         if not key:
             self._headers["Authorization"] = Omit()

@@ -68,31 +68,20 @@ class Prices:
         known = [amount for amount in amounts if amount is not None]
         return math.fsum(known) if len(known) == len(amounts) else None
 
-    def knows(self, model: str) -> bool:
-        return self.money(Usage(1, 0, 1, 0, 1), model) is not None
-
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may spend. Ask `spent` before every new task; what is in flight then may still exceed it a little.
-
-    Raises SettingsError for a limit that leaves nothing to spend.
-    """
+    """What a run may spend. Ask `spent` before every new task; what is in flight then may still exceed it a little."""
 
     max_tokens_total: int | None = None
     """Prompt and completion tokens of all models together."""
     max_usd: float | None = None
     prices: Prices = field(default_factory=Prices)
 
-    def __post_init__(self) -> None:
-        for name, limit in (("max_tokens_total", self.max_tokens_total), ("max_usd", self.max_usd)):
-            if limit is not None and not (limit > 0 and math.isfinite(limit)):
-                raise SettingsError(f"--{name} has to be a number above 0, not {limit}")
-
     def check(self, models: Iterable[str]) -> None:
         """Raises SettingsError when there is a limit of money and a model without a price."""
         for model in models if self.max_usd is not None else ():
-            if not self.prices.knows(model):
+            if self.prices.money(Usage(1, 0, 1, 0, 1), model) is None:
                 raise SettingsError(f"--max_usd: no price is known for model {model}; give --prices FILE")
 
     def spent(self, usage_by_model: Mapping[str, Usage]) -> str | None:

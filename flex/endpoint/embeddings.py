@@ -5,18 +5,19 @@ SMILES sentence embeddings know nothing, and fusing them with text there drops r
 """
 
 import base64
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flex.concurrency import run_blocking
-from flex.endpoint.calls import Call
+from flex.endpoint.calls import Call, Embedded
 from flex.endpoint.client import RateLimitedLLMClient, current_client
 from flex.endpoint.dialects import Failure, failure_within, parse_usage, shorten
-from flex.endpoint.vector_cache import VectorCache
+from flex.errors import SettingsError
 from flex.text import valid_utf8
-from flex.types import Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +32,12 @@ BATCH_CHARACTERS = 100_000
 """At most so much in one request; endpoints refuse more than about 300,000 tokens."""
 CHARACTERS_PER_TOKEN = 2
 """Fewer than nearly every text has: no batch is larger than a limit of tokens per minute."""
+_TABLE = """
+CREATE TABLE IF NOT EXISTS vectors (
+    model TEXT, dimensions INTEGER, text BLOB, vector BLOB, PRIMARY KEY (model, dimensions, text)
+) WITHOUT ROWID"""
+PATIENCE = 30.0
+"""Seconds to wait for another process that writes."""
 
 
 class Embedder:
@@ -92,7 +99,7 @@ class Embedder:
             found |= new
         return found
 
-    def _call(self, texts: Sequence[str]) -> "Call[Embedded]":
+    def _call(self, texts: Sequence[str]) -> Call[Embedded]:
         return Call(
             ROLE,
             self.model,
@@ -105,7 +112,7 @@ class Embedder:
             completes=False,
         )
 
-    def _checked(self, body: Any, count: int) -> "Embedded | Failure":
+    def _checked(self, body: Any, count: int) -> Embedded | Failure:
         """The unit vectors of an answer, in the order of the texts; a Failure when it holds others."""
         import numpy as np
 
@@ -127,14 +134,6 @@ class Embedder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: Array = (vectors / np.where(lengths > 0, lengths, 1)).astype("<f4")
         return Embedded(unit, parse_usage(body.get("usage")))
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """The answer to one call: unit vectors, one row a text, and what they cost."""
-
-    vectors: "Array"
-    usage: Usage
 
 
 def _unusable(message: str) -> Failure:
@@ -171,3 +170,47 @@ def _vector(written: object) -> "Array":
     if vector.ndim != 1 or not len(vector):
         raise ValueError("no vector")
     return vector.astype(float)
+
+
+class VectorCache:
+    """The vectors of one model and number of dimensions, by sha256 of the text.
+
+    The file is opened for each call and closed again, so that threads and forks may share a cache. All methods raise
+    SettingsError when the file cannot be used.
+    """
+
+    def __init__(self, path: Path, model: str, dimensions: int | None) -> None:
+        self.path = Path(path)
+        self._kind = (model, dimensions or 0)
+
+    def get(self, texts: Sequence[str]) -> dict[str, "Array"]:
+        """The vectors that are there, by text."""
+        import numpy as np
+
+        query = "SELECT vector FROM vectors WHERE model = ? AND dimensions = ? AND text = ?"
+        found: dict[str, Array] = {}
+        with self._open() as connection:
+            for text in texts:
+                for (vector,) in connection.execute(query, (*self._kind, _hash(text))):
+                    found[text] = np.frombuffer(vector, "<f4")
+        return found
+
+    def put(self, vectors: Mapping[str, "Array"]) -> None:
+        """Keep these vectors, all of them or none."""
+        rows = [(*self._kind, _hash(text), vector.astype("<f4").tobytes()) for text, vector in vectors.items()]
+        with self._open() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as connection:
+                connection.execute(_TABLE)
+                yield connection
+        except sqlite3.Error as error:
+            raise SettingsError(f"cannot use {self.path} as a cache of vectors: {error}; delete or move it") from error
+
+
+def _hash(text: str) -> bytes:
+    return sha256(text.encode()).digest()

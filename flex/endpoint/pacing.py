@@ -13,25 +13,23 @@ from threading import Lock
 
 from flex.types import Usage
 
-PERIOD = 60.0
-"""Seconds of the window that providers count in."""
-SLACK = 1 / 60
-"""How much later, as a part of the period, one request may reach the endpoint than another that left with it."""
+SPAN = 61.0
+"""Seconds: the minute that providers count in, and by how much one request may be slower than another."""
 LATENESS = 1 / 120
-"""How long, as a part of the period, the event loop may be busy without costing throughput."""
+"""How long, as a part of a minute, the event loop may be busy without costing throughput."""
 
 
 class RequestBucket:
     """Lets at most the limit through in any closed window, and 97.5 % of it when there is enough to do.
 
-    A bucket of b that leaks r a second lets at most floor(b + r T) through in T seconds. With T the period plus the
-    slack, b + r T stays just below limit + 1; b > 1 makes up for wakers that come late.
+    A bucket of b that leaks r a second lets at most floor(b + r T) through in T seconds. With T = SPAN,
+    b + r T stays just below limit + 1; b > 1 makes up for wakers that come late.
     """
 
-    def __init__(self, requests_per_minute: float, period: float = PERIOD) -> None:
+    def __init__(self, requests_per_minute: float) -> None:
         limit = math.floor(requests_per_minute) if requests_per_minute >= 1 else requests_per_minute
         self.burst = 1 + limit * LATENESS
-        self.rate = (limit + 1 - self.burst) / (period * (1 + SLACK)) * (1 - 1e-6)
+        self.rate = (limit + 1 - self.burst) / SPAN * (1 - 1e-6)
         self._level = 0.0
         self._time = 0.0
 
@@ -60,7 +58,6 @@ class TokenWindow:
     """What the calls of the last period cost: estimated before, corrected after."""
 
     limit: float
-    period: float = PERIOD
     _entries: deque[Reservation] = field(default_factory=deque)
     _held: int = 0
     _seen: Usage = field(default_factory=Usage)
@@ -81,8 +78,7 @@ class TokenWindow:
 
     def wait(self, tokens: int, now: float) -> float:
         """Seconds until so many tokens fit; a call larger than the limit waits for an empty window, then goes alone."""
-        span = self.period * (1 + SLACK)
-        while self._entries and self._entries[0].time + span <= now:
+        while self._entries and self._entries[0].time + SPAN <= now:
             self._held -= self._entries.popleft().tokens
         held = self._held
         if held <= 0 or held + tokens <= self.limit:
@@ -90,7 +86,7 @@ class TokenWindow:
         for entry in self._entries:
             held -= entry.tokens
             if held <= 0 or held + tokens <= self.limit:
-                return max(entry.time + span - now, 1e-3)
+                return max(entry.time + SPAN - now, 1e-3)
         return 0
 
     def add(self, reservation: Reservation, now: float) -> None:
@@ -100,7 +96,7 @@ class TokenWindow:
 
     def settle(self, reservation: Reservation, tokens: int, now: float) -> None:
         """Replace the estimate by what the call really cost; what has left the window no longer counts."""
-        if reservation.time + self.period * (1 + SLACK) > now:
+        if reservation.time + SPAN > now:
             self._held += tokens - reservation.tokens
             reservation.tokens = tokens
 
@@ -114,9 +110,26 @@ class Pace:
     """The limits of an endpoint, shared by the event loops of all threads; None means no limit."""
 
     def __init__(self, requests_per_minute: float | None = None, tokens_per_minute: int | None = None) -> None:
-        self.bucket = RequestBucket(requests_per_minute) if requests_per_minute else None
-        self.window = TokenWindow(tokens_per_minute) if tokens_per_minute else None
-        self.lock = Lock()
+        self.window = TokenWindow(tokens_per_minute or math.inf)
+        self._bucket = RequestBucket(requests_per_minute) if requests_per_minute else None
+        self._lock = Lock()
+
+    def reserve(self, characters: int, max_tokens: int | None, now: float) -> tuple[Reservation, float]:
+        """The tokens of a call, and 0 when it may leave now, else the seconds to wait before asking again."""
+        with self._lock:
+            reservation = self.window.estimate(characters, max_tokens)
+            seconds = self.window.wait(reservation.tokens, now)
+            if not seconds and self._bucket:
+                seconds = self._bucket.take(now)
+            if not seconds:
+                self.window.add(reservation, now)
+            return reservation, seconds
+
+    def settle(self, reservation: Reservation, usage: Usage, now: float) -> None:
+        with self._lock:
+            self.window.settle(reservation, usage.tokens, now)
+            if usage.tokens and reservation.completes:
+                self.window.learn(reservation, usage)
 
 
 class Pacer:
@@ -125,57 +138,26 @@ class Pacer:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._loop = asyncio.get_running_loop()
-        self._reserving, self._leaving = asyncio.Lock(), asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._refund = asyncio.Event()
 
-    async def admit(self, characters: int, max_tokens: int | None = None) -> Reservation | None:
+    async def admit(self, characters: int, max_tokens: int | None = None) -> Reservation:
         """Wait until a call may leave whose prompt has so many characters. What is returned goes back to `settle`.
 
         `max_tokens` 0 is for calls that complete nothing.
         """
-        reservation = await self._reserve(characters, max_tokens)
-        try:
-            await self._leave()
-        except asyncio.CancelledError:
-            self.settle(reservation, Usage())
-            raise
-        return reservation
-
-    def settle(self, reservation: Reservation | None, usage: Usage | None) -> None:
-        """Correct the window: what the call cost, nothing when it was refused, None when the reply does not say."""
-        window = self._pace.window
-        if reservation is None or window is None or usage is None:
-            return
-        if usage.tokens < reservation.tokens:
-            self._refund.set()
-        with self._pace.lock:
-            window.settle(reservation, usage.tokens, self._loop.time())
-            if usage.tokens and reservation.completes:
-                window.learn(reservation, usage)
-
-    async def _reserve(self, characters: int, max_tokens: int | None) -> Reservation | None:
-        if (window := self._pace.window) is None:
-            return None
-        async with self._reserving:
+        async with self._turn:
             while True:
                 self._refund.clear()
-                with self._pace.lock:
-                    reservation = window.estimate(characters, max_tokens)
-                    seconds = window.wait(reservation.tokens, self._loop.time())
-                    if not seconds:
-                        window.add(reservation, self._loop.time())
-                        return reservation
+                reservation, seconds = self._pace.reserve(characters, max_tokens, self._loop.time())
+                if not seconds:
+                    return reservation
                 with suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._refund.wait()
 
-    async def _leave(self) -> None:
-        if (bucket := self._pace.bucket) is None:
-            return
-        async with self._leaving:
-            while seconds := self._taken(bucket):
-                await asyncio.sleep(seconds)
-
-    def _taken(self, bucket: RequestBucket) -> float:
-        with self._pace.lock:
-            return bucket.take(self._loop.time())
+    def settle(self, reservation: Reservation, usage: Usage) -> None:
+        """Correct the window: what the call cost, nothing when it was refused."""
+        if usage.tokens < reservation.tokens:
+            self._refund.set()
+        self._pace.settle(reservation, usage, self._loop.time())

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flex.errors import EndpointError, SettingsError
-from flex.files.atomic import sync_folder
 
 if TYPE_CHECKING:
     import httpx2
@@ -87,7 +86,7 @@ def fetch(
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
         if not part.is_file() or _sha256(part) != source.sha256:
-            _receive_persistently(source, base_url, part, progress or _unseen, pause)
+            _receive_persistently(source, base_url, part, progress, pause)
         _accept(source, part, path)
     except OSError as error:
         raise SettingsError(f"cannot write {path}: {error}") from error
@@ -98,7 +97,7 @@ class _Interrupted(EndpointError):
     """The connection broke off, or the server could not continue: worth another try."""
 
 
-def _receive_persistently(source: Source, base_url: str, part: Path, progress: Progress, pause: float) -> None:
+def _receive_persistently(source: Source, base_url: str, part: Path, progress: Progress | None, pause: float) -> None:
     url = f"{base_url.rstrip('/')}/{source.remote}"
     for tries_left in reversed(range(TRIES)):
         resumed = part.is_file()
@@ -116,27 +115,33 @@ def _receive_persistently(source: Source, base_url: str, part: Path, progress: P
         time.sleep(pause)
 
 
-def _receive(url: str, part: Path, progress: Progress) -> None:
+def _receive(url: str, part: Path, progress: Progress | None) -> None:
     """Append to what is there, if the server can continue; start anew if it cannot."""
     import httpx2
 
-    there = part.stat().st_size if part.exists() else 0
+    there, total = part.stat().st_size if part.exists() else 0, None
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={there}-"} if there else {})}
     try:
         with httpx2.stream("GET", url, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=True) as response:
-            _append(response, part, there, progress)
+            there = _start(response, part, there)
+            length = response.headers.get("Content-Length")
+            total = there + int(length) if length else None
+            with part.open("ab" if there else "wb") as file:
+                for chunk in response.iter_raw():
+                    there += file.write(chunk)
+                    if progress:
+                        progress(there, total)
     except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
         raise SettingsError(f"{url} is not an address: {error}") from error
     except httpx2.ConnectError as error:
         raise EndpointError(f"no connection to {url.split('/')[2]} ({error}); are you offline?") from error
     except httpx2.TransportError as error:
-        raise _Interrupted(f"{url}: {error or type(error).__name__}") from error
+        broken = f"the connection broke off after {there} of {total} bytes"
+        raise _Interrupted(broken if total else f"{url}: {error or type(error).__name__}") from error
 
 
-def _append(response: "httpx2.Response", part: Path, there: int, progress: Progress) -> None:
-    """Write what comes behind what is there, or in its place where all of it comes."""
-    import httpx2
-
+def _start(response: "httpx2.Response", part: Path, there: int) -> int:
+    """After how many bytes the answer goes on, 0 when all of it comes."""
     resumed = response.status_code == 206
     starts = response.headers.get("Content-Range", "")
     if response.status_code == 416 or (resumed and not starts.startswith(f"bytes {there}-")):
@@ -145,19 +150,7 @@ def _append(response: "httpx2.Response", part: Path, there: int, progress: Progr
     if response.is_error:
         kind = _Interrupted if response.status_code in (408, 429) or response.is_server_error else EndpointError
         raise kind(f"{response.url} answers {response.status_code} {response.reason_phrase}")
-    there = there if resumed else 0
-    length = response.headers.get("Content-Length")
-    total = there + int(length) if length else None
-    with part.open("ab" if there else "wb") as file:
-        try:
-            for chunk in response.iter_raw():
-                file.write(chunk)
-                there += len(chunk)
-                progress(there, total)
-        except httpx2.TransportError as error:
-            raise _Interrupted(f"the connection broke off after {there} of {total} bytes") from error
-        file.flush()
-        os.fsync(file.fileno())
+    return there if resumed else 0
 
 
 def _accept(source: Source, part: Path, path: Path) -> None:
@@ -171,13 +164,8 @@ def _accept(source: Source, part: Path, path: Path) -> None:
     if path.is_file():
         os.replace(path, path.with_name(path.name + ".old"))
     os.replace(part, path)
-    sync_folder(path.parent)
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _unseen(there: int, total: int | None) -> None:
-    pass

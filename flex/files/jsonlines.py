@@ -67,7 +67,13 @@ class JsonLines:
         complete = content[: content.rfind(b"\n") + 1]
         for number, line in enumerate(complete.split(b"\n"), 1):
             if line.strip():
-                yield self._row(number, line)
+                try:
+                    row = json.loads(line)
+                except ValueError as error:
+                    raise RunError(f"{self.path}, line {number}: not valid JSON ({error})") from error
+                if not isinstance(row, dict):
+                    raise RunError(f"{self.path}, line {number}: not an object")
+                yield row
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a row. Raises RunError when another process is writing this file."""
@@ -98,15 +104,6 @@ class JsonLines:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def _row(self, number: int, line: bytes) -> dict[str, Any]:
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise RunError(f"{self.path}, line {number}: not valid JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise RunError(f"{self.path}, line {number}: not an object")
-        return row
 
     def _opened(self) -> BinaryIO:
         if not self._lock.take():

@@ -84,10 +84,7 @@ class Lock:
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Hold `path` against other writers by a lock file beside it that says who holds it.
-
-    Raises LibraryError, at once, naming who holds it.
-    """
+    """Hold `path` by a lock file beside it that says who does. Raises LibraryError, at once, naming who holds it."""
     path = Path(os.path.realpath(path))
     lock = beside(path)
     try:

@@ -42,7 +42,9 @@ class RunLog:
         path = self.folder / "config.json"
         config = to_jsonable(config)
         if path.exists():
-            self._check_same(path, self._read(path), config, free)
+            for key, old, new in _differences(self._read(path), config):
+                if key.split(".")[0] not in free:
+                    raise RunError(f"{path} is of another run: {key} was {old}, is now {new}; choose another folder")
         elif any((self.folder / name).exists() for name in ("events.jsonl", "results.jsonl")):
             raise RunError(f"{self.folder} holds results of something else (no config.json); choose another folder")
         resumed = path.exists()
@@ -98,11 +100,6 @@ class RunLog:
             raise RunError(f"{path} is not a run's configuration; nothing was changed")
         return config
 
-    def _check_same(self, path: Path, there: dict[str, Any], here: Mapping[str, Any], free: Collection[str]) -> None:
-        for key, old, new in _differences(there, here):
-            if key.split(".")[0] not in free:
-                raise RunError(f"{path} is of another run: {key} was {old}, is now {new}; choose another folder")
-
 
 def run_config(
     *, models: Mapping[str, str], prompts: Mapping[str, str], seed: int | None = None, **settings: Any
@@ -122,10 +119,8 @@ def versions() -> dict[str, str]:
     """Of Python and of the packages that results may depend on, those that are installed."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 

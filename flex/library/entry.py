@@ -1,7 +1,6 @@
-"""One entry of a library file: parsed at the door, dumped with every key that other tools expect, named by content.
+"""One entry of a library file, parsed at the door and dumped with every key that other tools expect.
 
-Published files vary: a method may be an object, a rule or an example a bare string, a list null. All of that becomes
-an `Experience` here.
+Published files vary: a method may be an object, a rule or an example a bare string, a list null.
 """
 
 import json
@@ -17,24 +16,15 @@ _RULE_KEYS = "_rule_keys"
 """Where an entry's `extra` keeps unknown keys of its rules: rule text -> keys."""
 _KNOWN = {"id", "method", "rules", "revised_trajectory", "memory_type", "problem_category", "priority"}
 _KNOWN |= {"created_at", "usage_count", "last_used", "provenance", "contradicts", _RULE_KEYS}
-
-
 MAX_CHARACTERS = 5_000_000
 """Of an entry; what is larger is no experience, and would cost every search seconds."""
 
 
-class EntryProblem(Exception):
-    """What is wrong with one entry, in words; its place is added by whoever knows it."""
-
-
 def parse_entry(entry: object, zone: Zone) -> Experience:
-    """One entry of a file as an experience of `zone`; the list that it is in counts, not its `memory_type`.
-
-    Raises LibraryError saying what is wrong with it.
-    """
+    """One entry as an experience of the zone whose list it is in. Raises LibraryError saying what is wrong with it."""
     try:
         return read_entry(entry, zone)
-    except EntryProblem as problem:
+    except LibraryError as problem:
         raise LibraryError(f"not an experience: {problem}") from problem
 
 
@@ -95,13 +85,13 @@ def free_id(wanted: str, is_taken: Callable[[str], bool]) -> str:
 
 
 def read_entry(entry: object, zone: Zone) -> Experience:
-    """As `parse_entry`, raising EntryProblem, for a caller that says which entry it is."""
+    """As `parse_entry`, for a caller that says which entry it is."""
     if not isinstance(entry, dict):
-        raise EntryProblem(f"an entry has to be an object, not {_kind(entry)}")
+        raise LibraryError(f"an entry has to be an object, not {_kind(entry)}")
     if zone not in ZONES:
-        raise EntryProblem(f"unknown zone {zone!r}; choose from {', '.join(ZONES)}")
+        raise LibraryError(f"unknown zone {zone!r}; choose from {', '.join(ZONES)}")
     if entry.get("method") is None and entry.get("rules") is None:
-        raise EntryProblem("it has neither a method nor rules")
+        raise LibraryError("it has neither a method nor rules")
     extra = {key: value for key, value in entry.items() if key not in _KNOWN}
     provenance = entry.get("provenance") or {}
     experience = Experience(
@@ -120,7 +110,7 @@ def read_entry(entry: object, zone: Zone) -> Experience:
         extra=extra,
     )
     if (size := characters(experience)) > MAX_CHARACTERS:
-        raise EntryProblem(f"it has {size:,} characters; an entry may have {MAX_CHARACTERS:,} at most")
+        raise LibraryError(f"it has {size:,} characters; an entry may have {MAX_CHARACTERS:,} at most")
     return experience
 
 
@@ -139,7 +129,7 @@ def _rules(value: object, extra: dict[str, Any]) -> tuple[Rule, ...]:
         if isinstance(rule, str):
             rule = {"rule": rule}
         if not isinstance(rule, dict) or not isinstance(rule.get("rule"), str | dict | list):
-            raise EntryProblem(
+            raise LibraryError(
                 f'rule {number} has to be a text or {{"rule": ..., "examples": [...]}}, not {_kind(rule)}'
             )
         rules.append(Rule(as_text(rule["rule"]), _examples(rule.get("examples"))))
@@ -156,7 +146,7 @@ def _examples(value: object) -> tuple[str, ...]:
 
 def _prose(value: object, name: str) -> str:
     if value is not None and not isinstance(value, str | dict | list):
-        raise EntryProblem(f"{name} has to be text, not {_kind(value)}")
+        raise LibraryError(f"{name} has to be text, not {_kind(value)}")
     return as_text(value)
 
 
@@ -179,7 +169,7 @@ def _whole(value: object, name: str, missing: int) -> int:
     try:
         return round(float(value)) if isinstance(value, str | float) else int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError) as error:
-        raise EntryProblem(f"{name} has to be a number, not {value!r}") from error
+        raise LibraryError(f"{name} has to be a number, not {value!r}") from error
 
 
 def _kind(value: object) -> str:

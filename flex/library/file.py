@@ -15,7 +15,7 @@ from typing import Any
 
 from flex.errors import LibraryError
 from flex.files.atomic import write_atomically
-from flex.library.entry import EntryProblem, as_text, content_hash, derived_id, dump_entry, free_id, read_entry
+from flex.library.entry import as_text, content_hash, derived_id, dump_entry, free_id, read_entry
 from flex.library.history import dump_change, parse_history
 from flex.types import ZONES, Change, Experience, Quarantined
 
@@ -36,10 +36,7 @@ class LibraryFile:
 
 
 def read_library(path: Path) -> LibraryFile:
-    """Read one library file; every experience comes back with an id.
-
-    Raises LibraryError when it cannot be read, is not JSON, is of a newer format or is not an experience library.
-    """
+    """One library file; every experience has an id. LibraryError for what is no library, or of a newer format."""
     try:
         data = json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant)
     except FileNotFoundError as error:
@@ -53,10 +50,7 @@ def read_library(path: Path) -> LibraryFile:
 
 
 def read_folder(folder: Path) -> LibraryFile:
-    """All libraries (*.json) of a folder, by name, as one; an entry that is in two of them counts once.
-
-    Raises LibraryError when there is none, or one that cannot be read.
-    """
+    """All libraries (*.json) of a folder as one; an entry in two of them counts once. LibraryError if there is none."""
     paths = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
     if not paths:
         raise LibraryError(f"no experience library (*.json) in the folder {folder}")
@@ -75,7 +69,7 @@ def parse_library(data: object, source: Path | str) -> LibraryFile:
     """The library in a decoded JSON value; `source` is named in errors (LibraryError)."""
     if not isinstance(data, dict) or not isinstance(data.get("library"), dict):
         raise _not_a_library(source, 'it has to be an object with "library": {"golden": [...], ...}')
-    _check_version(data.get("version"), source)
+    check_version(data.get("version"), source)
     if unknown := sorted(set(data["library"]) - set(ZONES)):
         raise _not_a_library(source, f"unknown zone '{unknown[0]}'; choose from {', '.join(ZONES)}")
     config = {} if data.get("config") is None else data["config"]
@@ -139,7 +133,7 @@ def _entries(zones: dict[str, Any], source: Path | str) -> Iterable[Experience]:
         for number, entry in enumerate(entries, start=1):
             try:
                 yield read_entry(entry, zone)
-            except EntryProblem as problem:
+            except LibraryError as problem:
                 raise _not_a_library(source, f"{zone} entry {number}: {problem}") from problem
 
 
@@ -151,12 +145,13 @@ def _quarantine(values: object) -> Iterable[Quarantined]:
             entry = dict(value) if isinstance(value, dict) else {}
             reason = as_text(entry.pop("reason", ""))
             held = read_entry(entry, entry["memory_type"] if "memory_type" in entry else ZONES[0])
-        except EntryProblem as problem:
+        except LibraryError as problem:
             raise LibraryError(f"quarantine entry {number}: {problem}") from problem
         yield Quarantined(held, reason)
 
 
-def _check_version(version: object, source: Path | str) -> None:
+def check_version(version: object, source: Path | str) -> None:
+    """Raises LibraryError for a library of a newer format than this program's; none is of any."""
     if version is None:
         return
     try:

@@ -96,14 +96,6 @@ def changed_content(change: Change) -> bool:
     return change.before_hash != change.after_hash
 
 
-def count_revisions(history: Iterable[Change]) -> dict[str, int]:
-    """How many revisions each entry has had by the end of a history."""
-    revisions: dict[str, int] = {}
-    for change in history:
-        count_revision(revisions, change)
-    return revisions
-
-
 def count_revision(revisions: dict[str, int], change: Change) -> None:
     """Count the revision that a change makes; an entry that was there before the history began had its first."""
     if changed_content(change):

@@ -1,11 +1,8 @@
-"""Libraries made one, and one made several: what was learned in parallel comes together with its history.
-
-`ExpLib.merge`, `split` and `part` are what one calls; here they work on what library files hold.
-"""
+"""Libraries made one, and one made several, with their histories: the work of `ExpLib.merge`, `split` and `part`."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -14,7 +11,7 @@ from flex.library.changes import Author, Recorder
 from flex.library.entry import content_hash, free_id, restored_entry
 from flex.library.file import LibraryFile
 from flex.library.history import changed_content
-from flex.library.reconcile import Branch, EntryOutcome, Reconciled, origin, reconcile
+from flex.library.reconcile import Branch, EntryOutcome, origin, reconcile
 from flex.library.stores import MemoryStore
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
 
@@ -60,13 +57,13 @@ def merge_files(
     """One library of two, called `names`, and what became of every entry; see `ExpLib.merge`."""
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a.history, b.history, strict=False)))
     mine, theirs = Branch(a, names[0], shared), Branch(b, names[1], shared)
-    reconciled = reconcile(mine, theirs)
+    entries, outcomes = reconcile(mine, theirs)
     store = MemoryStore(_beginning(a, b))
     recorder = Recorder(store, clock)
     _import_history(recorder, mine, theirs)
-    _apply(recorder, reconciled, Author(source={"libraries": list(names)}))
+    _apply(recorder, entries, outcomes, Author(source={"libraries": list(names)}))
     own = len(a.history)
-    return store, MergeReport(*names, len(reconciled.entries), reconciled.outcomes, own, store.last_change() - own)
+    return store, MergeReport(*names, len(entries), tuple(outcomes), own, store.last_change() - own)
 
 
 def split_file(
@@ -78,33 +75,27 @@ def split_file(
             raise LibraryError(f"cannot split by '{key}'; choose from {', '.join(KEYS)}")
         key = KEYS[key]
     owners = {experience_id: key(experience) for experience_id, experience in _last_revisions(library).items()}
-    parts = {name: _Part() for name in owners.values()}
+    names = list(dict.fromkeys(owners.values()))
+    entries: dict[str, list[Experience]] = {name: [] for name in names}
     for experience in library.experiences:
-        parts[owners[experience.id]].entries.append(experience)
+        entries[owners[experience.id]].append(experience)
+    quarantine: dict[str, list[Quarantined]] = {name: [] for name in names}
     for held in library.quarantine:
-        parts[owners[held.experience.id]].quarantine.append(held)
+        quarantine[owners[held.experience.id]].append(held)
+    changes: dict[str, list[Change]] = {name: [] for name in names}
     places = _places(library, owners) if history else {}
-    for change in library.history if history and parts else ():
-        own = parts[owners.get(change.entry, next(iter(parts)))].history
+    for change in library.history if history and names else ():
+        own = changes[owners.get(change.entry, names[0])]
         own.append(replace(change, number=len(own) + 1, place=places.get(change.number)))
-    return {name: part.of(library) for name, part in parts.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What goes to one part of a library."""
-
-    entries: list[Experience] = field(default_factory=list)
-    history: list[Change] = field(default_factory=list)
-    quarantine: list[Quarantined] = field(default_factory=list)
-
-    def of(self, library: LibraryFile) -> LibraryFile:
-        return replace(
+    return {
+        name: replace(
             library,
-            experiences=tuple(self.entries),
-            history=tuple(self.history),
-            quarantine=tuple(self.quarantine),
+            experiences=tuple(entries[name]),
+            history=tuple(changes[name]),
+            quarantine=tuple(quarantine[name]),
         )
+        for name in names
+    }
 
 
 def _beginning(a: LibraryFile, b: LibraryFile) -> LibraryFile:
@@ -140,12 +131,14 @@ def _import_history(recorder: Recorder, mine: Branch, theirs: Branch) -> None:
             recorder.change("import", change.entry, after, change.reason, Author(change.by, source))
 
 
-def _apply(recorder: Recorder, reconciled: Reconciled, author: Author) -> None:
+def _apply(
+    recorder: Recorder, entries: Mapping[str, Experience], outcomes: Sequence[EntryOutcome], author: Author
+) -> None:
     """Make every entry of the store what the two libraries make of it together."""
-    notes = {outcome.id: f"{outcome.kind} {outcome.note}".strip() for outcome in reconciled.outcomes}
+    notes = {outcome.id: f"{outcome.kind} {outcome.note}".strip() for outcome in outcomes}
     here = [experience.id for zone in ZONES for experience in recorder.store.zone(zone)]
-    for experience_id in dict.fromkeys([*here, *reconciled.entries]):
-        after = reconciled.entries.get(experience_id)
+    for experience_id in dict.fromkeys([*here, *entries]):
+        after = entries.get(experience_id)
         if recorder.store.get(experience_id) != after:
             reason = notes.get(experience_id, "stands under another id" if after is None else "kept beside another")
             recorder.change("import", experience_id, after, reason, author)

@@ -31,14 +31,6 @@ class EntryOutcome:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """All entries of the merged library by id, and what became of each."""
-
-    entries: Mapping[str, Experience]
-    outcomes: tuple[EntryOutcome, ...]
-
-
 class Branch:
     """One of the two libraries: its entries, and its history since they parted."""
 
@@ -85,22 +77,22 @@ def origin(change: Change) -> str:
     return str(change.source.get("origin", digest))
 
 
-def reconcile(a: Branch, b: Branch) -> Reconciled:
-    """Every entry of both, once; `reconcile(b, a)` gives the same but for the words of the report."""
+def reconcile(a: Branch, b: Branch) -> tuple[dict[str, Experience], list[EntryOutcome]]:
+    """Every entry of both by id, and what became of each; the same for `reconcile(b, a)` but for the words."""
     entries: dict[str, Experience] = {}
     outcomes: dict[str, EntryOutcome] = {}
     too_large: list[Experience] = []
     for experience_id in dict.fromkeys([*a.ids(), *b.ids()]):
         if (result := _reconciled(a, b, experience_id)) is not None:
-            outcomes[experience_id] = result.outcome
-            if result.entry is not None:
-                entries[experience_id] = result.entry
-            if result.apart is not None:
-                too_large.append(result.apart)
+            outcomes[experience_id], entry, apart = result
+            if entry is not None:
+                entries[experience_id] = entry
+            if apart is not None:
+                too_large.append(apart)
     renamed = _merge_duplicates(entries, outcomes)
     _keep_apart(too_large, entries, outcomes)
     linked = {one.id: _with_links(one, renamed) for one in entries.values()}
-    return Reconciled(linked, tuple(outcomes.values()))
+    return linked, list(outcomes.values())
 
 
 def merged_entry(x: Experience, y: Experience, base: Experience | None = None) -> Experience:
@@ -113,7 +105,9 @@ def merged_entry(x: Experience, y: Experience, base: Experience | None = None) -
     forms = [{normal_rule(rule.rule) for rule in one.rules} for one in (first, second)]
     old = {normal_rule(rule.rule) for rule in base.rules} if base else set()
     stays = (forms[0] & forms[1]) | ((forms[0] | forms[1]) - old)
-    trajectory_of = second if base and _trajectory(first) == _trajectory(base) else first
+    # An entry's zone is that of its trajectory, so they stay together.
+    unchanged = base and (first.revised_trajectory, first.zone) == (base.revised_trajectory, base.zone)
+    trajectory_of = second if unchanged else first
     consolidated = replace(
         trajectory_of,
         method=(second if base and first.method == base.method else first).method,
@@ -131,35 +125,31 @@ def merged_entry(x: Experience, y: Experience, base: Experience | None = None) -
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    outcome: EntryOutcome
-    entry: Experience | None
-    apart: Experience | None = None
-    """What is kept beside the entry since both together are too large."""
+Result = tuple[EntryOutcome, Experience | None, Experience | None]
+"""What became of an entry, the entry, and what is kept beside it since both together are too large."""
 
 
-def _reconciled(a: Branch, b: Branch, experience_id: str) -> _Result | None:
+def _reconciled(a: Branch, b: Branch, experience_id: str) -> Result | None:
     """What becomes of the entries with this id; None when both have removed it."""
     x, y = a.entries.get(experience_id), b.entries.get(experience_id)
     if x == y:
-        return None if x is None else _Result(EntryOutcome("identical", experience_id), x)
+        return None if x is None else (EntryOutcome("identical", experience_id), x, None)
     a_knows, b_knows = a.knows(b, experience_id), b.knows(a, experience_id)
     if a_knows != b_knows:
         newer, kept = ("a", x) if a_knows else ("b", y)
         if not (b if a_knows else a).had(experience_id):
-            return _Result(EntryOutcome("only in a" if a_knows else "only in b", experience_id), kept)
-        return _Result(EntryOutcome("one side", experience_id, f"{'changed' if kept else 'removed'} in {newer}"), kept)
+            return EntryOutcome("only in a" if a_knows else "only in b", experience_id), kept, None
+        return EntryOutcome("one side", experience_id, f"{'changed' if kept else 'removed'} in {newer}"), kept, None
     if x is None or y is None:
         note = f"kept: removed in {'a' if x is None else 'b'}, changed in {'b' if x is None else 'a'}"
-        return _Result(EntryOutcome("contradiction", experience_id, note), x or y)
+        return EntryOutcome("contradiction", experience_id, note), x or y, None
     base = a.before(experience_id)
     both = merged_entry(x, y, base if base == b.before(experience_id) else None)
     if (large := over_caps(both)) and content_hash(both) not in (content_hash(x), content_hash(y)):
         winner, loser = sorted((x, y), key=_rank)
-        return _Result(EntryOutcome("kept both", experience_id, f"together {large}"), winner, loser)
+        return EntryOutcome("kept both", experience_id, f"together {large}"), winner, loser
     new = len(both.rules) - len(x.rules)
-    return _Result(EntryOutcome("both sides", experience_id, f"{len(both.rules)} rules, {new:+d} to those of a"), both)
+    return EntryOutcome("both sides", experience_id, f"{len(both.rules)} rules, {new:+d} to those of a"), both, None
 
 
 def _merge_duplicates(entries: dict[str, Experience], outcomes: dict[str, EntryOutcome]) -> dict[str, str]:
@@ -199,11 +189,6 @@ def _rank(experience: Experience) -> tuple[Any, ...]:
     text, method = experience.revised_trajectory, experience.method
     whole = json.dumps(dump_entry(experience), sort_keys=True)
     return (_ZONE_RANK[experience.zone], -len(text), text, -len(method), method, whole)
-
-
-def _trajectory(experience: Experience) -> tuple[str, str]:
-    """An entry's zone is that of its trajectory, so they stay together."""
-    return experience.revised_trajectory, experience.zone
 
 
 def _with_links(experience: Experience, renamed: Mapping[str, str]) -> Experience:

@@ -73,11 +73,6 @@ class Assay:
         return spearman(self.values(formula)[self.test], self.scores[self.test])
 
     @property
-    def models(self) -> list[str]:
-        """The columns that came with the table."""
-        return [name for name in self.columns if name not in DESCRIPTORS]
-
-    @property
     def digest(self) -> str:
         """Of all that the assay holds, wherever its file lies."""
         seen = hashlib.sha256("\n".join((self.id, self.uniprot, self.selection, *self.mutants)).encode())
@@ -91,8 +86,6 @@ def load_assays(path: Path) -> list[Assay]:
 
     Raises BenchmarkError naming file, column and line.
     """
-    if not path.exists():
-        raise BenchmarkError(f"{path} does not exist")
     files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     tables = [file for file in files if file.name not in _REFERENCES]
     if not tables:
@@ -151,13 +144,10 @@ def _table(file: Path) -> _Table:
     """Raises BenchmarkError when it is not an assay's, naming column and line."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.reader(lines)
-            header = next(reader, [])
-            table = _Table({name: array("d") for name in _numeric(file, header)})
-            for cells in reader:
-                if cells:
-                    padded = dict.fromkeys(header, "") | dict(zip(header, cells, strict=False))
-                    _add(table, f"{file}, line {reader.line_num}", padded)
+            reader = csv.DictReader(lines, restval="")
+            table = _Table({name: array("d") for name in _numeric(file, reader.fieldnames or ())})
+            for row in reader:
+                _add(table, f"{file}, line {reader.line_num}", row)
             return table
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BenchmarkError(f"cannot read {file}: {error}") from error

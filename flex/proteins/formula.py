@@ -7,6 +7,7 @@ our own functions and numbered columns.
 """
 
 import ast
+import operator
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,12 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _TYPOGRAPHY = str.maketrans("−–×·÷“”‘’", "--**/\"\"''")
+_OPERATORS: Mapping[type[ast.operator], Callable[[Floats, Floats], Floats]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Pow: operator.pow,
+}
 _COLUMN = re.compile(r"_(\d+)\b")
 
 
@@ -56,7 +63,7 @@ class Formula:
                 f"at most {MOST_WORK // rows} are calculated"
             )
         with np.errstate(all="ignore"):  # what is not finite is refused below, in words
-            found = np.broadcast_to(np.asarray(self._value(self.tree, table), dtype=np.float64), rows)
+            found = np.broadcast_to(np.asarray(self._value(self.tree, table, rows), dtype=np.float64), rows)
         if bad := int((~np.isfinite(found)).sum()):
             raise ParseError(
                 f"the formula gives no finite number for {bad} of {rows} rows: a number is too large, or a power of a "
@@ -68,43 +75,25 @@ class Formula:
         """How much there is to calculate for a row; a call of a function counts as ten, it may have to sort."""
         return sum(10 if isinstance(node, ast.Call) else 1 for node in ast.walk(self.tree))
 
-    def _value(self, node: ast.expr, table: Mapping[str, Floats]) -> Floats:
-        rest: list[ast.BinOp] = []  # a sum of many terms leans to the left, and may be longer than the stack is deep
-        while isinstance(node, ast.BinOp):
-            rest.append(node)
-            node = node.left
-        value = self._single(node, table)
-        for operation in reversed(rest):
-            value = self._combined(operation, value, self._value(operation.right, table))
-        return value
-
-    def _single(self, node: ast.expr, table: Mapping[str, Floats]) -> Floats:
+    def _value(self, node: ast.expr, table: Mapping[str, Floats], rows: int) -> Floats:
         match node:
             case ast.Constant(value=float(number)):
                 return np.float64(number)  # type: ignore[return-value]
             case ast.Name(id=name):
                 return table[self.columns[int(name[1:])]]
             case ast.UnaryOp(op=sign, operand=operand):
-                value = self._value(operand, table)
+                value = self._value(operand, table, rows)
                 return -value if isinstance(sign, ast.USub) else value
+            case ast.BinOp(left=left, right=right):
+                return self._combined(node, self._value(left, table, rows), self._value(right, table, rows))
             case ast.Call(func=ast.Name(id=name), args=arguments):
-                given = [self._value(argument, table) for argument in arguments]
-                return self._called(name, given, len(next(iter(table.values()))))
+                given = [self._value(argument, table, rows) for argument in arguments]
+                return _called(name, [np.broadcast_to(value, rows) for value in given])
         raise ParseError(f"'{self._source(node)}' has no meaning in a formula")
 
-    def _called(self, name: str, given: list[Floats], rows: int) -> Floats:
-        return FUNCTIONS[name]([np.broadcast_to(value, rows) for value in given])
-
     def _combined(self, operation: ast.BinOp, left: Floats, right: Floats) -> Floats:
-        match operation.op:
-            case ast.Add():
-                return left + right
-            case ast.Sub():
-                return left - right
-            case ast.Mult():
-                return left * right
-            case ast.Pow():
-                return left**right
+        if combine := _OPERATORS.get(type(operation.op)):
+            return combine(left, right)
         if zeros := int((np.asarray(right) == 0).sum()):
             where = f"for {zeros} of {np.size(right)} rows" if np.size(right) > 1 else "everywhere"
             raise ParseError(f"division by zero: the divisor {self._source(operation.right)} is 0 {where}")
@@ -146,14 +135,18 @@ def _translated(text: str, columns: Collection[str], used: dict[str, int]) -> It
                 f"the formula is nested too deeply; {DEEPEST} brackets or signs within one another is most"
             )
         if kind == "number":
-            yield _number(word)
+            if not np.isfinite(number := float(word)):
+                raise ParseError(f"the number {word[:20]} is too large")
+            yield repr(number)
         elif kind == "operator":
             yield word
         elif kind == "name" and (bare := _bare(text, token.start(kind), word, columns)):
             place = token.start(kind) + len(bare)
             yield f"_{used.setdefault(bare, len(used))}"
         elif kind == "name" and text[place:].lstrip().startswith("("):
-            yield _function(word)
+            if word not in FUNCTIONS:
+                raise ParseError(f"unknown function '{word[:40]}'; there are {', '.join(FUNCTIONS)}")
+            yield word
         else:
             name = _column(word if kind == "name" else word[1:-1], columns)
             yield f"_{used.setdefault(name, len(used))}"
@@ -173,18 +166,6 @@ def _meaningless(rest: str) -> str:
         f"'{word}' has no meaning in a formula, which consists of numbers, column names (in double quotes unless they "
         f"are plain words), + - * / **, brackets, commas and the functions {', '.join(FUNCTIONS)}"
     )
-
-
-def _number(word: str) -> str:
-    if not np.isfinite(value := float(word)):
-        raise ParseError(f"the number {word[:20]} is too large")
-    return repr(value)
-
-
-def _function(word: str) -> str:
-    if word not in FUNCTIONS:
-        raise ParseError(f"unknown function '{word[:40]}'; there are {', '.join(FUNCTIONS)}")
-    return word
 
 
 def _column(word: str, columns: Collection[str]) -> str:
@@ -221,47 +202,32 @@ def _check_exponent(node: ast.expr) -> None:
         raise ParseError(f"an exponent has to be a plain number from -{LARGEST_EXPONENT} to {LARGEST_EXPONENT}")
 
 
-def _rank(given: list[Floats]) -> Floats:
-    values = _only("rank", given)
-    _all_finite("rank", values)
+def _called(name: str, given: list[Floats]) -> Floats:
+    if name in _OF_ONE and len(given) != 1:
+        raise ParseError(f"{name}() takes one column or term, not {len(given)}")
+    if name not in _OF_ANY_VALUE and not all(np.isfinite(values).all() for values in given):
+        raise ParseError(f"{name}() is given numbers that are too large, or a root of a negative number")
+    if name in _OF_ONE:
+        return _OF_ONE[name](given[0])
+    if name == "trimmed_mean":
+        return _trimmed_mean(given)
+    return _ACROSS[name](given[0]) if len(given) == 1 else _ACROSS[name](np.stack(given), axis=0)
+
+
+def _rank(values: Floats) -> Floats:
     return (average_ranks(values) - 1) / max(1, len(values) - 1)
 
 
-def _z(given: list[Floats]) -> Floats:
-    values = _only("z", given)
-    _all_finite("z", values)
+def _z(values: Floats) -> Floats:
     if (spread := float(values.std())) < 1e-12 * max(1.0, float(np.abs(values).max())):
         raise ParseError("z() of something that is the same for all rows: it has no spread")
     return np.asarray((values - values.mean()) / spread)
 
 
-def _log(given: list[Floats]) -> Floats:
-    values = _only("log", given)
+def _log(values: Floats) -> Floats:
     if (low := float(values.min())) <= 0:
         raise ParseError(f"log() needs numbers above 0, but the smallest is {low:.4g}; shift it, or use rank()")
     return np.log(values)
-
-
-def _only(name: str, given: list[Floats]) -> Floats:
-    if len(given) != 1:
-        raise ParseError(f"{name}() takes one column or term, not {len(given)}")
-    return given[0]
-
-
-def _all_finite(name: str, values: Floats) -> None:
-    if not np.isfinite(values).all():
-        raise ParseError(f"{name}() is given numbers that are too large, or a root of a negative number")
-
-
-def _across(name: str, statistic: Callable[..., Floats]) -> Callable[[list[Floats]], Floats]:
-    """Of one column: a single number; of several: row by row."""
-
-    def called(given: list[Floats]) -> Floats:
-        for values in given:
-            _all_finite(name, values)
-        return statistic(given[0]) if len(given) == 1 else statistic(np.stack(given), axis=0)
-
-    return called
 
 
 def _trimmed_mean(given: list[Floats]) -> Floats:
@@ -272,14 +238,9 @@ def _trimmed_mean(given: list[Floats]) -> Floats:
     return np.asarray(values[cut : len(values) - cut].mean(axis=0))
 
 
-FUNCTIONS: Mapping[str, Callable[[list[Floats]], Floats]] = {
-    "rank": _rank,
-    "z": _z,
-    "log": _log,
-    "abs": lambda given: np.abs(_only("abs", given)),
-    "min": _across("min", np.min),
-    "max": _across("max", np.max),
-    "mean": _across("mean", np.mean),
-    "median": _across("median", np.median),
-    "trimmed_mean": _trimmed_mean,
-}
+_OF_ONE: Mapping[str, Callable[[Floats], Floats]] = {"rank": _rank, "z": _z, "log": _log, "abs": np.abs}
+_ACROSS: Mapping[str, Callable[..., Floats]] = {"min": np.min, "max": np.max, "mean": np.mean, "median": np.median}
+"""Of one column a single number; of several row by row."""
+_OF_ANY_VALUE = ("log", "abs", "trimmed_mean")
+"""What is not finite they pass on, to be found in the result."""
+FUNCTIONS = (*_OF_ONE, *_ACROSS, "trimmed_mean")

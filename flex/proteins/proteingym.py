@@ -4,14 +4,10 @@ As its performance script does: the mean over assays for each pair of UniProt id
 for each selection type, and the mean of those (Notin et al. 2023, ProteinGym, NeurIPS Datasets and Benchmarks).
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import TypeVar
-
-from flex.errors import BenchmarkError
-from flex.proteins.assays import reference_rows
 
 K = TypeVar("K", bound=Hashable)
 
@@ -34,24 +30,6 @@ def by_selection(scores: Iterable[AssayScore]) -> dict[str, float]:
     """For each selection type the mean over its proteins, in alphabetical order."""
     proteins = _means(((score.uniprot, score.selection), score.score) for score in scores)
     return _means((selection, score) for (_, selection), score in proteins.items())
-
-
-def published_scores(table: Path, column: str) -> list[AssayScore]:
-    """A model's column in ProteinGym's per-assay table (`DMS_substitutions_Spearman_DMS_level.csv`).
-
-    Raises BenchmarkError.
-    """
-    return [AssayScore(uniprot, selection, _score(table, id, row, column))
-            for id, uniprot, selection, row in reference_rows(table)]  # fmt: skip
-
-
-def _score(table: Path, id: str, row: Mapping[str, str], column: str) -> float:
-    try:
-        return float(row[column])
-    except KeyError:
-        raise BenchmarkError(f"{table} has no column '{column}'; there is {', '.join(row)}") from None
-    except ValueError:
-        raise BenchmarkError(f"{table}: '{row[column][:40]}' of {id} in column '{column}' is no number") from None
 
 
 def _means(pairs: Iterable[tuple[K, float]]) -> dict[K, float]:

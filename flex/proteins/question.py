@@ -41,7 +41,7 @@ def _sequence(sequence: str) -> str:
 def column_line(assay: Assay, name: str) -> str:
     """A column in a line: what it is, and its lowest, median and highest value."""
     values = assay.columns[name]
-    meaning = DESCRIPTORS[name] if name not in assay.models else "score of a model"
+    meaning = DESCRIPTORS.get(name, "score of a model")
     return f'- "{name}": {meaning}; {", ".join(_short(value) for value in np.quantile(values, (0, 0.5, 1)))}'
 
 

@@ -8,13 +8,9 @@ Floats = NDArray[np.float64]
 
 def average_ranks(values: Floats) -> Floats:
     """Ranks from 1; equal values share the mean of their ranks."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    ends = np.r_[starts[1:], len(values)]
-    ranks = np.empty(len(values))
-    ranks[order] = np.repeat((starts + ends + 1) / 2, ends - starts)
-    return ranks
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    mean_ranks = np.cumsum(counts) - (counts - 1) / 2
+    return np.asarray(mean_ranks[inverse])
 
 
 def spearman(a: Floats, b: Floats) -> float:

@@ -1,7 +1,5 @@
 """The tools of an agent that works on an assay: they know the labelled mutants, and of the others only the columns."""
 
-from functools import cached_property
-
 import numpy as np
 
 from flex.errors import ParseError
@@ -20,6 +18,10 @@ class AssayTools:
 
     def __init__(self, assay: Assay) -> None:
         self._assay = assay
+        self._scores = assay.scores[assay.learn]
+        order = np.argsort(self._scores, kind="stable")
+        self._folds = [order[start::FOLDS] for start in range(FOLDS)]
+        """Places among the labelled mutants; each fold has low and high scores."""
 
     def describe_columns(self) -> str:
         """List all columns with their Spearman correlation with the measured scores of the labelled mutants.
@@ -28,8 +30,10 @@ class AssayTools:
             One line per column: its name, its Spearman correlation with DMS_score on the labelled mutants, and its
             lowest, median and highest value; the strongest correlation comes first.
         """
-        lines = sorted((-abs(r), name, r) for name in self._assay.columns if (r := self._correlation(name)) is not None)
-        return "\n".join(f"Spearman {r:+.3f} {column_line(self._assay, name)}" for _, name, r in lines)
+        columns, learn = self._assay.columns, self._assay.learn
+        found = {name: spearman(values[learn], self._scores) for name, values in columns.items()}
+        strongest = sorted(found, key=lambda name: (-abs(found[name]), name))
+        return "\n".join(f"Spearman {found[name]:+.3f} {column_line(self._assay, name)}" for name in strongest)
 
     def try_formula(self, formula: str) -> str:
         """Tell the Spearman correlation of a formula with the labelled mutants, cross-validated too, or what is wrong.
@@ -94,19 +98,6 @@ class AssayTools:
             others = np.setdiff1d(np.arange(len(ranks)), part)
             predicted[part] = values[part] @ _weights(values[others], ranks[others], penalty)
         return round(spearman(predicted, self._scores), 6)
-
-    def _correlation(self, name: str) -> float:
-        return spearman(self._assay.columns[name][self._assay.learn], self._scores)
-
-    @property
-    def _scores(self) -> Floats:
-        return self._assay.scores[self._assay.learn]
-
-    @cached_property
-    def _folds(self) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
-        """Places among the labelled mutants; each fold has low and high scores."""
-        order = np.argsort(self._scores, kind="stable")
-        return [order[start::FOLDS] for start in range(FOLDS)]
 
 
 def _z(values: Floats) -> Floats:

@@ -6,12 +6,11 @@ bounded number of postings: beyond it the commonest terms, which tell the least,
 
 import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from flex.search.terms import batches
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -48,17 +47,16 @@ class Ranking:
 
     def copy(self) -> "Ranking":
         """A ranking of the same texts that later changes of this one do not reach; segments are shared."""
-        copy = Ranking()
-        copy.__dict__.update(self.__dict__)
-        copy._segments = list(self._segments)
-        return copy
+        other = copy(self)
+        other._segments = list(self._segments)
+        return other
 
     def put(self, texts: Sequence[Array]) -> None:
         """Index the terms of each text, under the next numbers."""
         first = len(self._alive)
         self._lengths = np.append(self._lengths, np.array([len(text) for text in texts], np.int64))
         self._alive = np.append(self._alive, np.ones(len(texts), bool))
-        for batch in batches(texts, _BATCH):
+        for batch in _batches(texts, _BATCH):
             self._segments.append(_index(batch, first))
             first += len(batch)
             self._merge_segments()  # after every batch: the last one, which is smaller, would end the rule
@@ -73,7 +71,10 @@ class Ranking:
             number = bisect.bisect_right(self._segments, doc, key=lambda segment: segment.end)
             removed.setdefault(number, []).append(np.unique(terms))
         for number, of_segment in removed.items():
-            self._segments[number] = self._without(self._segments[number], of_segment)
+            segment = self._segments[number]
+            gone = np.sort(np.concatenate([segment.removed, *of_segment]), kind="stable")
+            many = 8 * len(gone) > len(segment.docs)  # then they are left out
+            self._segments[number] = _merged([segment], self._alive) if many else segment._replace(removed=gone)
         self._update_norms()
 
     def scores(self, terms: Array, postings: int) -> Array:
@@ -100,13 +101,6 @@ class Ranking:
     def _idf(self, appearances: Array) -> Array:
         """Inverse document frequency; from `math`, because numpy's logarithm is not the same on every machine."""
         return np.array([math.log(1 + (self._count - n + 0.5) / (n + 0.5)) for n in appearances.tolist()])
-
-    def _without(self, segment: _Segment, texts: Sequence[Array]) -> _Segment:
-        """The segment with texts of these terms noted as removed, or left out once there are many."""
-        removed = np.sort(np.concatenate([segment.removed, *texts]), kind="stable")
-        if 8 * len(removed) > len(segment.docs):
-            return _merged([segment], self._alive)
-        return segment._replace(removed=removed)
 
     def _update_norms(self) -> None:
         """Note what every score depends on: the number of texts, and how long each is compared with the average."""
@@ -142,6 +136,18 @@ def _rarest(appearances: Array, postings: int) -> Array:
     return np.sort(order[: max(within, 1)])
 
 
+def _batches(texts: Sequence[Array], size: int) -> Iterator[Sequence[Array]]:
+    """The texts in order, in batches of about `size` terms; at least one text in each."""
+    first, length = 0, 0
+    for number, text in enumerate(texts):
+        if length and length + len(text) > size:
+            yield texts[first:number]
+            first, length = number, 0
+        length += len(text)
+    if first < len(texts):
+        yield texts[first:]
+
+
 def _index(texts: Sequence[Array], first: int) -> _Segment:
     """The segment of these texts, numbered from `first`."""
     pairs, end = np.empty(sum(map(len, texts)), np.uint64), 0
@@ -157,20 +163,14 @@ def _index(texts: Sequence[Array], first: int) -> _Segment:
 
 def _counted(terms: Array, place: int) -> Array:
     """The different terms of a text: 32 bits of the term, 24 of the text's place, 8 of how often it has the term."""
-    terms = np.sort(terms)
-    begins = np.ones(len(terms) + 1, bool)
-    np.not_equal(terms[1:], terms[:-1], out=begins[1:-1])
-    edges = np.flatnonzero(begins)
-    pairs: Array = terms[edges[:-1]].astype(np.uint64)
-    pairs <<= np.uint64(32)
-    pairs |= np.minimum(edges[1:] - edges[:-1], 255).astype(np.uint64)
-    pairs |= np.uint64(place << 8)
-    return pairs
+    different, counts = np.unique(terms, return_counts=True)
+    pairs: Array = different.astype(np.uint64) << np.uint64(32)
+    return pairs | np.minimum(counts, 255).astype(np.uint64) | np.uint64(place << 8)
 
 
 def _segment(terms: Array, docs: Array, counts: Array, end: int) -> _Segment:
     """A segment of postings sorted by term; behind the last stands the greatest possible term, without postings."""
-    starts = _edges(terms)
+    starts = np.flatnonzero(np.diff(terms, prepend=~terms[:1]))  # where another term begins
     ends = np.append(starts, [len(terms), len(terms)])
     return _Segment(np.append(terms[starts], np.uint32(2**32 - 1)), ends, docs, counts, end, terms[:0])
 
@@ -183,13 +183,6 @@ def _merged(segments: Sequence[_Segment], alive: Array) -> _Segment:
     order = np.argsort(terms, kind="stable")
     order = order[alive[docs[order]]]
     return _segment(terms[order], docs[order], counts[order], segments[-1].end)
-
-
-def _edges(values: Array) -> Array:
-    """Where in a sorted array another value begins."""
-    begins = np.ones(len(values), bool)
-    np.not_equal(values[1:], values[:-1], out=begins[1:])
-    return np.flatnonzero(begins)
 
 
 def _find(segment: _Segment, wanted: Array) -> tuple[Array, Array]:

@@ -18,7 +18,6 @@ from typing import Any
 
 import tantivy
 
-from flex.errors import LibraryError
 from flex.files.atomic import write_json
 from flex.files.locks import Lock
 from flex.search.disk_search import Current, Search, fields, schema, with_tokenizers
@@ -58,18 +57,29 @@ class DiskIndex:
         """Index the entries that have changed, each with the number of its change; then the index goes up to `upto`.
 
         Entries that are in it already are passed over. While another process is indexing, nothing happens. Raises
-        LibraryError when the folder cannot be written.
+        OSError or, from tantivy, ValueError when the folder cannot be written.
         """
-        try:
-            self._update(upto, changed)
-        except (OSError, ValueError) as error:
-            raise LibraryError(f"cannot index the library in {self._folder}: {error}; it stays as it was") from error
+        known = self._upto
+        with ExitStack() as held:
+            if not held.enter_context(_alone(self._folder)) or self.upto < known:
+                return
+            self._opened = (None, None)  # tantivy forgets files of merges that ended after the index was opened
+            index = self._index() or self._begin()
+            writer, searcher = index.writer(HEAP, 1), index.searcher()
+            rest, added = iter(changed), 0
+            while batch := list(islice(rest, BATCH)):
+                added += _add(writer, searcher, batch)
+            index.reload()
+            self._note(index, max(upto, self._upto))
+            _follow_forks()
+            merging = Thread(target=_merge, args=(writer, held.pop_all()))
+            _merging.add(merging)
+            merging.start()
+            if added > FEW:
+                merging.join()  # it takes long, and whoever adds the next one should not have to wait
 
     def search(self, query: str, top_k: int, wanted: Filter, current: Current) -> list[Match]:
-        """The best of the wanted experiences, at most `top_k` of those that share anything with the query.
-
-        Best first, equal scores by id.
-        """
+        """The best of the wanted experiences that share anything with the query, best first, equal scores by id."""
         searcher = self._current_searcher()
         return [] if searcher is None or top_k < 1 else Search(searcher, query, wanted, current).best(top_k)
 
@@ -81,24 +91,6 @@ class DiskIndex:
         """Tantivy's searcher; None when there is no index of this library."""
         index = self._index() if self._searcher is None else None
         return self._searcher if index is None else index.searcher()
-
-    def _update(self, upto: int, changed: Iterable[tuple[int, Experience]]) -> None:
-        known = self._upto
-        with ExitStack() as held:
-            if not held.enter_context(_alone(self._folder)) or self.upto < known:
-                return
-            self._opened = (None, None)  # tantivy forgets files of merges that ended after the index was opened
-            index = self._index() or self._begin()
-            writer, searcher = index.writer(HEAP, 1), index.searcher()
-            added = sum(_add(writer, searcher, batch) for batch in _batches(changed))
-            index.reload()
-            self._note(index, max(upto, self._upto))
-            _follow_forks()
-            merging = Thread(target=_merge, args=(writer, held.pop_all()))
-            _merging.add(merging)
-            merging.start()
-            if added > FEW:
-                merging.join()  # it takes long, and whoever adds the next one should not have to wait
 
     def _index(self) -> Any:
         """The index as it is on disk now; None when there is none of this library."""
@@ -165,12 +157,6 @@ def _follow_forks() -> None:
 def _end_merging() -> None:
     for merging in list(_merging):
         merging.join()
-
-
-def _batches(changed: Iterable[tuple[int, Experience]]) -> Iterator[list[tuple[int, Experience]]]:
-    rest = iter(changed)
-    while batch := list(islice(rest, BATCH)):
-        yield batch
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any
 
 import tantivy
 
 from flex.search.query import Filter, Match, searchable, why
-from flex.search.text import GRAM, POSTINGS, normalised, stem, unmarked, words
+from flex.search.terms import GRAM, normalised, stem, unmarked, words
+from flex.search.text import POSTINGS
 from flex.text import valid_utf8
 from flex.types import Experience
 
@@ -17,16 +18,8 @@ POOL = 50
 """Documents of each ranking that are compared, at least; the others count as just below them."""
 LARGEST_POOL = 100_000
 """The most documents that are searched for enough that are neither stale nor hidden."""
-FIELDS = ("words", "grams")
 Current = Callable[[Sequence[str]], Mapping[str, int]]
 """From ids to the number of the change that made each entry what it is now; those that are removed are left out."""
-
-
-class _Pool(NamedTuple):
-    """The best of one ranking: by id their share of the best score, and the most that the rest can have."""
-
-    scores: dict[str, float]
-    rest: float
 
 
 class Search:
@@ -38,26 +31,29 @@ class Search:
         self._hidden = frozenset(wanted.hidden)
         self._current = current
         plain = _plain(query)
-        terms = (_stems(plain), _grams(unmarked(plain)))
-        self._queries = [self._query(field, those) for field, those in zip(FIELDS, terms, strict=True)]
+        self._queries = [self._query("words", _stems(plain)), self._query("grams", _grams(unmarked(plain)))]
 
     def best(self, top_k: int) -> list[Match]:
         """The best of both rankings, by the mean of their scores, each divided by the best of its ranking."""
         pools = [self._pool(query, top_k) for query in self._queries]
-        shares = {one: [pool.scores.get(one, pool.rest) for pool in pools] for pool in pools for one in pool.scores}
+        shares = {one: [scores.get(one, rest) for scores, rest in pools] for pool, _ in pools for one in pool}
         found = [Match(one, round(sum(both) / len(both), 5), why(both)) for one, both in shares.items()]
         return sorted(found, key=lambda one: (-one.score, one.id))[:top_k]
 
-    def _pool(self, query: Any, top_k: int) -> _Pool:
-        """The best of one ranking; equal ones at its end are in it all, or none of them."""
+    def _pool(self, query: Any, top_k: int) -> tuple[dict[str, float], float]:
+        """The best of one ranking, by id their share of the best score; and the most that the rest can have.
+
+        Equal ones at its end are in it all, or none of them.
+        """
         size = max(POOL, 2 * top_k)
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, one) for one in (query, *self._conditions)])
         while True:
-            hits = self._searcher.search(self._restricted(query), size, count=False).hits
+            hits = self._searcher.search(query, size, count=False).hits
             least = _rounded(hits[-1][0]) if len(hits) == size < LARGEST_POOL else 0.0
             scores = self._valid([hit for hit in hits if _rounded(hit[0]) > least])
             if len(scores) >= top_k or not least:
                 most = max(scores.values(), default=1.0)
-                return _Pool({one: score / most for one, score in scores.items()}, least / most)
+                return {one: score / most for one, score in scores.items()}, least / most
             size *= 4
 
     def _valid(self, hits: Sequence[tuple[float, Any]]) -> dict[str, float]:
@@ -81,10 +77,6 @@ class Search:
             one = query.boost_query(one, float(repeats[term])) if repeats[term] > 1 else one
             chosen.append((tantivy.Occur.Should, one))
         return query.boolean_query(chosen)
-
-    def _restricted(self, query: Any) -> Any:
-        must = tantivy.Occur.Must
-        return tantivy.Query.boolean_query([(must, one) for one in (query, *self._conditions)])
 
 
 def _rounded(score: float) -> float:
@@ -126,11 +118,8 @@ def _plain(text: str) -> str:
     return valid_utf8(normalised(text))
 
 
-_stem = lru_cache(maxsize=100_000)(stem)
-
-
 def _stems(plain: str) -> list[str]:
-    return list(map(_stem, words(plain)))
+    return list(map(stem, words(plain)))
 
 
 def _grams(text: str) -> list[str]:

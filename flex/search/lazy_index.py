@@ -5,15 +5,11 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
+from flex.search.bm25 import Array, best
 from flex.search.query import Filter, Match, searchable
 from flex.types import Experience
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, np.dtype[Any]]
 
 PEEK = 200
 """So many more than asked for are sorted at first."""
@@ -26,30 +22,26 @@ class LazyIndex(ABC, Generic[Value, Table]):
 
     def __init__(self) -> None:
         self._experiences: dict[str, Experience] = {}
-        self._hashes: dict[str, bytes] = {}
-        """By id, the hash of a text whose value is known."""
         self._known: dict[bytes, Value] = {}
-        """By hash, shared with copies, so that what has not changed is not computed again."""
+        """By hash of a text, shared with copies, so that what has not changed is not computed again."""
         self._table: Table | None = None
 
     def put(self, experiences: Iterable[Experience]) -> None:
         """Add these experiences, in place of those with the same ids."""
         for experience in experiences:
             self._experiences[experience.id] = experience
-            self._hashes.pop(experience.id, None)
             self._table = None
 
     def remove(self, ids: Iterable[str]) -> None:
         """Forget the experiences with these ids; unknown ones are passed over."""
         for experience_id in ids:
             self._experiences.pop(experience_id, None)
-            self._hashes.pop(experience_id, None)
             self._table = None
 
     def copy(self) -> Self:
         """An index of the same experiences that later changes of this one do not reach; shares what it can."""
         other = copy(self)
-        other._experiences, other._hashes = dict(self._experiences), dict(self._hashes)
+        other._experiences = dict(self._experiences)
         return other
 
     @abstractmethod
@@ -63,31 +55,21 @@ class LazyIndex(ABC, Generic[Value, Table]):
     def _refreshed(self) -> Table:
         """The table of all experiences."""
         if self._table is None:
-            values = self._by_hash()
-            self._table = self._make_table({key: values[self._hashes[key]] for key in sorted(self._experiences)})
+            texts = {key: searchable(experience) for key, experience in sorted(self._experiences.items())}
+            hashes = {key: sha256(text.encode("utf-8", "surrogatepass")).digest() for key, text in texts.items()}
+            known = dict(self._known)  # a copy in another thread may change `_known` meanwhile
+            new = {hashes[key]: text for key, text in texts.items() if hashes[key] not in known}
+            computed = dict(zip(new, self._values(list(new.values())), strict=True))
+            self._known.update(computed)
+            # A copy that wants an old text computes it again; a long training would otherwise keep every one.
+            for old in list(self._known)[: max(0, len(self._known) - 2 * len(texts))]:
+                self._known.pop(old, None)
+            known |= computed
+            self._table = self._make_table({key: known[hashed] for key, hashed in hashes.items()})
         return self._table
 
-    def _by_hash(self) -> dict[bytes, Value]:
-        """The values of the texts, by hash; a copy in another thread may change `_known` meanwhile."""
-        known = dict(self._known)
-        new: dict[bytes, str] = {}
-        for key, experience in self._experiences.items():
-            if self._hashes.get(key) not in known:
-                text = searchable(experience)
-                self._hashes[key] = sha256(text.encode("utf-8", "surrogatepass")).digest()
-                new[self._hashes[key]] = text
-        new = {hashed: text for hashed, text in new.items() if hashed not in known}
-        computed = dict(zip(new, self._values(list(new.values())), strict=True))
-        self._known.update(computed)
-        # A copy that wants an old text computes it again; a long training would otherwise keep every one.
-        for old in list(self._known)[: max(0, len(self._known) - 2 * len(self._experiences))]:
-            self._known.pop(old, None)
-        return known | computed
-
-    def _best(self, ids: Sequence[str], scores: "Array", top_k: int, wanted: Filter, why: str) -> list[Match]:
+    def _best(self, ids: Sequence[str], scores: Array, top_k: int, wanted: Filter, why: str) -> list[Match]:
         """The best `top_k` of those that are wanted and score above 0; equal scores by id."""
-        from flex.search.bm25 import best
-
         for size in (top_k + PEEK, len(ids)):  # nearly always the first is enough, and saves sorting all of them
             places = (place for place in best(scores, size, ids) if wanted.accepts(self._experiences[ids[place]]))
             found = [Match(ids[place], float(scores[place]), why) for place in islice(places, max(top_k, 0))]

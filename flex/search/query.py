@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 from flex.types import Experience, Zone
 
-RANKINGS = ("words", "4-grams")
-"""What finds an entry, as a hit says it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -54,4 +51,4 @@ def searchable(experience: Experience) -> str:
 
 def why(shares: Sequence[float]) -> str:
     """What found an entry, from its share in each ranking's best score: what counts at least half as much as any."""
-    return ", ".join(name for name, share in zip(RANKINGS, shares, strict=True) if 2 * share >= max(shares))
+    return ", ".join(name for name, share in zip(("words", "4-grams"), shares, strict=True) if 2 * share >= max(shares))

@@ -2,25 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from flex.endpoint.embeddings import ROLE, Embedder
 from flex.errors import LibraryError
+from flex.search.bm25 import Array
 from flex.search.lazy_index import LazyIndex
 from flex.search.query import EVERYTHING, Filter, Match
 
-if TYPE_CHECKING:
-    import numpy as np
 
-    Array = np.ndarray[Any, np.dtype[Any]]
-
-
-class _Vectors(NamedTuple):
-    ids: list[str]
-    matrix: "Array"
-
-
-class VectorIndex(LazyIndex["Array", _Vectors]):
+class VectorIndex(LazyIndex[Array, tuple[list[str], Array]]):
     """The vectors of experiences; `put` adds and replaces, `search` ranks all of them exactly."""
 
     def __init__(self, embedder: Embedder) -> None:
@@ -28,31 +21,23 @@ class VectorIndex(LazyIndex["Array", _Vectors]):
         self._embedder = embedder
 
     def search(self, query: str, top_k: int, wanted: Filter = EVERYTHING) -> list[Match]:
-        """The wanted experiences whose vectors are nearest to the query's, at most `top_k`; score: cosine above 0.
-
-        Best first, equal scores by id. Texts without a vector are embedded first; raises as `Embedder.vectors` does.
-        """
+        """The wanted experiences nearest to the query; score: cosine above 0. Raises as `Embedder.vectors` does."""
         if not self._experiences or not query.strip() or top_k < 1:
             return []
-        table = self._refreshed()
+        ids, vectors = self._refreshed()
         # Rounded, because the last bits depend on the machine's arithmetic.
-        scores = (table.matrix @ self._embedder.vectors([query])[0]).astype(float).round(6)
-        return self._best(table.ids, scores, top_k, wanted, "vectors")
+        scores = (vectors @ self._embedder.vectors([query])[0]).astype(float).round(6)
+        return self._best(ids, scores, top_k, wanted, "vectors")
 
-    def _values(self, texts: Sequence[str]) -> "Array":
+    def _values(self, texts: Sequence[str]) -> Array:
         return self._embedder.vectors(texts)
 
-    def _make_table(self, values: dict[str, "Array"]) -> _Vectors:
-        import numpy as np
-
-        return _Vectors(list(values), np.stack(list(values.values())))
+    def _make_table(self, values: dict[str, Array]) -> tuple[list[str], Array]:
+        return list(values), np.stack(list(values.values()))
 
 
 def library_embedder(config: Mapping[str, Any], *, cache: Path | None = None) -> Embedder | None:
-    """The embedder that a library's config names, None when it names none.
-
-    Raises LibraryError when `config["embeddings"]` is no model with dimensions.
-    """
+    """The embedder that a library's config names, if it names any. Raises LibraryError when it is named wrongly."""
     asked = config.get("embeddings")
     if asked is None:
         return None

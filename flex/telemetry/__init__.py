@@ -7,14 +7,19 @@
 Nothing of OpenTelemetry is imported before a collector has answered.
 """
 
+import json
 import logging
 import os
 import socket
 import threading
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
-from urllib.parse import SplitResult, urlsplit
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from opentelemetry import trace
+
     from flex.telemetry.otlp import Collector
 
 Kind = Literal["CHAIN", "AGENT", "LLM", "TOOL", "RETRIEVER", "EVALUATOR"]
@@ -27,34 +32,26 @@ PROBE_SECONDS = 0.2
 FLUSH_SECONDS = 5.0
 """How long the end of a run waits for the last spans to be delivered."""
 
+_ENVIRONMENT = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "PHOENIX_COLLECTOR_ENDPOINT")
+_NAMES = {"input": "input.value", "output": "output.value", "session": "session.id"}
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 _log = logging.getLogger(__name__)
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+_collector: "Collector | None" = None  # one a process, as the patches of the instrumentors are
 
 
-class Span(Protocol):
-    """What `span` yields."""
+class Span:
+    """What `span` yields; it does nothing while tracing is off."""
+
+    def __init__(self, traced: "trace.Span | None" = None) -> None:
+        self._traced = traced
 
     def set(self, **attributes: Any) -> None:
         """Add attributes: `input` and `output` are shown as such, others as `flex.<name>`."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *exception: Any) -> None: ...
+        if self._traced is not None:
+            self._traced.set_attributes(_known(attributes))
 
 
-class _NoSpan:
-    def set(self, **attributes: Any) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        pass
-
-
-_NO_SPAN = _NoSpan()
-_collector: "Collector | None" = None  # one a process, as the patches of the instrumentors are
+_NO_SPAN = nullcontext(Span())
 
 
 class Telemetry:
@@ -73,7 +70,7 @@ class Telemetry:
         global _collector
         if self.endpoint is not None and _collector is not None:
             collector, _collector = _collector, None
-            collector.shutdown(FLUSH_SECONDS, reachable=_accepts_connections(urlsplit(self.endpoint)))
+            collector.shutdown(FLUSH_SECONDS, reachable=_accepts_connections(self.endpoint))
             self.endpoint = None
 
     def __enter__(self) -> Self:
@@ -92,72 +89,78 @@ def start_telemetry(enabled: bool = True, project: str = "flex") -> Telemetry:
     global _collector
     if not enabled or _collector is not None or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return Telemetry()
-    endpoint = collector_endpoint()
-    if endpoint is None:
+    if (endpoint := _answering_endpoint()) is None:
         return Telemetry()
     from flex.telemetry.otlp import Collector
 
-    own_machine = urlsplit(endpoint).hostname in LOCAL_HOSTS
-    _collector = Collector(endpoint, os.environ.get("PHOENIX_PROJECT_NAME") or project, proxied=not own_machine)
+    project = os.environ.get("PHOENIX_PROJECT_NAME") or project
+    _collector = Collector(endpoint, project, proxied=not _is_local(endpoint))
     return Telemetry(endpoint)
 
 
-def span(name: str, kind: Kind = "CHAIN", **attributes: Any) -> Span:
+def span(name: str, kind: Kind = "CHAIN", **attributes: Any) -> AbstractContextManager[Span]:
     """A span around a `with` block; `set` adds attributes to it. Nothing at all while tracing is off."""
-    if _collector is None:
-        return _NO_SPAN
-    return _collector.span(name, kind, attributes)
+    return _NO_SPAN if _collector is None else _traced(_collector, name, kind, attributes)
 
 
-def collector_endpoint() -> str | None:
-    """The URL of a collector that answers, None if there is none."""
-    named = _named_endpoint()
-    if named is None:
-        return PHOENIX if _accepts_connections(urlsplit(PHOENIX)) and _takes_traces(urlsplit(PHOENIX)) else None
-    variable, endpoint = named
-    if not _accepts_connections(urlsplit(endpoint)):
-        _log.warning("tracing is off: the collector that %s names, %s, does not answer", variable, endpoint)
-        return None
-    return endpoint
+@contextmanager
+def _traced(collector: "Collector", name: str, kind: Kind, attributes: Mapping[str, Any]) -> Iterator[Span]:
+    with collector.span(name, {"openinference.span.kind": kind, **_known(attributes)}) as traced:
+        yield Span(traced)
 
 
-def _named_endpoint() -> tuple[str, str] | None:
-    """(variable, URL for traces) of the collector that the environment names."""
-    if url := os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
-        return "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url
-    for variable in ("OTEL_EXPORTER_OTLP_ENDPOINT", "PHOENIX_COLLECTOR_ENDPOINT"):
+def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes under the names that Phoenix shows, values that OpenTelemetry takes; None is left out."""
+    return {
+        _NAMES.get(name, f"flex.{name}"): value
+        if isinstance(value, str | int | float | bool)
+        else json.dumps(value, default=str)
+        for name, value in attributes.items()
+        if value is not None
+    }
+
+
+def _answering_endpoint() -> str | None:
+    """The URL for traces of the collector that the environment names, or of Phoenix; None if it does not answer."""
+    for variable in _ENVIRONMENT:
         if url := os.environ.get(variable):
-            return variable, url.rstrip("/").removesuffix("/v1/traces") + "/v1/traces"
-    return None
+            if "TRACES" not in variable:
+                url = url.rstrip("/").removesuffix("/v1/traces") + "/v1/traces"
+            if _accepts_connections(url):
+                return url
+            _log.warning("tracing is off: the collector that %s names, %s, does not answer", variable, url)
+            return None
+    return PHOENIX if _accepts_connections(PHOENIX) and _takes_traces(PHOENIX) else None
 
 
-def _accepts_connections(url: SplitResult) -> bool:
+def _is_local(url: str) -> bool:
+    return urlsplit(url).hostname in _LOCAL_HOSTS
+
+
+def _accepts_connections(url: str) -> bool:
     """Whether something listens there, found out within `PROBE_SECONDS` (five times that for another machine)."""
-    if url.hostname in LOCAL_HOSTS:
-        return _connects(url, PROBE_SECONDS)
-    answers: list[bool] = []  # asked in a thread of its own, since looking up a name knows no time limit
-    asking = threading.Thread(target=lambda: answers.append(_connects(url, 5 * PROBE_SECONDS)), daemon=True)
-    asking.start()
-    asking.join(5 * PROBE_SECONDS)
-    return any(answers)
+    seconds = PROBE_SECONDS if _is_local(url) else 5 * PROBE_SECONDS
+    connected = threading.Event()
+
+    def connect() -> None:
+        place = urlsplit(url)
+        with suppress(OSError, ValueError):  # nobody there, or not an address: either way there is no collector
+            port = place.port or (443 if place.scheme == "https" else 80)
+            socket.create_connection((place.hostname or "", port), timeout=seconds).close()
+            connected.set()
+
+    threading.Thread(target=connect, daemon=True).start()  # of its own: looking up a name knows no time limit
+    return connected.wait(seconds)
 
 
-def _connects(url: SplitResult, seconds: float) -> bool:
-    try:
-        port = url.port or (443 if url.scheme == "https" else 80)
-        with socket.create_connection((url.hostname or "", port), timeout=seconds):
-            return True
-    except (OSError, ValueError):  # nobody there, or not an address: either way there is no collector
-        return False
-
-
-def _takes_traces(url: SplitResult) -> bool:
+def _takes_traces(url: str) -> bool:
     """Whether an empty batch of spans is welcome; TensorBoard, for one, listens on Phoenix's port too."""
     import http.client  # a third of this module's import time, and most often not needed
 
-    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=5 * PROBE_SECONDS)
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=5 * PROBE_SECONDS)
     try:
-        connection.request("POST", url.path, b"", {"Content-Type": "application/x-protobuf"})
+        connection.request("POST", place.path, b"", {"Content-Type": "application/x-protobuf"})
         return connection.getresponse().status not in (404, 405, 501)
     except (OSError, http.client.HTTPException):
         return False

@@ -88,22 +88,19 @@ def pending_updates(exploration: Exploration, epoch: int = 0, learned: Collectio
     ]
 
 
+@dataclass
 class Evolution:
     """Decides on experiences as they arrive.
 
     `question(update, library)` is what to ask, or a decision that needs no question; `answer(update, question)` asks.
     """
 
-    def __init__(
-        self,
-        library: ExpLib,
-        question: Callable[[PendingUpdate, ExpLib], UpdateDecision | Question],
-        answer: Callable[[PendingUpdate, Question], Coroutine[Any, Any, UpdateDecision]],
-    ) -> None:
-        self._library = library
-        self._question = question
-        self._answer = answer
-        self._draft = library.copy() or library
+    library: ExpLib
+    question: Callable[[PendingUpdate, ExpLib], UpdateDecision | Question]
+    answer: Callable[[PendingUpdate, Question], Coroutine[Any, Any, UpdateDecision]]
+
+    def __post_init__(self) -> None:
+        self._draft = self.library.copy() or self.library
         self._waiting: list[PendingUpdate] = []
         self._speculated = 0
         """How many of those that wait are applied to the draft as predicted."""
@@ -122,22 +119,26 @@ class Evolution:
                 while (ready := self._next()) is not None:
                     yield ready
                     self._speculate()
-                under_way = [update.answer for update in self._waiting if update.answer and not update.answer.done()]
+                asked = [update.answer for update in self._waiting if update.answer and not update.answer.done()]
                 coming = [arriving] if arriving and not (arriving.done() and self._waiting) else []
-                if coming or under_way:
-                    await asyncio.wait([*under_way, *coming], return_when=asyncio.FIRST_COMPLETED)
+                if coming or asked:
+                    await asyncio.wait([*asked, *coming], return_when=asyncio.FIRST_COMPLETED)
                 if arriving and arriving.done() and (not self._waiting or arriving.exception() is None):
                     arrived = arriving.result()
                     self._waiting += arrived or ()
                     arriving = None if arrived is None else asyncio.ensure_future(anext(arrivals, None))
         finally:
-            await self._cancel(arriving)
+            under_way: list[asyncio.Task[Any]] = [update.answer for update in self._waiting if update.answer]
+            under_way += [arriving] if arriving else []
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
             await arrivals.aclose()
 
     def _speculate(self) -> None:
         """Ask about the next `MAX_SPECULATIVE`; after a misprediction, start again from the library as it is."""
         if any(update.mispredicted for update in self._waiting[: self._speculated]):
-            self._draft, self._speculated = self._library.copy() or self._library, 0
+            self._draft, self._speculated = self.library.copy() or self.library, 0
         for update in self._waiting[self._speculated : MAX_SPECULATIVE]:
             self._predict(update)
             self._speculated += 1
@@ -146,10 +147,10 @@ class Evolution:
         """Ask about an update against the draft, and apply to the draft what is likely to come of it."""
         if update.experience is None:
             return
-        self._ask(update, self._question(update, self._draft))
+        self._ask(update, self.question(update, self._draft))
         outcome = update.outcome()
         update.predicted = INSERT if outcome is None else _effect(outcome)
-        if update.predicted is not None and self._draft is not self._library:
+        if update.predicted is not None and self._draft is not self.library:
             self._draft.apply(update.experience, update.predicted)
 
     def _ask(self, update: PendingUpdate, asked: UpdateDecision | Question) -> None:
@@ -159,7 +160,7 @@ class Evolution:
         if update.answer is not None:
             update.answer.cancel()
         update.asked = asked
-        asking = None if isinstance(asked, UpdateDecision) else self._answer(update, asked)
+        asking = None if isinstance(asked, UpdateDecision) else self.answer(update, asked)
         update.answer = asyncio.ensure_future(asking) if asking else None
 
     def _next(self) -> tuple[PendingUpdate, Outcome | None] | None:
@@ -168,18 +169,11 @@ class Evolution:
             return None
         update = self._waiting[0]
         if update.experience is not None:
-            self._ask(update, self._question(update, self._library))  # another process may have changed a database
+            self._ask(update, self.question(update, self.library))  # another process may have changed a database
             if update.outcome() is None or update.mispredicted:
                 return None
         self._speculated -= 1
         return self._waiting.pop(0), update.outcome()
-
-    async def _cancel(self, arriving: "asyncio.Task[Sequence[PendingUpdate] | None] | None") -> None:
-        under_way: list[asyncio.Task[Any]] = [update.answer for update in self._waiting if update.answer]
-        under_way += [arriving] if arriving else []
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
 
 
 def _effect(outcome: Outcome) -> UpdateDecision | None:

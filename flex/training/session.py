@@ -71,29 +71,22 @@ def learned(library: ExpLib, run_id: str) -> set[tuple[int, str, int]]:
     return {(c.source["epoch"], c.source["tasks"][0], c.source["number"]) for c in changes}
 
 
+@dataclass
 class Session:
     """One call of `train`: what the log already knows, and what has changed since the library was saved."""
 
-    def __init__(
-        self,
-        team: Team,
-        library: ExpLib,
-        config: TrainConfig,
-        run: RunLog,
-        store_path: Path,
-        on_progress: Callable[[Progress], None],
-        stop: Stop,
-    ) -> None:
-        self.team = team
-        self.library = library
-        self.config = config
-        self.progress = Progress()
-        self._run = run
-        self._store_path = store_path
-        self._on_progress = on_progress
-        self._stop = stop
+    team: Team
+    library: ExpLib
+    config: TrainConfig
+    run: RunLog
+    store_path: Path
+    on_progress: Callable[[Progress], None]
+    stop: Stop
+    progress: Progress = field(default_factory=Progress)
+
+    def __post_init__(self) -> None:
         self._changed = False
-        events = run.events()
+        events = self.run.events()
         self._explored = {
             (e["epoch"], e["exploration"]["task"]["id"]): decode(Exploration, e["exploration"])
             for e in events
@@ -105,12 +98,12 @@ class Session:
             if e["event"] == "decided"
         }
         self._answered = {e["key"]: decode(UpdateDecision, e["decision"]) for e in events if e["event"] == "answered"}
-        self._learned = learned(library, config.run_id) if self._decided and config.run_id else set()
+        self._learned = learned(self.library, self.config.run_id) if self._decided and self.config.run_id else set()
 
     @property
     def stopping(self) -> bool:
         """Whether no further task is to be begun."""
-        return bool(self.progress.unfinished or self._stop.reason)
+        return bool(self.progress.unfinished or self.stop.reason)
 
     def explored(self, epoch: int, task: Task) -> Exploration | None:
         """What an earlier session of this run logged of a task; None where it failed or was not begun."""
@@ -123,7 +116,7 @@ class Session:
             for e in exploration.experiences
         ]
         exploration = replace(exploration, experiences=tuple(stamped))
-        self._run.write("explored", epoch=epoch, exploration=exploration)
+        self.run.write("explored", epoch=epoch, exploration=exploration)
         return exploration
 
     def updates(
@@ -140,11 +133,11 @@ class Session:
         elif outcome is not None:
             epoch, task, number = update.key
             log.warning("task %s: experience %d is set aside: %s", task, number, outcome)
-            self._run.write("set_aside", epoch=epoch, task=task, number=number, error=str(outcome))
+            self.run.write("set_aside", epoch=epoch, task=task, number=number, error=str(outcome))
             self.progress.undecided += 1
         if update.last:
             self.progress.count(update.exploration)
-            self._on_progress(self.progress)
+            self.on_progress(self.progress)
             if self.progress.explored % self.config.batch_size == 0:
                 self._save()
 
@@ -179,14 +172,14 @@ class Session:
         key = sha256(json_bytes(to_jsonable(question))).hexdigest()
         if (answer := self._answered.get(key)) is None:
             answer = self._answered[key] = await self.team.updater.answer(question)
-            self._run.write("answered", key=key, decision=answer)
+            self.run.write("answered", key=key, decision=answer)
         return answer
 
     def _apply(self, update: PendingUpdate, decision: UpdateDecision) -> None:
         assert update.experience is not None
         epoch, task, number = update.key
         if self._decided.get(update.key) != decision:
-            self._run.write("decided", epoch=epoch, task=task, number=number, decision=decision)
+            self.run.write("decided", epoch=epoch, task=task, number=number, decision=decision)
             self._changed = True
         author = self._author(epoch, number)
         try:
@@ -207,7 +200,7 @@ class Session:
 
     def _save(self) -> None:
         """Bring log and library to disk; while a run is replayed the file, which is further on, is left alone."""
-        self._run.sync()
+        self.run.sync()
         if self._changed:
-            self.library.save(self._store_path)
+            self.library.save(self.store_path)
             self._changed = False

@@ -2,7 +2,6 @@ import asyncio
 import threading
 
 import pytest
-import smolagents
 
 from flex.agents.agent_actor import AgentActor
 from flex.benchmarks import get_benchmark
@@ -233,21 +232,6 @@ def test_a_second_round_shows_the_first_attempt_and_then_its_feedback():
         asyncio.run(actor.attempt(again))
     text = model.asked[0][-1]["content"]
     assert text.index(TASK.question) < text.index("I count 41.") < text.index("Recount the ones.")
-
-
-def test_the_system_prompt_is_rendered_once_for_all_agents_with_the_same_tools(monkeypatch):
-    rendered = []
-    render = smolagents.CodeAgent.initialize_system_prompt
-    monkeypatch.setattr(
-        "smolagents.CodeAgent.initialize_system_prompt", lambda self: rendered.append(self) or render(self)
-    )
-    model = ScriptedModel(DONE, DONE)
-    with AgentActor(model, get_benchmark("retro"), Prompts("retro"), retrieve=remember) as actor:
-        for _ in range(2):
-            asyncio.run(actor.attempt(Trajectory(TASK)))
-    assert len(rendered) == 1
-    assert model.asked[0][0] == model.asked[1][0]
-    assert "atom_balance" in model.asked[0][0]["content"]
 
 
 def test_docker_without_its_extra_says_how_to_install_it(monkeypatch):

@@ -82,9 +82,9 @@ def test_what_is_unknown_is_left_out(output, levels):
             return {key: named(inner) for key, inner in value.items()}
         return [named(inner) for inner in value] if isinstance(value, list) else real if value == "ID" else value
 
-    assert [h.level for h in handed_in(named(output), lib, (), 5)] == levels
+    assert [h.level for h in handed_in(named(output), lib, ())] == levels
 
 
 @pytest.mark.parametrize("output", [None, "text", [1], 7])
 def test_what_is_no_dictionary_is_no_selection(output):
-    assert handed_in(output, library(), (), 5) is None
+    assert handed_in(output, library(), ()) is None

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from flex.apprentice import running_apprentice
-from flex.apprentice.endpoint.server import make_server
+from flex.apprentice.endpoint.server import ApprenticeServer
 from tests.cpu_time import cpu_seconds_below
 
 MESSAGES = [{"role": "user", "content": "CC(=O)Nc1ccccc1"}]
@@ -20,7 +20,7 @@ ASKED = {"model": "apprentice-textbook", "messages": MESSAGES}
 
 @pytest.fixture(scope="module")
 def port():
-    server = make_server()
+    server = ApprenticeServer()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     yield server.server_address[1]

@@ -102,12 +102,6 @@ def test_a_limit_of_money_needs_every_price_up_front(prices):
         Budget(max_usd=1, prices=prices).check(["mine", "apprentice"])
 
 
-@pytest.mark.parametrize("limits", [{"max_usd": 0.0}, {"max_usd": float("nan")}, {"max_tokens_total": -1}])
-def test_a_budget_of_nothing_is_refused(limits):
-    with pytest.raises(SettingsError, match=f"--{next(iter(limits))} has to be a number above 0"):
-        Budget(**limits)
-
-
 @pytest.mark.parametrize(
     ("amount", "text"),
     [
@@ -149,5 +143,5 @@ def test_list_prices_come_from_the_snapshot():
     assert prices.money(Usage(1_000, 0, MILLION, MILLION, 100_000), "gpt-4o") < cost
     assert prices.money(usage, "apprentice") is None
     assert prices.money(LONG, "gemini-2.5-pro") > prices.money(Usage(1_000, 0, MILLION, 0, 0), "gemini-2.5-pro")
-    assert prices.knows("gpt-4o")
+    assert prices.money(Usage(1, 0, 1, 0, 1), "gpt-4o") is not None
     assert Prices(base_url="http://127.0.0.1:1/v1").money(usage, "gpt-4o") == cost

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flex.endpoint.embeddings import BATCH, BATCH_CHARACTERS, LONGEST, Embedder
+from flex.endpoint.embeddings import BATCH, BATCH_CHARACTERS, LONGEST, Embedder, VectorCache
 from flex.endpoint.usage import track_usage
-from flex.endpoint.vector_cache import VectorCache
 from flex.errors import EndpointError, LibraryError, SettingsError
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.search.query import Filter
@@ -271,7 +270,7 @@ def test_a_file_that_is_no_cache_is_named(endpoint: Endpoint, tmp_path: Path):
 FILL = """
 import sys, numpy as np
 from pathlib import Path
-from flex.endpoint.vector_cache import VectorCache
+from flex.endpoint.embeddings import VectorCache
 path, start = Path(sys.argv[1]), int(sys.argv[2])
 for number in range(start, start + 40):
     vectors = {f"{number} red": np.array([1, number, 0], "<f4"), "shared": np.array([0, 0, 1], "<f4")}

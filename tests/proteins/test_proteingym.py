@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from flex.errors import BenchmarkError
-from flex.proteins.proteingym import AssayScore, by_selection, proteingym_average, published_scores
+from flex.proteins.proteingym import AssayScore, by_selection, proteingym_average
+from scripts.proteingym_average import published_scores
 
 SCORES = [
     AssayScore("BLAT", "Fitness", 0.2),

@@ -42,9 +42,9 @@ def test_importing_and_asking_without_a_molecule_loads_no_chemistry():
     program = (
         "import sys; from flex.search.structure import StructureIndex; from flex.types import Experience;"
         f"i = StructureIndex(); i.put([Experience('{BOC}', id='a')]); assert i.search('Find $C(n,2)$.', 5) == [];"
-        "print([name for name in ('rdkit', 'numpy') if name in sys.modules])"
+        "print('rdkit' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "False"
 
 
 def test_the_same_molecule_scores_one_in_any_spelling():

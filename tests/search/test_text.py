@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from flex.explib import ExpLib
 from flex.search.query import Filter, Match
-from flex.search.text import SearchIndex, normalised, rank_texts, stem, words
+from flex.search.terms import normalised, stem, words
+from flex.search.text import SearchIndex, rank_texts
 from flex.types import Experience
 
 

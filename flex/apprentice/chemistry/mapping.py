@@ -4,8 +4,10 @@ Up to three product bonds are cut so that every fragment is a substructure of th
 fragments the one with the fewest bond edits wins. The budget is a count, never a clock: the same on every machine.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from rdkit import Chem
 
@@ -32,9 +34,9 @@ class Mapping:
 
 def map_reaction(product: Chem.Mol, reactants: Chem.Mol) -> Mapping | None:
     """The mapping with the fewest cuts, then the fewest bond edits; None when three cuts are not enough."""
-    search = _Search(product, reactants)
-    if not search.elements_suffice():
+    if not _elements(product) <= _elements(reactants):
         return None
+    search = _Search(product, reactants)
     level: list[Cuts] = [frozenset()]
     for _ in range(MAX_CUTS + 1):
         found = [best for cuts in level if (best := search.best_placement(cuts)) is not None]
@@ -49,24 +51,12 @@ class _Search:
         self.product, self.reactants = product, reactants
         self.nodes = 0
         self.fits: dict[frozenset[int], bool] = {}
-        self.ends = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in product.GetBonds()]
-        self.bonds = {ordered(*e): b.GetBondType() for e, b in zip(self.ends, product.GetBonds(), strict=True)}
-        self.reactant_bonds = {
-            ordered(b.GetBeginAtomIdx(), b.GetEndAtomIdx()): b.GetBondType() for b in reactants.GetBonds()
-        }
-
-    def elements_suffice(self) -> bool:
-        needed = [a.GetAtomicNum() for a in self.product.GetAtoms()]
-        there = [a.GetAtomicNum() for a in self.reactants.GetAtoms()]
-        return all(needed.count(z) <= there.count(z) for z in set(needed))
+        self.bonds, self.reactant_bonds = _bonds(product), _bonds(reactants)
+        self.ends = list(self.bonds)
 
     def next_level(self, level: list[Cuts]) -> list[Cuts]:
         """Every cut set one larger that could work: a piece that fits nowhere has to lose one of its bonds."""
-        following: dict[Cuts, None] = {}
-        for cuts in level:
-            for bond in self.misfit(cuts):
-                following[cuts | {bond}] = None
-        return list(following)
+        return list(dict.fromkeys(cuts | {bond} for cuts in level for bond in self.misfit(cuts)))
 
     def misfit(self, cuts: Cuts) -> list[int]:
         """The bonds of a small piece of the product that is in no reactant; empty when the budget is spent."""
@@ -79,7 +69,7 @@ class _Search:
             failing = [piece for piece in pieces if piece and not self.fit(piece)]
             if failing:
                 return self.shrunk(min(failing, key=lambda piece: (len(piece), sorted(piece))))
-        failing = [piece for piece in self.components(cuts) if piece and not self.fit(piece)]
+        failing = [bonds for _, bonds in self.pieces(cuts) if bonds and not self.fit(bonds)]
         # Each piece fits, but not all at once: any bond may have to go.
         return self.shrunk(min(failing, key=len)) if failing else kept
 
@@ -94,77 +84,45 @@ class _Search:
         """Drop bonds while the rest is connected and still fits nowhere."""
         for bond in sorted(piece, reverse=True):
             rest = piece - {bond}
-            if rest and self.connected(rest) and not self.fit(rest):
+            if rest and len(Chem.GetMolFrags(self.submol(rest))) == 1 and not self.fit(rest):
                 piece = rest
         return sorted(piece)
 
-    def connected(self, piece: frozenset[int]) -> bool:
-        left = sorted(piece)
-        reached = set(self.ends[left.pop()])
-        while left:
-            touching = [i for i in left if reached & set(self.ends[i])]
-            if not touching:
-                return False
-            reached.update(end for i in touching for end in self.ends[i])
-            left = [i for i in left if i not in touching]
-        return True
-
     def fit(self, piece: frozenset[int]) -> bool:
         if piece not in self.fits:
-            query = Chem.PathToSubmol(self.product, sorted(piece))
-            self.fits[piece] = self.reactants.HasSubstructMatch(query)
+            self.fits[piece] = self.reactants.HasSubstructMatch(self.submol(piece))
         return self.fits[piece]
 
-    def fragments(self, cuts: Cuts) -> list[list[int]]:
-        """The atoms of the connected pieces, the largest first."""
-        neighbours: list[list[int]] = [[] for _ in range(self.product.GetNumAtoms())]
-        for bond, (a, b) in enumerate(self.ends):
-            if bond not in cuts:
-                neighbours[a].append(b)
-                neighbours[b].append(a)
-        pieces, seen = [], set[int]()
-        for start in range(len(neighbours)):
-            if start in seen:
-                continue
-            piece, stack = {start}, [start]
-            while stack:
-                fresh = [n for n in neighbours[stack.pop()] if n not in piece]
-                piece.update(fresh)
-                stack.extend(fresh)
-            seen |= piece
-            pieces.append(sorted(piece))
-        return sorted(pieces, key=lambda piece: (-len(piece), piece))
+    def submol(self, piece: frozenset[int]) -> Chem.Mol:
+        return Chem.PathToSubmol(self.product, sorted(piece))
 
-    def components(self, cuts: Cuts) -> list[frozenset[int]]:
-        return [
-            frozenset(i for i, (a, b) in enumerate(self.ends) if i not in cuts and a in piece)
-            for piece in self.fragments(cuts)
-        ]
+    def pieces(self, cuts: Cuts) -> list[tuple[list[int], frozenset[int]]]:
+        """Atoms and bonds of the connected pieces, the largest first."""
+        cut = Chem.RWMol(self.product)
+        for bond in cuts:
+            cut.RemoveBond(*self.ends[bond])
+        fragments = sorted(map(sorted, Chem.GetMolFrags(cut)), key=lambda atoms: (-len(atoms), atoms))
+        kept = [(bond, ends[0]) for bond, ends in enumerate(self.ends) if bond not in cuts]
+        return [(atoms, frozenset(bond for bond, end in kept if end in atoms)) for atoms in fragments]
 
     def best_placement(self, cuts: Cuts) -> tuple[Cost, tuple[int, ...]] | None:
         """The cheapest way to place all fragments in the reactants without overlap."""
-        pieces = self.fragments(cuts)
-        if not all(self.fit(bonds) for bonds in self.components(cuts) if bonds):
+        pieces = self.pieces(cuts)
+        if not all(self.fit(bonds) for _, bonds in pieces if bonds):
             return None
         ends = {end for bond in cuts for end in self.ends[bond]}
-        options = [self.matches(piece, cuts, ends) for piece in pieces]
-        best = None
-        for count, image in enumerate(_placements(options, {})):
-            if count >= MAX_PLACEMENTS:
-                break
-            atoms = tuple(image[i] for i in range(len(image)))
-            candidate = (self.cost(atoms), atoms)
-            best = candidate if best is None else min(best, candidate)
-        return best
+        options = [self.matches(atoms, bonds, ends) for atoms, bonds in pieces]
+        placed = islice(_placements(options, {}), MAX_PLACEMENTS)
+        images = (tuple(image[atom] for atom in range(len(image))) for image in placed)
+        return min(((self.cost(image), image) for image in images), default=None)
 
-    def matches(self, piece: list[int], cuts: Cuts, ends: set[int]) -> list[dict[int, int]]:
+    def matches(self, piece: list[int], bonds: frozenset[int], ends: set[int]) -> list[dict[int, int]]:
         """Where a fragment can lie; placements that differ only by symmetry away from the cuts count once."""
-        bonds = [i for i, (a, b) in enumerate(self.ends) if i not in cuts and a in piece]
         if not bonds:
             number = self.product.GetAtomWithIdx(piece[0]).GetAtomicNum()
             return [{piece[0]: a.GetIdx()} for a in self.reactants.GetAtoms() if a.GetAtomicNum() == number]
         atoms: dict[int, int] = {}
-        query = Chem.PathToSubmol(self.product, bonds, atomMap=atoms)
+        query = Chem.PathToSubmol(self.product, sorted(bonds), atomMap=atoms)
         found: dict[tuple[frozenset[int], tuple[int, ...]], dict[int, int]] = {}
         for match in self.reactants.GetSubstructMatches(query, uniquify=False, maxMatches=MAX_MATCHES):
             image = {atom: match[position] for atom, position in sorted(atoms.items())}
@@ -206,6 +164,14 @@ def _placements(options: list[list[dict[int, int]]], placed: dict[int, int]) -> 
     for image in options[0]:
         if taken.isdisjoint(image.values()):
             yield from _placements(options[1:], placed | image)
+
+
+def _elements(mol: Chem.Mol) -> Counter[int]:
+    return Counter(atom.GetAtomicNum() for atom in mol.GetAtoms())
+
+
+def _bonds(mol: Chem.Mol) -> dict[Pair, Chem.BondType]:
+    return {ordered(b.GetBeginAtomIdx(), b.GetEndAtomIdx()): b.GetBondType() for b in mol.GetBonds()}
 
 
 def ordered(a: int, b: int) -> Pair:

@@ -11,7 +11,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from flex.apprentice.chemistry.molecules import canonical, molecule
 from flex.apprentice.chemistry.templates import apply
 
-RADIUS = 3
+_GENERATOR = rdFingerprintGenerator.GetMorganGenerator(radius=3)
 FLOOR = 0.05
 """What a precedent is worth that has nothing in common with the query."""
 
@@ -44,7 +44,7 @@ class Candidate:
 
 def propose(product: str, lessons: Iterable[Lesson]) -> list[Candidate]:
     """Every proposal of the lessons for the product, best first; equal scores in alphabetical order."""
-    best: dict[str, tuple[float, str, Lesson]] = {}
+    best: dict[str, tuple[float, Lesson]] = {}
     total: dict[str, float] = {}
     for lesson in sorted(merged(lessons), key=lambda entry: entry.template):
         roots = _roots(lesson)
@@ -54,13 +54,10 @@ def propose(product: str, lessons: Iterable[Lesson]) -> list[Candidate]:
         for outcome in outcomes:
             score = _support(product, outcome.centre, roots) / sqrt(len(outcomes))
             total[outcome.reactants] = total.get(outcome.reactants, 0.0) + score
-            best[outcome.reactants] = min(
-                best.get(outcome.reactants, (0.0, "~", lesson)),
-                (-score, lesson.template, lesson),
-                key=lambda entry: entry[:2],
-            )
+            if score > best.get(outcome.reactants, (0.0, lesson))[0]:
+                best[outcome.reactants] = score, lesson
     ranked = sorted(total, key=lambda reactants: (-round(total[reactants], 12), reactants))
-    return [Candidate(reactants, total[reactants], best[reactants][2]) for reactants in ranked]
+    return [Candidate(reactants, total[reactants], best[reactants][1]) for reactants in ranked]
 
 
 def merged(lessons: Iterable[Lesson]) -> list[Lesson]:
@@ -82,27 +79,18 @@ def _support(product: str, centre: tuple[int, ...], roots: Sequence[tuple[str, t
 
 def _roots(lesson: Lesson) -> list[tuple[str, tuple[int, ...]]] | None:
     """Where each precedent reacted; None when the template contradicts all of its own examples."""
-    found = [root for precedent in lesson.precedents if (root := _root(lesson.template, precedent))]
-    return None if lesson.precedents and not found else sorted(set(found))
-
-
-def _root(template: str, precedent: Precedent) -> tuple[str, tuple[int, ...]] | None:
-    wanted = canonical(precedent.reactants)
-    for outcome in apply(template, precedent.product):
-        if outcome.reactants == wanted:
-            return precedent.product, outcome.centre
-    return None
-
-
-@lru_cache(maxsize=1)
-def _generator() -> rdFingerprintGenerator.FingerprintGenerator64:
-    return rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS)
+    found = {
+        (precedent.product, outcome.centre)
+        for precedent in lesson.precedents
+        for outcome in apply(lesson.template, precedent.product)
+        if outcome.reactants == canonical(precedent.reactants)
+    }
+    return None if lesson.precedents and not found else sorted(found)
 
 
 @lru_cache(maxsize=32768)
 def _fingerprint(product: str, centre: tuple[int, ...]) -> DataStructs.ULongSparseIntVect:
     """Counts of the environments around the reaction centre, up to three bonds away."""
-    counts: DataStructs.ULongSparseIntVect = _generator().GetSparseCountFingerprint(
-        molecule(product), fromAtoms=list(centre)
-    )
+    counts: DataStructs.ULongSparseIntVect
+    counts = _GENERATOR.GetSparseCountFingerprint(molecule(product), fromAtoms=list(centre))
     return counts

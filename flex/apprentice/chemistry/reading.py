@@ -21,33 +21,29 @@ def smiles_in(text: str | None) -> str | None:
     if molecule(text.strip()) is not None:
         return text.strip()
     for line in reversed(text.splitlines()):
-        words = [word.rstrip(".,;:") for word in _TOKEN.findall(line) if "RETRO_TEMPLATE" not in line]
-        known = [word for word in words if _looks_chemical(word)]
-        if known and "EXAMPLE:" not in line:
-            return str(max(known, key=len))
+        if "RETRO_TEMPLATE" not in line and "EXAMPLE:" not in line:
+            words = (word.rstrip(".,;:") for word in _TOKEN.findall(line))
+            if known := [word for word in words if _looks_chemical(word)]:
+                return str(max(known, key=len))
     return None
 
 
 def _looks_chemical(word: str) -> bool:
     if len(word) < 4 or (not _STRUCTURED.search(word) and len(word) < 6):
         return False
-    for spelled in dict.fromkeys((word, word.replace("\\\\", "\\"))):
-        mol = molecule(spelled)
-        if mol is not None and mol.GetNumAtoms() >= 3:
-            return any(atom.GetSymbol() == "C" for atom in mol.GetAtoms())
-    return False
+    mol = molecule(word) or molecule(word.replace("\\\\", "\\"))
+    return mol is not None and mol.GetNumAtoms() >= 3 and any(atom.GetSymbol() == "C" for atom in mol.GetAtoms())
 
 
 def lessons_in(texts: Sequence[str]) -> list[Lesson]:
     """Every template in the texts with the examples that follow it, whatever surrounds them."""
     found: list[Lesson] = []
     for text in map(_unescaped, texts):
-        templates = list(_TEMPLATE.finditer(text))
-        ends = [*(match.start() for match in templates[1:]), len(text)][: len(templates)]
-        for match, end in zip(templates, ends, strict=True):
-            examples = (_precedent(*example) for example in _EXAMPLE.findall(text[match.end() : end]))
+        _, *pieces = _TEMPLATE.split(text)
+        for template, name, rest in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
+            examples = (_precedent(*example) for example in _EXAMPLE.findall(rest))
             precedents = tuple(precedent for precedent in examples if precedent)
-            found.append(Lesson(match[1].rstrip(".,;"), precedents, (match[2] or "").partition(";")[0]))
+            found.append(Lesson(template.rstrip(".,;"), precedents, (name or "").partition(";")[0]))
     return merged(found)
 
 

@@ -1,7 +1,8 @@
 """A pattern written down in one canonical way, so that identical chemistry is identical text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rdkit import Chem
 
@@ -33,10 +34,11 @@ class Graph:
     def write(self) -> list[tuple[str, frozenset[int]]]:
         """One (text, atoms) for each connected piece, by rank of its first atom."""
         pieces, seen = [], set[int]()
-        for start in sorted(self.text, key=lambda atom: self.rank[atom]):
+        for start in sorted(self.text, key=self.rank.__getitem__):
             if start not in seen:
                 writer = _Writer(self)
-                pieces.append((writer.piece(start), frozenset(writer.order)))
+                writer.visit(start, None)
+                pieces.append((writer.text(start), frozenset(writer.order)))
                 seen |= writer.order.keys()
         return pieces
 
@@ -47,32 +49,22 @@ class _Writer:
         self.order: dict[int, int] = {}
         self.children: dict[int, list[int]] = {}
         self.closures: dict[int, list[str]] = {}
-
-    def piece(self, start: int) -> str:
-        self.visit(start, None)
-        return self.text(start)
-
-    def by_rank(self, atom: int) -> list[int]:
-        return sorted(self.graph.bonds[atom], key=lambda other: self.graph.rank[other])
+        self.marks = iter(_CLOSURES)
 
     def visit(self, atom: int, parent: int | None) -> None:
         self.order[atom] = len(self.order)
         self.children[atom] = []
         self.closures.setdefault(atom, [])
-        for other in self.by_rank(atom):
+        for other in sorted(self.graph.bonds[atom], key=self.graph.rank.__getitem__):
             if other == parent:
                 continue
             if other not in self.order:
                 self.children[atom].append(other)
                 self.visit(other, atom)
             elif self.order[other] < self.order[atom]:
-                self.close(atom, other)
-
-    def close(self, atom: int, other: int) -> None:
-        used = {mark for marks in self.closures.values() for mark in marks}
-        mark = next(m for m in _CLOSURES if m not in {u.lstrip("-=#:") for u in used})
-        self.closures[other].append(mark)
-        self.closures[atom].append(self.graph.bonds[atom][other] + mark)
+                mark = next(self.marks)
+                self.closures[other].append(mark)
+                self.closures[atom].append(self.graph.bonds[atom][other] + mark)
 
     def text(self, atom: int) -> str:
         branches = [self.graph.bonds[atom][child] + self.text(child) for child in self.children[atom]]
@@ -104,23 +96,19 @@ def refined(colours: Mapping[int, str], bonds: Mapping[int, Mapping[int, str]]) 
     """A rank for every atom that depends on the graph only; what is left equal is symmetric, and the index decides."""
     rank = _ranked(colours)
     while len(set(rank.values())) < len(rank):
-        finer = _by_neighbours(rank, bonds)
+        around = {
+            atom: sorted(f"{text}{rank[other]:06d}" for other, text in bonds.get(atom, {}).items()) for atom in rank
+        }
+        finer = _ranked({atom: (rank[atom], *around[atom]) for atom in rank})
         if len(set(finer.values())) == len(set(rank.values())):
             tied = min(r for r in finer.values() if list(finer.values()).count(r) > 1)
             first = min(atom for atom, r in finer.items() if r == tied)
-            finer = _ranked({atom: f"{r:06d}{int(atom != first and r == tied)}" for atom, r in finer.items()})
+            finer = _ranked({atom: (r, atom != first and r == tied) for atom, r in finer.items()})
         rank = finer
     return rank
 
 
-def _by_neighbours(rank: Mapping[int, int], bonds: Mapping[int, Mapping[int, str]]) -> dict[int, int]:
-    around: dict[int, Sequence[str]] = {
-        atom: sorted(f"{text}{rank[other]:06d}" for other, text in bonds.get(atom, {}).items()) for atom in rank
-    }
-    return _ranked({atom: f"{rank[atom]:06d}|{','.join(around[atom])}" for atom in rank})
-
-
-def _ranked(colours: Mapping[int, str]) -> dict[int, int]:
+def _ranked(colours: Mapping[int, Any]) -> dict[int, int]:
     order = {colour: place for place, colour in enumerate(sorted(set(colours.values())))}
     return {atom: order[colour] for atom, colour in colours.items()}
 

@@ -1,12 +1,13 @@
 """Retro-templates: the smallest pattern that turns a product back into its reactants, and how to apply one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from rdkit import Chem
 from rdkit.Chem import rdChemReactions
 
-from flex.apprentice.chemistry.mapping import Mapping, map_reaction, ordered
+from flex.apprentice.chemistry.mapping import Mapping, Pair, map_reaction, ordered
 from flex.apprentice.chemistry.molecules import canonical, molecule
 from flex.apprentice.chemistry.smarts import Graph, bond_text, leaving_atom, pattern_atom, refined
 
@@ -116,20 +117,13 @@ def _template(mapping: Mapping, shells: int) -> str | None:
     product, reactants, image = mapping.product, mapping.reactants, mapping.image
     core = _core(mapping, shells)
     source = {image[atom]: atom for atom in core}
-    everywhere = set(image)
-    added = [a.GetIdx() for a in reactants.GetAtoms() if a.GetIdx() not in everywhere]
+    added = sorted(set(range(reactants.GetNumAtoms())) - set(image))
     if len(core) + len(added) > MAX_ATOMS:
         return None
-    names = {**{atom: atom for atom in source}, **{atom: atom for atom in added}}
-    before = {b.GetIdx(): b for b in reactants.GetBonds() if {b.GetBeginAtomIdx(), b.GetEndAtomIdx()} <= names.keys()}
-    pairs: dict[tuple[int, int], list[str]] = {}
-    for bond in product.GetBonds():
-        a, b = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-        if a in core and b in core:
-            pairs.setdefault(ordered(image[a], image[b]), ["", ""])[0] = bond_text(bond)
-    for bond in before.values():
-        pairs.setdefault(ordered(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()), ["", ""])[1] = bond_text(bond)
-    ranks = _ranks(mapping, source, added, pairs)
+    written = {*source, *added}
+    before = {pair: text for pair, text in _bonds(reactants).items() if written.issuperset(pair)}
+    after = {pair: text for pair, text in _bonds(product, image).items() if source.keys() >= set(pair)}
+    ranks = _ranks(mapping, source, added, before, after)
     number = {atom: place for place, atom in enumerate(sorted(source, key=ranks.__getitem__), 1)}
     left, right = Graph(), Graph()
     for atom, at in source.items():
@@ -137,27 +131,21 @@ def _template(mapping: Mapping, shells: int) -> str | None:
         right.add_atom(atom, pattern_atom(reactants.GetAtomWithIdx(atom), number[atom]), ranks[atom])
     for atom in added:
         right.add_atom(atom, leaving_atom(reactants.GetAtomWithIdx(atom)), ranks[atom])
-    for (a, b), (after, then) in pairs.items():
-        if after:
-            left.add_bond(a, b, after)
-        if then:
-            known = a in source and b in source
-            right.add_bond(a, b, then if known or then not in "-:" else "")
-    return f"{_left(left)}>>{_right(right, reactants)}"
+    for (a, b), text in after.items():
+        left.add_bond(a, b, text)
+    for (a, b), text in before.items():
+        known = a in source and b in source
+        right.add_bond(a, b, text if known or text not in "-:" else "")
+    home = {atom: place for place, fragment in enumerate(Chem.GetMolFrags(reactants)) for atom in fragment}
+    return f"{_side(left, dict.fromkeys(source, 0))}>>{_side(right, home)}"
 
 
-def _left(graph: Graph) -> str:
-    text = ".".join(text for text, _ in graph.write())
-    return f"({text})" if "." in text else text
-
-
-def _right(graph: Graph, reactants: Chem.Mol) -> str:
+def _side(graph: Graph, home: dict[int, int]) -> str:
     """Molecules apart are written apart; pieces of one molecule are held together by brackets."""
     pieces = graph.write()
-    home = {atom: place for place, frag in enumerate(Chem.GetMolFrags(reactants)) for atom in frag}
-    homes = [home[min(atoms)] for _, atoms in pieces]
+    homes = {home[min(atoms)] for _, atoms in pieces}
     text = ".".join(text for text, _ in pieces)
-    return f"({text})" if len(set(homes)) < len(homes) else text
+    return f"({text})" if len(homes) < len(pieces) else text
 
 
 def _core(mapping: Mapping, shells: int) -> set[int]:
@@ -165,37 +153,34 @@ def _core(mapping: Mapping, shells: int) -> set[int]:
     for _ in range(shells):
         core |= {n.GetIdx() for atom in core for n in mapping.product.GetAtomWithIdx(atom).GetNeighbors()}
     multiple = (Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
-    for atom in sorted(core):
-        for bond in mapping.product.GetAtomWithIdx(atom).GetBonds():
-            if bond.GetBondType() in multiple:
-                core.add(bond.GetOtherAtomIdx(atom))
-    return core
+    bonds = ((atom, bond) for atom in core for bond in mapping.product.GetAtomWithIdx(atom).GetBonds())
+    return core | {bond.GetOtherAtomIdx(atom) for atom, bond in bonds if bond.GetBondType() in multiple}
 
 
 def _changed_atoms(mapping: Mapping) -> list[int]:
     """The product atoms with a bond, a charge or an aromaticity that differs, or with a neighbour that left."""
     product, reactants, image = mapping.product, mapping.reactants, mapping.image
-
-    def here(atom: int) -> dict[int, str]:
-        bonds = product.GetAtomWithIdx(atom).GetBonds()
-        return {image[b.GetOtherAtomIdx(atom)]: bond_text(b) for b in bonds}
-
-    def there(atom: int) -> dict[int, str]:
-        return {b.GetOtherAtomIdx(image[atom]): bond_text(b) for b in reactants.GetAtomWithIdx(image[atom]).GetBonds()}
+    differing = {end for pair, _ in _bonds(product, image).items() ^ _bonds(reactants).items() for end in pair}
 
     def kind(atom: Chem.Atom) -> tuple[int, bool]:
         return atom.GetFormalCharge(), atom.GetIsAromatic()
 
     return [
         atom
-        for atom in range(product.GetNumAtoms())
-        if here(atom) != there(atom)
-        or kind(product.GetAtomWithIdx(atom)) != kind(reactants.GetAtomWithIdx(image[atom]))
+        for atom, origin in enumerate(image)
+        if origin in differing or kind(product.GetAtomWithIdx(atom)) != kind(reactants.GetAtomWithIdx(origin))
     ]
 
 
+def _bonds(mol: Chem.Mol, image: Sequence[int] | None = None) -> dict[Pair, str]:
+    """The texts of the bonds by their atoms, or by what `image` makes of these."""
+    numbers = image or range(mol.GetNumAtoms())
+    ends = ((bond, bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds())
+    return {ordered(numbers[a], numbers[b]): bond_text(bond) for bond, a, b in ends}
+
+
 def _ranks(
-    mapping: Mapping, source: dict[int, int], added: list[int], pairs: dict[tuple[int, int], list[str]]
+    mapping: Mapping, source: dict[int, int], added: list[int], before: dict[Pair, str], after: dict[Pair, str]
 ) -> dict[int, int]:
     colours = {
         atom: pattern_atom(mapping.product.GetAtomWithIdx(at), 0)
@@ -204,6 +189,7 @@ def _ranks(
     }
     colours |= {atom: f"~{leaving_atom(mapping.reactants.GetAtomWithIdx(atom))}" for atom in added}
     bonds: dict[int, dict[int, str]] = {}
-    for (a, b), (after, then) in pairs.items():
-        bonds.setdefault(a, {})[b] = bonds.setdefault(b, {})[a] = f"{after}>{then}"
+    for a, b in before | after:
+        bond = f"{after.get((a, b), '')}>{before.get((a, b), '')}"
+        bonds.setdefault(a, {})[b] = bonds.setdefault(b, {})[a] = bond
     return refined(colours, bonds)

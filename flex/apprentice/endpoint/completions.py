@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flex.apprentice.endpoint.tokens import CHARACTERS_PER_TOKEN, cut_at, estimated_tokens, prompt_tokens
+from flex.apprentice.text import CHARACTERS_PER_TOKEN, cut_at, estimated_tokens, prompt_tokens
 
 MODELS = (
     "apprentice",
@@ -55,6 +55,9 @@ def parse_request(body: bytes) -> Request:
         raise BadRequest(400, f"the body is not valid JSON: {error}") from error
     if not isinstance(data, dict):
         raise BadRequest(400, "the body has to be a JSON object")
+    stream_options = data.get("stream_options") or {}
+    if not isinstance(stream_options, dict):
+        raise BadRequest(400, "'stream_options' has to be an object", param="stream_options")
     return Request(
         model=_model(data.get("model")),
         messages=_messages(data.get("messages")),
@@ -62,7 +65,7 @@ def parse_request(body: bytes) -> Request:
         stop=_stop(data.get("stop")),
         max_tokens=_natural(data, "max_completion_tokens") or _natural(data, "max_tokens"),
         stream=bool(data.get("stream")),
-        include_usage=bool(_object(data, "stream_options").get("include_usage")),
+        include_usage=bool(stream_options.get("include_usage")),
     )
 
 
@@ -87,13 +90,6 @@ def _messages(value: Any) -> tuple[Mapping[str, Any], ...]:
         if not isinstance(content, str | list | None) or not all(isinstance(part, str | dict) for part in parts):
             raise BadRequest(400, f"{where}.content has to be text or a list of parts", param=f"{where}.content")
     return tuple(value)
-
-
-def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = data.get(name) or {}
-    if not isinstance(value, dict):
-        raise BadRequest(400, f"'{name}' has to be an object", param=name)
-    return value
 
 
 def _natural(data: Mapping[str, Any], name: str, most: int | None = None) -> int | None:
@@ -134,11 +130,15 @@ class Completion:
 
     def envelope(self, kind: str) -> dict[str, Any]:
         digest = hashlib.sha256(self.text.encode()).hexdigest()[:24]
-        head = {"id": f"chatcmpl-{digest}", "object": kind, "created": int(time.time()), "model": self.request.model}
-        return {**head, "system_fingerprint": None}
+        return {
+            "id": f"chatcmpl-{digest}",
+            "object": kind,
+            "created": int(time.time()),
+            "model": self.request.model,
+            "system_fingerprint": None,
+        }
 
     def body(self) -> dict[str, Any]:
-        """The whole reply as one object."""
         message = {"role": "assistant", "content": self.text, "refusal": None}
         choices = [
             {"index": index, "message": dict(message), "logprobs": None, "finish_reason": self.finish_reason}

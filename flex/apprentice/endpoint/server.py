@@ -10,7 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from flex.apprentice.endpoint.completions import BadRequest, completion, model_card, model_list, parse_request
+from flex.apprentice.endpoint.completions import (
+    BadRequest,
+    Request,
+    completion,
+    model_card,
+    model_list,
+    parse_request,
+)
 
 HOST = "127.0.0.1"
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -22,37 +29,27 @@ def serve(port: int, *, latency: float = 0.0, announce: Callable[[str], None] | 
 
     `latency` is waited before every reply, in seconds.
     """
-    with make_server(port, latency=latency) as server:
-        base_url = f"http://{HOST}:{server.server_address[1]}/v1"
+    with ApprenticeServer(port, latency) as server:
+        base_url = f"http://{HOST}:{server.server_port}/v1"
         log.info("the apprentice listens on %s", base_url)
         if announce is not None:
             announce(base_url)
-        _warm_up()
+        from rdkit import rdBase
+
+        importlib.import_module("flex.apprentice.roles")  # now, not in the first request
+        rdBase.DisableLog("rdApp.*")  # a guess that is no molecule is an ordinary event
         server.serve_forever()
 
 
-def _warm_up() -> None:
-    """Import the chemistry now, not in the first request, and keep RDKit from commenting on every guess."""
-    from rdkit import rdBase
-
-    importlib.import_module("flex.apprentice.roles")
-    rdBase.DisableLog("rdApp.*")
-
-
-def make_server(port: int = 0, *, latency: float = 0.0) -> "ApprenticeServer":
-    """The server, bound and listening but not serving yet."""
-    return ApprenticeServer((HOST, port), latency)
-
-
 class ApprenticeServer(ThreadingHTTPServer):
-    """One thread for each connection."""
+    """One thread for each connection; it listens from the beginning, and answers within `serve_forever`."""
 
     daemon_threads = True
     request_queue_size = 512
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], latency: float) -> None:
-        super().__init__(address, _Handler)
+    def __init__(self, port: int = 0, latency: float = 0.0) -> None:
+        super().__init__((HOST, port), _Handler)
         self.latency = latency
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -70,33 +67,38 @@ class _Handler(BaseHTTPRequestHandler):
     error_content_type = "application/json"
     error_message_format = '{"error": {"message": "%(code)d: %(explain)s", "type": "invalid_request_error"}}'
 
-    def do_POST(self) -> None:
-        self.respond(self.post)
+    def do_any(self) -> None:
+        """Read the whole body first, even of a request that is refused, so that the connection can be used again."""
+        try:
+            self.answer(self.read_body())
+        except BadRequest as refused:
+            self.send_json(refused.status, refused.body)
 
-    def do_GET(self) -> None:
-        self.respond(lambda _: self.send_json(200, self.get()))
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_any
 
-    do_HEAD = do_GET
-
-    def do_other(self) -> None:
-        def refuse(_: bytes) -> None:
+    def answer(self, body: bytes) -> None:
+        route = urlsplit(self.path).path.strip("/").removeprefix("v1").strip("/")
+        kind, _, name = route.partition("/")
+        if self.command not in ("GET", "HEAD", "POST"):
             raise BadRequest(405, f"{self.command} is not allowed here")
+        if route == "chat/completions":
+            self.require("POST")
+            self.complete(parse_request(body))
+        elif kind == "models":
+            self.require("GET", "HEAD")
+            self.send_json(200, model_card(unquote(name)) if name else model_list())
+        elif route in ("", "health"):
+            self.require("GET", "HEAD")
+            self.send_json(200, {"status": "ok"})
+        else:
+            there = "POST /v1/chat/completions" if self.command == "POST" else "GET /v1/models"
+            raise BadRequest(404, f"nothing at {self.path}; there is {there}", code="not_found")
 
-        self.respond(refuse)
+    def require(self, *methods: str) -> None:
+        if self.command not in methods:
+            raise BadRequest(405, f"{self.command} is not allowed here; use {methods[0]}")
 
-    do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_other
-
-    @property
-    def route(self) -> str:
-        """The path without query, trailing slash and `/v1`."""
-        return "/" + urlsplit(self.path).path.strip("/").removeprefix("v1").strip("/")
-
-    def post(self, body: bytes) -> None:
-        if self.route == "/models" or self.route.startswith("/models/"):
-            raise BadRequest(405, "POST is not allowed here; use GET")
-        if self.route != "/chat/completions":
-            raise BadRequest(404, f"nothing at {self.path}; there is POST /v1/chat/completions", code="not_found")
-        request = parse_request(body)
+    def complete(self, request: Request) -> None:
         from flex.apprentice.roles import reply  # here, because RDKit takes a while to import
 
         if self.server.latency:
@@ -106,24 +108,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_stream(made.events())
         else:
             self.send_json(200, made.body())
-
-    def get(self) -> dict[str, Any]:
-        if self.route == "/models":
-            return model_list()
-        if self.route.startswith("/models/"):
-            return model_card(unquote(self.route.removeprefix("/models/")))
-        if self.route == "/chat/completions":
-            raise BadRequest(405, "GET is not allowed here; use POST")
-        if self.route in ("/", "/health"):
-            return {"status": "ok"}
-        raise BadRequest(404, f"nothing at {self.path}; there is GET /v1/models", code="not_found")
-
-    def respond(self, handle: Callable[[bytes], None]) -> None:
-        """Read the whole body first, even of a request that is refused, so that the connection can be used again."""
-        try:
-            handle(self.read_body())
-        except BadRequest as refused:
-            self.send_json(refused.status, refused.body)
 
     def read_body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
@@ -166,18 +150,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def send_stream(self, events: Iterable[bytes]) -> None:
-        headers = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
-        if self.request_version == "HTTP/1.0":  # knows no chunks: the stream ends with the connection
-            self.close_connection = True
-            self.send_head(200, headers)
-            self.wfile.writelines(events)
-            return
-        self.send_head(200, {**headers, "Transfer-Encoding": "chunked"})
+        """The end of the connection is the end of the stream, as HTTP/1.0 understands it as well."""
+        self.close_connection = True
+        self.send_head(200, {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"})
         for event in events:
-            self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
+            self.wfile.write(event)
             self.wfile.flush()
-        self.wfile.write(b"0\r\n\r\n")
-        self.wfile.flush()
 
     def send_head(self, status: int, headers: Mapping[str, str]) -> None:
         """Say when the connection ends: a gateway that is not told keeps it, and loses its next request on it."""

@@ -58,11 +58,11 @@ def _experience(assay: Assay, scores: Mapping[str, float]) -> dict[str, Any]:
         "columns, begin with this formula. Then change one weight or one column at a time, and keep what scores "
         "higher.",
         "rules": [
-            _rule(
-                f"When the table has {names}, begin with the first formula below, because of all that "
+            {
+                "rule": f"When the table has {names}, begin with the first formula below, because of all that "
                 "were tried it ranked the labelled mutants best.",
-                _listed(assay, [best, *others[:ALTERNATIVES]], known),
-            ),
+                "examples": _listed(assay, [best, *others[:ALTERNATIVES]], known),
+            },
             *_on_single_columns(assay, scores),
             *_on_added_columns(assay, scores, best),
         ],
@@ -77,7 +77,7 @@ def _on_single_columns(assay: Assay, scores: Mapping[str, float]) -> Rules:
     if len(alone) < 2:
         return []
     text = "When no formula for the assay is known, try the columns alone, and turn the sign where a score is below 0."
-    return [_rule(text, _listed(assay, alone[:MAX_LISTED], scores))]
+    return [{"rule": text, "examples": _listed(assay, alone[:MAX_LISTED], scores)}]
 
 
 def _on_added_columns(assay: Assay, scores: Mapping[str, float], best: str) -> Rules:
@@ -87,15 +87,13 @@ def _on_added_columns(assay: Assay, scores: Mapping[str, float], best: str) -> R
     others = (term for term in gains if gains[term][0] < MIN_GAIN and term not in kept)
     useless = sorted(others, key=lambda term: gains[term][0])
     rules = []
-    for term in helpful[:MAX_HELPFUL]:
-        _, without, added = gains[term]
+    for term in [*helpful[:MAX_HELPFUL], *useless[:MAX_USELESS]]:
+        gain, without, added = gains[term]
         verb, preposition = ("add", "to") if terms_of(added)[term] > 0 else ("subtract", "from")
         text = f"When a formula lacks {term}, {verb} it {preposition} a sum of ranks, because that raised the score."
-        rules.append(_rule(text, _listed(assay, [without, added], scores)))
-    for term in useless[:MAX_USELESS]:
-        _, without, added = gains[term]
-        text = f"When a formula ranks well already, leave {term} out, because with it the score was no higher."
-        rules.append(_rule(text, _listed(assay, [without, added], scores)))
+        if gain < MIN_GAIN:
+            text = f"When a formula ranks well already, leave {term} out, because with it the score was no higher."
+        rules.append({"rule": text, "examples": _listed(assay, [without, added], scores)})
     return rules
 
 
@@ -139,7 +137,3 @@ def _listed(assay: Assay, formulas: Sequence[str], scores: Mapping[str, float]) 
     while len(scored) > 1 and sum(map(len, scored)) > MAX_LIST_CHARACTERS:
         scored.pop()
     return [f"{assay.id}: {'; '.join(scored)}"] if scored else []
-
-
-def _rule(text: str, examples: Sequence[str]) -> dict[str, Any]:
-    return {"rule": text, "examples": list(examples)}

@@ -18,7 +18,6 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _WEIGHT = re.compile(r"(\d+\.?\d*|\.\d+)\s*\*(?!\*)\s*(.+)", re.DOTALL)
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 Terms = Mapping[str, float]
 """Weights by term; a term is a text such as `rank("ESM-IF1")`."""

@@ -31,7 +31,7 @@ def next_formula(columns: Sequence[str], tried: Scores, known: Sequence[str], se
     """
     ordered = sorted(columns, key=lambda column: _random_bytes(seed, column))
     scores = with_reversed(tried)
-    best = _highest(scores) or ""
+    best = best_of(tried) or ""
     alone = () if len(terms_of(best)) > 1 else (guess(column, seed) for column in ordered[:SINGLE_COLUMNS])
     promising = (*known, *(formula for formula in alone if _reversed(formula) not in tried))
     for proposals in (promising, _changes(best, ordered, scores, seed), _random_sums(ordered, seed)):
@@ -47,17 +47,14 @@ def guess(column: str, seed: str) -> str:
 
 def best_of(tried: Scores) -> str | None:
     """The formula with the highest score, or the reverse of one with a lower negative score; None without scores."""
-    return _highest(with_reversed(tried))
+    scores = with_reversed(tried)
+    return max(scores, key=lambda formula: (scores[formula], formula), default=None)
 
 
 def with_reversed(tried: Scores) -> dict[str, float]:
     """The known scores, and those of the formulas with all signs reversed, which need no trial."""
     scored = {formula: score for formula, score in tried.items() if score is not None}
     return {_reversed(formula): -score for formula, score in scored.items()} | scored
-
-
-def _highest(scores: Mapping[str, float]) -> str | None:
-    return max(scores, key=lambda formula: (scores[formula], formula), default=None)
 
 
 @lru_cache(maxsize=4096)

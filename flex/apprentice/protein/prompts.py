@@ -88,13 +88,12 @@ def _formula_at_end(text: str) -> str | None:
 
 def scores_for(assay: Assay, known: list[Scored]) -> dict[str, float | None]:
     """The formulas with a score for this assay."""
-    return {
-        each.formula: each.score for each in known if each.assay == assay.id and usable(each.formula, assay.columns)
-    }
+    own = (each for each in known if each.assay == assay.id and usable(each.formula, assay.columns))
+    return {each.formula: each.score for each in own}
 
 
 def formulas_elsewhere(assay: Assay, known: list[Scored]) -> list[str]:
     """The formulas of other assays that can be used for this one, those with the highest scores first."""
     others = [each for each in known if each.assay != assay.id and each.score > 0]
-    others = [each for each in others if usable(each.formula, assay.columns)]
-    return list(dict.fromkeys(each.formula for each in sorted(others, key=lambda each: (-each.score, each.formula))))
+    ordered = sorted(others, key=lambda each: (-each.score, each.formula))
+    return list(dict.fromkeys(each.formula for each in ordered if usable(each.formula, assay.columns)))

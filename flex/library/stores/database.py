@@ -8,7 +8,8 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from threading import RLock
@@ -44,7 +45,9 @@ class Database:
     def __init__(self, path: Path, timeout: float = TIMEOUT, *, frozen: bool = False) -> None:
         self.path, self.timeout, self.frozen = path, timeout, frozen
         self._open: list[sqlite3.Connection] = []
-        self._lost = self._inside = False
+        self.changing = False
+        """Whether a transaction is under way that may be undone; others than its own thread may not ask."""
+        self._lost = False
         self._writing, self._using = RLock(), RLock()  # taken in this order
         _follow_forks()
         _databases.add(self)
@@ -66,29 +69,24 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """What is in it is on disk afterwards, or, after any exception, undone; one at a time on this machine."""
         with self._turn(), self._using:
-            nested = self._inside
-            begin, end, undo = _SAVEPOINT if nested else _TRANSACTION
-            try:
-                self._inside = True
-                self.rows(begin)
+            if self.changing:  # part of the one around it
                 yield
-                self.rows(end)
+                return
+            try:
+                self.changing = True
+                self.rows("BEGIN IMMEDIATE")
+                yield
+                self.rows("COMMIT")
             except BaseException:
-                for statement in undo:
-                    with suppress(LibraryError):  # SQLite undoes some by itself, as on a full disk
-                        self.rows(statement)
+                with suppress(LibraryError):  # SQLite undoes some by itself, as on a full disk
+                    self.rows("ROLLBACK")
                 raise
             finally:
-                self._inside = nested
+                self.changing = False
 
     def view(self) -> "Database":
         """The database as it is now, to read, while others write."""
         return Database(self.path, self.timeout, frozen=True)
-
-    @property
-    def changing(self) -> bool:
-        """Whether a transaction is under way that may be undone; others than its own thread may not ask."""
-        return self._inside
 
     def close(self) -> None:
         """Close the connection; it opens again when it is needed, but for a frozen one."""
@@ -101,24 +99,18 @@ class Database:
         """Wait for other writers, of this process and of others: SQLite's own waiting is not fair."""
         if not self._writing.acquire(timeout=self.timeout):
             raise self._busy()
-        try:
-            with nullcontext() if self._inside else self._locked():
-                yield
-        finally:
-            self._writing.release()
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = Lock(Path(f"{self.path}-lock"))
-        try:
-            if not lock.take(self.timeout):
-                raise self._busy()
-        except OSError as error:
-            raise LibraryError(f"cannot write {self.path}: {error.strerror}; nothing was changed") from error
-        try:
+        with ExitStack() as stack:
+            stack.callback(self._writing.release)
+            if not self.changing:
+                lock = Lock(Path(f"{self.path}-lock"))
+                stack.callback(lock.free)
+                try:
+                    taken = lock.take(self.timeout)
+                except OSError as error:
+                    raise LibraryError(f"cannot write {self.path}: {error.strerror}; nothing was changed") from error
+                if not taken:
+                    raise self._busy()
             yield
-        finally:
-            lock.free()
 
     def _connection(self) -> sqlite3.Connection:
         if self._lost:
@@ -132,7 +124,14 @@ class Database:
             way_out = f"ExpLib({str(self.path)!r}, create=True) begins a new one"
             raise LibraryError(f"no experience library at {self.path}; {way_out}")
         for way, next_way in pairwise((*self._ways(), None)):
-            connection = _connect(self.path, str(way), self.timeout)
+            connection = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?{way}",
+                uri=True,
+                timeout=self.timeout,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
             try:
                 connection.executescript(_SETTINGS + ("; PRAGMA query_only = ON" if self.frozen else ""))
                 connection.execute("SELECT 1 FROM sqlite_master").fetchone()
@@ -170,7 +169,7 @@ class Database:
     def _before_fork(self) -> None:
         self._writing.acquire()
         self._using.acquire()
-        if not self.frozen and not self._inside:
+        if not self.frozen and not self.changing:
             _close_all(self._open)
 
     def _after_fork(self, *, child: bool) -> None:
@@ -184,22 +183,8 @@ class Database:
         self._writing.release()
 
 
-_TRANSACTION = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
-_SAVEPOINT = ("SAVEPOINT step", "RELEASE step", ("ROLLBACK TO step", "RELEASE step"))
 _kept_for_ever: list[sqlite3.Connection] = []
 """Connections of a parent that was writing when it forked: closing them here would undo what it writes."""
-_following: list[bool] = []
-
-
-def _connect(path: Path, query: str, timeout: float) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?{query}",
-        uri=True,
-        timeout=timeout,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=256,
-    )
 
 
 def _close_all(connections: list[sqlite3.Connection]) -> None:
@@ -207,10 +192,10 @@ def _close_all(connections: list[sqlite3.Connection]) -> None:
         connections.pop().close()
 
 
+@cache
 def _follow_forks() -> None:
-    if _following or not hasattr(os, "register_at_fork"):
+    if not hasattr(os, "register_at_fork"):
         return
-    _following.append(True)
     forking: list[Database] = []
 
     def before() -> None:

@@ -5,13 +5,17 @@ import os
 from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 from flex.errors import LibraryError
 from flex.files.locks import held
 from flex.library.file import LibraryFile, read_folder, read_library, write_library
-from flex.library.stores.base import Store
 from flex.library.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from flex.library.stores.sqlite import SqliteStore
+
+Store = Union[MemoryStore, "SqliteStore"]
 
 DEFAULT_CONFIG: dict[str, Any] = {"retrieval_weights": {"golden": 1.0, "warning": 0.8, "mixed": 0.9}}
 JSON_ENTRIES = 10_000
@@ -59,14 +63,9 @@ def save_store(store: Store, path: Path, *, is_held: bool = False) -> Store:
     with nullcontext() if is_held else held(path):
         _check_target(store, path)
         write_library(path, file)
-    if len(file.experiences) > JSON_ENTRIES:
-        log.warning(
-            "%s holds %d entries; a SQLite library is quicker from here on: flex lib export %s %s",
-            path,
-            len(file.experiences),
-            path,
-            path.with_suffix(".db"),
-        )
+    if (number := len(file.experiences)) > JSON_ENTRIES:
+        advice = "%s holds %d entries; a SQLite library is quicker from here on: flex lib export %s %s"
+        log.warning(advice, path, number, path, path.with_suffix(".db"))
     if isinstance(store, MemoryStore):
         _equals_file(store, path)
     return store

@@ -1,7 +1,4 @@
-"""Searching a SQLite library: a small one in memory as beside a JSON file, the text of a large one by an index on disk.
-
-Structure and vectors are searched in memory; see flex/search/finder.py.
-"""
+"""Searching a SQLite library: a small one in memory, as a JSON library; the text of a large one by an index on disk."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -46,7 +43,7 @@ class LibrarySearch:
 
     def view(self) -> "LibrarySearch":
         """The search of a view of the database, made now."""
-        return LibrarySearch(self._text.view(self.entries.view), self._config, self)
+        return LibrarySearch(self._text.view(), self._config, self)
 
     def copy(self) -> MemoryStore | None:
         """A copy in memory of what there is now; None when there is too much."""

@@ -5,25 +5,25 @@ index that is empty.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from flex.library.stores.database import Database
-from flex.library.stores.tables import key_of
+from flex.library.stores.tables import key_of, read_experience
 from flex.types import Experience
 
 PAGE = 256
+"""Rows read at a time: between pages others may write."""
 
 
 class NumberedEntries:
-    """The entries of a SQLite library, by number; `parse` makes an experience of the text in its table."""
+    """The entries of a SQLite library, by number."""
 
-    def __init__(self, database: Database, parse: Callable[[str], Experience]) -> None:
+    def __init__(self, database: Database) -> None:
         self.database = database
-        self._parse = parse
 
     def view(self) -> "NumberedEntries":
         """The entries of a view of the database, made now."""
-        return NumberedEntries(self.database.view(), self._parse)
+        return NumberedEntries(self.database.view())
 
     def last_number(self) -> int:
         """The number of an entry that the last change was about."""
@@ -39,7 +39,7 @@ class NumberedEntries:
         last = (since - 1, 2**62)
         while rows := self.database.rows(page, (*last, PAGE)):
             for number, row, entry in rows:
-                yield number + 1, self._parse(entry)
+                yield number + 1, read_experience(self.database.path, entry)
                 last = (number, row)
 
     def touched(self, since: int) -> list[str]:
@@ -56,7 +56,7 @@ class NumberedEntries:
     def get(self, ids: Collection[str]) -> list[Experience]:
         """Those of these entries that are there."""
         these = f"SELECT entry FROM entries WHERE id IN ({_GIVEN}) ORDER BY id"
-        return [self._parse(entry) for (entry,) in self.database.rows(these, (_given(ids),))]
+        return [read_experience(self.database.path, entry) for (entry,) in self.database.rows(these, (_given(ids),))]
 
 
 _GIVEN = "SELECT value FROM json_each(?)"

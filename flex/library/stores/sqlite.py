@@ -1,49 +1,37 @@
 """The store of a SQLite library: a million entries, many processes writing, every change on disk when it is made.
 
-Its tables (tables.py) hold entries and changes as a JSON file does. Beside `x.db` are the files of
-database.py, and the folder `x.db.index` that it is searched by: that may be deleted, and is made again when it does not
-match.
+Its tables (tables.py) hold entries and changes as a JSON file does. Beside `x.db` are the files of database.py, and the
+folder `x.db.index` that it is searched by: that may be deleted, and is made again when it does not match.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from flex.errors import LibraryError
-from flex.library.entry import dump_entry, restored_entry
-from flex.library.file import VERSION, LibraryFile
+from flex.library.entry import dump_entry
+from flex.library.file import LibraryFile, check_version
 from flex.library.history import changed_content, parse_change
+from flex.library.stores import tables
 from flex.library.stores.database import TIMEOUT, Database
 from flex.library.stores.library_search import LibrarySearch
 from flex.library.stores.memory import MemoryStore
-from flex.library.stores.numbered import NumberedEntries
-from flex.library.stores.tables import as_json, change_row, entry_row, key_of, make_database
+from flex.library.stores.numbered import PAGE, NumberedEntries
 from flex.library.stores.text_index import TextIndex
 from flex.search.query import Filter, Match
 from flex.types import ZONES, Change, Experience, Quarantined, Zone
-
-Parsed = TypeVar("Parsed")
-PAGE = 256
-"""Rows read at a time: between pages others may write."""
 
 
 class SqliteStore:
     """A library in a SQLite database, or in a view of one; `search` finds its entries."""
 
-    def __init__(
-        self,
-        database: Database,
-        search: LibrarySearch,
-        *,
-        created_at: str,
-        config: dict[str, Any],
-        extra: dict[str, Any],
-    ) -> None:
+    def __init__(self, database: Database, search: LibrarySearch, about: Mapping[str, Any]) -> None:
         self.path, self.frozen = database.path, database.frozen
-        self.created_at, self.config, self.extra = created_at, config, extra
+        self.created_at: str = about["created_at"]
+        self.config: dict[str, Any] = about["config"]
+        self.extra: dict[str, Any] = about["extra"]
         self._database, self._search = database, search
         self._kept = self._settings()
 
@@ -52,14 +40,12 @@ class SqliteStore:
         """The library at `path`; LibraryError for what is none, or is held by another program for `timeout` seconds."""
         database = Database(path, timeout)
         about = _about(database)
-        entries = NumberedEntries(database, partial(_experience, path))
-        search = LibrarySearch(TextIndex(entries, about["uid"]), about["config"])
-        return cls(database, search, created_at=about["created_at"], config=about["config"], extra=about["extra"])
+        return cls(database, LibrarySearch(TextIndex(NumberedEntries(database), about["uid"]), about["config"]), about)
 
     @classmethod
     def create(cls, path: Path, file: LibraryFile) -> "SqliteStore":
         """Make a new database that holds what `file` holds; LibraryError when something is there already."""
-        make_database(path, file)
+        tables.make_database(path, file)
         return cls.open(path)
 
     def keep_settings(self) -> None:
@@ -75,12 +61,12 @@ class SqliteStore:
         return self._database.transaction()
 
     def get(self, experience_id: str) -> Experience | None:
-        found = self._database.rows("SELECT entry FROM entries WHERE id = ?", (key_of(experience_id),))
-        return _experience(self.path, found[0][0]) if found else None
+        found = self._database.rows("SELECT entry FROM entries WHERE id = ?", (tables.key_of(experience_id),))
+        return tables.read_experience(self.path, found[0][0]) if found else None
 
     def zone(self, zone: Zone) -> Iterator[Experience]:
         page = "SELECT position, entry FROM entries WHERE zone = ? AND position > ? ORDER BY position LIMIT ?"
-        return (_experience(self.path, entry) for _, entry in self._pages(page, (zone,), after=-(2**62)))
+        return (tables.read_experience(self.path, entry) for _, entry in self._pages(page, (zone,), after=-(2**62)))
 
     def counts(self) -> dict[Zone, int]:
         found: dict[str, int] = dict(self._database.rows("SELECT zone, entries FROM zones"))
@@ -89,43 +75,40 @@ class SqliteStore:
     def find_by_content(self, content: str) -> str | None:
         oldest = "SELECT entry FROM entries WHERE content = ? ORDER BY number, rowid LIMIT 1"
         found = self._database.rows(oldest, (content,))
-        return _experience(self.path, found[0][0]).id if found else None
+        return tables.read_experience(self.path, found[0][0]).id if found else None
 
     def put(self, experience: Experience, position: int | None = None) -> None:
-        with self.transaction():
-            old = self._database.rows("SELECT zone, position FROM entries WHERE id = ?", (key_of(experience.id),))
-            stays = old and old[0][0] == experience.zone
-            place = old[0][1] if stays else self._free_position(experience.zone, position)
-            self._database.rows(
-                "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET zone = excluded.zone, "
-                "position = excluded.position, content = excluded.content, number = excluded.number, "
-                "entry = excluded.entry",
-                entry_row(experience, place, self.last_change() + 1),
-            )
+        old = self._database.rows("SELECT zone, position FROM entries WHERE id = ?", (tables.key_of(experience.id),))
+        stays = old and old[0][0] == experience.zone
+        place = old[0][1] if stays else self._free_position(experience.zone, position)
+        self._database.rows(
+            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET zone = excluded.zone, "
+            "position = excluded.position, content = excluded.content, number = excluded.number, "
+            "entry = excluded.entry",
+            tables.entry_row(experience, place, self.last_change() + 1),
+        )
 
     def remove(self, experience_id: str) -> None:
-        with self.transaction():
-            self._database.rows("DELETE FROM entries WHERE id = ?", (key_of(experience_id),))
+        self._database.rows("DELETE FROM entries WHERE id = ?", (tables.key_of(experience_id),))
 
     def position(self, experience_id: str) -> int:
         [(zone, position)] = self._database.rows(
-            "SELECT zone, position FROM entries WHERE id = ?", (key_of(experience_id),)
+            "SELECT zone, position FROM entries WHERE id = ?", (tables.key_of(experience_id),)
         )
         # Counted from the end, because what is undone is new.
         behind = "SELECT count(*) FROM entries WHERE zone = ? AND position > ?"
         return self.counts()[zone] - 1 - int(self._database.rows(behind, (zone, position))[0][0])
 
     def append(self, change: Change) -> None:
-        with self.transaction():
-            revision = self._last_revision(change.entry)
-            if changed_content(change):
-                revision = (revision or int(change.before_hash is not None)) + 1
-            self._database.rows("INSERT INTO changes VALUES (?, ?, ?, ?)", change_row(change, revision))
+        revision = self._last_revision(change.entry)
+        if changed_content(change):
+            revision = (revision or int(change.before_hash is not None)) + 1
+        self._database.rows("INSERT INTO changes VALUES (?, ?, ?, ?)", tables.change_row(change, revision))
 
     def changes(self, after: int = 0, entry: str | None = None) -> Iterator[Change]:
-        of_entry, values = ("", ()) if entry is None else ("entry = ? AND", (key_of(entry),))
+        of_entry, values = ("", ()) if entry is None else ("entry = ? AND", (tables.key_of(entry),))
         page = f"SELECT number, change FROM changes WHERE {of_entry} number > ? ORDER BY number LIMIT ?"
-        return (_parsed(self.path, parse_change, change) for _, change in self._pages(page, values, after))
+        return (tables.read_row(self.path, parse_change, change) for _, change in self._pages(page, values, after))
 
     def last_change(self) -> int:
         return int(self._database.rows("SELECT coalesce(max(number), 0) FROM changes")[0][0])
@@ -135,20 +118,20 @@ class SqliteStore:
 
     def quarantined(self) -> tuple[Quarantined, ...]:
         rows = self._database.rows("SELECT entry, reason FROM quarantine ORDER BY position")
-        return tuple(Quarantined(_experience(self.path, entry), json.loads(reason)) for entry, reason in rows)
+        return tuple(
+            Quarantined(tables.read_experience(self.path, entry), json.loads(reason)) for entry, reason in rows
+        )
 
     def quarantine(self, held: Quarantined) -> None:
-        entry = as_json(dump_entry(held.experience))
-        with self.transaction():
-            self._database.rows(
-                "INSERT INTO quarantine (id, reason, entry) VALUES (?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, entry = excluded.entry",
-                (key_of(held.experience.id), as_json(held.reason), entry),
-            )
+        entry = tables.as_json(dump_entry(held.experience))
+        self._database.rows(
+            "INSERT INTO quarantine (id, reason, entry) VALUES (?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, entry = excluded.entry",
+            (tables.key_of(held.experience.id), tables.as_json(held.reason), entry),
+        )
 
     def unquarantine(self, experience_id: str) -> None:
-        with self.transaction():
-            self._database.rows("DELETE FROM quarantine WHERE id = ?", (key_of(experience_id),))
+        self._database.rows("DELETE FROM quarantine WHERE id = ?", (tables.key_of(experience_id),))
 
     def search(self, query: str, top_k: int, wanted: Filter, text_only: bool = False) -> list[Match]:
         return self._search.search(query, top_k, wanted, text_only)
@@ -175,21 +158,18 @@ class SqliteStore:
 
     def _over(self, database: Database, search: LibrarySearch) -> "SqliteStore":
         """This library, read in another way."""
-        return SqliteStore(database, search, created_at=self.created_at, config=self.config, extra=self.extra)
+        return SqliteStore(database, search, {key: getattr(self, key) for key in tables.SETTINGS})
 
     def _settings(self) -> dict[str, str]:
-        return {"created_at": as_json(self.created_at), "config": as_json(self.config), "extra": as_json(self.extra)}
+        return {key: tables.as_json(getattr(self, key)) for key in tables.SETTINGS}
 
     def _last_revision(self, experience_id: str) -> int:
         last = "SELECT revision FROM changes WHERE entry = ? ORDER BY number DESC LIMIT 1"
-        found = self._database.rows(last, (key_of(experience_id),))
+        found = self._database.rows(last, (tables.key_of(experience_id),))
         return int(found[0][0]) if found else 0
 
     def _free_position(self, zone: Zone, index: int | None) -> int:
-        """A free value of the column `position`: at the end of a zone, or before its entry number `index`, from 0.
-
-        Where none is free there, the entries behind move up.
-        """
+        """A free `position` at the end of a zone, or before its entry number `index` (from 0): those behind move up."""
         if index is not None and index < self.counts()[zone]:
             at = "SELECT position FROM entries WHERE zone = ? ORDER BY position LIMIT 1 OFFSET ?"
             position = int(self._database.rows(at, (zone, index))[0][0])
@@ -213,28 +193,13 @@ def _about(database: Database) -> dict[str, Any]:
     """What `meta` says. LibraryError, the database closed, when it is not that of a library."""
     try:
         about = {key: json.loads(value) for key, value in database.rows("SELECT key, value FROM meta")}
-        newer = int(str(about["version"]).split(".")[0]) > int(VERSION[0])
-        complete = {"uid", "created_at", "config", "extra"} <= set(about)
-    except (LibraryError, KeyError, ValueError) as error:
+        complete = {"version", "uid", *tables.SETTINGS} <= set(about)
+    except (LibraryError, ValueError) as error:
         database.close()
         if isinstance(error, LibraryError) and "no such" not in str(error):
             raise
-        raise LibraryError(f"{database.path} is a SQLite database, but no experience library") from error
-    if newer:
-        raise LibraryError(
-            f"{database.path} is of format {about['version']}; this program reads up to {VERSION}. Nothing was changed"
-        )
+        complete = False
     if not complete:
         raise LibraryError(f"{database.path} is a SQLite database, but no experience library")
+    check_version(about["version"], database.path)
     return about
-
-
-def _experience(path: Path, entry: str) -> Experience:
-    return _parsed(path, restored_entry, entry)
-
-
-def _parsed(path: Path, parse: Callable[[Any], Parsed], text: str) -> Parsed:
-    try:
-        return parse(json.loads(text))
-    except (LibraryError, ValueError, KeyError, TypeError) as error:
-        raise LibraryError(f"{path} is damaged: {text[:60]!r} is no entry and no change: {error}") from None

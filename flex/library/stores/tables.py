@@ -1,22 +1,26 @@
 """The tables of a SQLite library, and a new library filled from a file."""
 
+import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flex.errors import LibraryError
 from flex.files.atomic import json_bytes, sync_folder
 from flex.files.locks import held
-from flex.library.entry import content_hash, dump_entry
+from flex.library.entry import content_hash, dump_entry, restored_entry
 from flex.library.file import VERSION, LibraryFile
 from flex.library.history import changed_content, count_revision, dump_change
 from flex.library.stores.mounts import refuse_network
 from flex.types import ZONES, Change, Experience, Quarantined
 
+Parsed = TypeVar("Parsed")
+SETTINGS = ("created_at", "config", "extra")
+"""What `meta` says of a library, beside its `version` and its `uid`, by which its index knows it."""
 BESIDE = ("-wal", "-shm", "-lock")
 """What SQLite, and we, put beside a database; see flex/library/stores/database.py."""
 TABLES = """
@@ -91,11 +95,6 @@ def as_json(value: Any) -> str:
     return json_bytes(value).decode()
 
 
-def settings(file: LibraryFile) -> dict[str, Any]:
-    """What a library's `meta` says of the library."""
-    return {"created_at": file.created_at, "config": dict(file.config), "extra": dict(file.extra)}
-
-
 def entry_row(experience: Experience, position: int, number: int) -> tuple[Any, ...]:
     """A row of `entries`."""
     key, entry = key_of(experience.id), as_json(dump_entry(experience))
@@ -107,12 +106,25 @@ def change_row(change: Change, revision: int) -> tuple[Any, ...]:
     return (change.number, key_of(change.entry), revision, as_json(dump_change(change)))
 
 
+def read_experience(path: Path, entry: str) -> Experience:
+    """The experience in a column `entry`. Raises LibraryError naming the database."""
+    return read_row(path, restored_entry, entry)
+
+
+def read_row(path: Path, parse: Callable[[Any], Parsed], text: str) -> Parsed:
+    """What a row holds. Raises LibraryError naming the database."""
+    try:
+        return parse(json.loads(text))
+    except (LibraryError, ValueError, KeyError, TypeError) as error:
+        raise LibraryError(f"{path} is damaged: {text[:60]!r} is no entry and no change: {error}") from None
+
+
 def _fill(path: Path, file: LibraryFile) -> None:
     path.unlink(missing_ok=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + TABLES)
         connection.execute("BEGIN")
-        about = {"version": VERSION, "uid": uuid.uuid4().hex, **settings(file)}
+        about = {"version": VERSION, "uid": uuid.uuid4().hex, **{key: getattr(file, key) for key in SETTINGS}}
         connection.executemany("INSERT INTO meta VALUES (?, ?)", ((k, as_json(v)) for k, v in about.items()))
         connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?)", _changes(file.history))
         connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", _entries(file))

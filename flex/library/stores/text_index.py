@@ -6,17 +6,13 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from flex.errors import LibraryError
 from flex.library.stores.numbered import NumberedEntries
+from flex.search.disk_index import DiskIndex
 from flex.search.query import Filter, Match
-
-if TYPE_CHECKING:
-    from flex.search.disk_index import DiskIndex
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +35,7 @@ class TextIndex:
             try:
                 self.refresh()
                 return self._opened().search(query, top_k, wanted, current=self.entries.numbers)
-            except (LibraryError, OSError, ValueError) as error:
-                if not _is_of_index(error):
-                    raise
+            except (OSError, ValueError) as error:  # tantivy raises ValueError for what it cannot read or write
                 if mend is None:
                     raise LibraryError(f"cannot search {self._path}: its index fails: {error}") from error
                 mend(error)
@@ -60,20 +54,18 @@ class TextIndex:
                 self._update(index, latest, since)
             return index.upto
 
-    def view(self, open_view: Callable[[], NumberedEntries]) -> "TextIndex":
+    def view(self) -> "TextIndex":
         """The index for a view: it has every revision of the view, and nothing is added to it."""
         try:
             since = self.refresh()
-            view = TextIndex(open_view(), self._library)
+            view = TextIndex(self.entries.view(), self._library)
             if view.refresh(since) >= view.entries.last_number():
                 view._index, view._is_view = view._opened().view(), True
-        except (LibraryError, OSError, ValueError) as error:
-            if not _is_of_index(error):
-                raise
-            return TextIndex(open_view(), self._library)  # it will be mended when it is searched
+        except (OSError, ValueError):
+            return TextIndex(self.entries.view(), self._library)  # it will be mended when it is searched
         return view
 
-    def _update(self, index: "DiskIndex", latest: int, since: int | None) -> None:
+    def _update(self, index: DiskIndex, latest: int, since: int | None) -> None:
         """Index what has changed, or wait for another process that is doing so."""
         until = time.monotonic() + self.entries.database.timeout
         while index.upto < latest or since is not None:
@@ -86,10 +78,8 @@ class TextIndex:
         """Let go of the files."""
         self._index = None
 
-    def _opened(self) -> "DiskIndex":
+    def _opened(self) -> DiskIndex:
         if self._index is None or self._process != os.getpid():
-            from flex.search.disk_index import DiskIndex  # here, because few programs search
-
             self._index, self._process = DiskIndex(self._folder, self._library), os.getpid()
             if not self._index.upto and (self._folder / "index.json").exists():
                 log.warning("%s does not match %s and is made again", self._folder, self._path)
@@ -108,8 +98,3 @@ class TextIndex:
         self._folder, self._index, self._is_view = Path(tempfile.mkdtemp(prefix="flex-index-")), None, False
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         log.warning("%s is searched by an index of this process alone: %s", self._path, why)
-
-
-def _is_of_index(error: Exception) -> bool:
-    """Whether it was the index that failed; tantivy raises ValueError for what it cannot read or write."""
-    return isinstance(error.__cause__ or error, OSError | ValueError)
