@@ -173,9 +173,9 @@ class Steps:
                 raise Stopped(result.stopped)
             if result.leakage:
                 self.say(f"  {result.leakage}")
-        setting = read_setting(place)
+        answered = read_setting(place)
         # By id, so that the interval of a difference is the same in whatever order a split is written.
-        return replace(setting, rows=tuple(sorted(setting.rows, key=lambda row: row.task_id)))
+        return replace(answered, rows=tuple(sorted(answered.rows, key=lambda row: row.task_id)))
 
     def _answered(self, place: Path) -> bool:
         """Whether every answer of this call is there and none has failed."""
