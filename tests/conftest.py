@@ -18,7 +18,7 @@ from flex.cli import main as flex
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "data" / "retro_demo"
-END_TO_END = ("cli", "experiments", "test_bench.py", "test_contributing.py", "test_docs.py")
+END_TO_END = ("cli", "experiments", "runs", "test_bench.py", "test_contributing.py", "test_docs.py")
 """Folders and files of tests that run whole commands."""
 
 hypothesis.settings.register_profile("suite", derandomize=True, database=None, deadline=None, max_examples=50)

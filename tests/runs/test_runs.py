@@ -6,13 +6,12 @@ import pytest
 
 import flex
 from flex import EndpointConfig, EvalRun, TrainRun, compare, evaluate, train
-from flex.apprentice import running_apprentice
 from flex.concurrency import Stop
 from flex.errors import RunError, SettingsError
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(url, tmp_path_factory):
     """(what training came to, what the evaluation came to, what was shown, a way to call it again)."""
     folder, shown = tmp_path_factory.mktemp("notebook"), []
 
@@ -26,21 +25,16 @@ def finished(tmp_path_factory):
         def __exit__(self, *exception):
             pass
 
-    with running_apprentice() as url:
-        shared = {
-            "benchmark": "retro", "model": "apprentice", "data_path": "data/retro_demo", "samples": 8,
-            "endpoint": EndpointConfig(base_url=url), "telemetry": False,
-        }  # fmt: skip
-        learned = asyncio.run(
-            train(
-                TrainRun(**shared, save_to=folder / "lib.json", out=folder / "t", max_rounds=2, max_rollouts=1), bar=Bar
-            )
-        )
-        run = EvalRun(
-            **shared, library=learned.save_to, settings=("agent", "flex", "flex-shuffled"), out=folder / "eval"
-        )
-        result = asyncio.run(evaluate(run, bar=Bar))
-        yield learned, result, shown, lambda **more: asyncio.run(evaluate(run, **more))
+    shared = {
+        "benchmark": "retro", "model": "apprentice", "data_path": "data/retro_demo", "samples": 8,
+        "endpoint": EndpointConfig(base_url=url), "telemetry": False,
+    }  # fmt: skip
+    learned = asyncio.run(
+        train(TrainRun(**shared, save_to=folder / "lib.json", out=folder / "t", max_rounds=2, max_rollouts=1), bar=Bar)
+    )
+    run = EvalRun(**shared, library=learned.save_to, settings=("agent", "flex", "flex-shuffled"), out=folder / "eval")
+    result = asyncio.run(evaluate(run, bar=Bar))
+    return learned, result, shown, lambda **more: asyncio.run(evaluate(run, **more))
 
 
 def test_training_returns_the_library_it_has_saved(finished):

@@ -17,6 +17,7 @@ from flex.types import Experience, Exploration, Rule, UpdateDecision
 from flex.updater import Updater
 from tests.replies import fenced
 from tests.team import MATH, PROMPTS
+from tests.virtual_time import VirtualClock
 
 TASK = MATH.task("What is it?", "1")
 
@@ -71,7 +72,7 @@ def evolve(work: list[Exploration], model, library: ExpLib | None = None, failin
             if isinstance(outcome, UpdateDecision):
                 library.apply(update.experience, outcome)
 
-    asyncio.run(run())
+    VirtualClock().run(run())
     return library, done
 
 
