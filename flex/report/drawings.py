@@ -80,7 +80,7 @@ def _molecule(smiles: str) -> tuple[int, int, str] | None:
 
 
 def _compact(svg: str) -> tuple[int, int, str]:
-    """RDKit's drawing at a tenth of its size: a path an ink (`l` lines, `f` areas), classes that know dark from light."""
+    """RDKit's drawing at a tenth of its size: one path an ink, colours as classes that know dark from light."""
     size = _SIZE.search(svg)
     lines = sorted(
         (f"{'l' if 'fill:none' in style else 'f'}{_ink(style)}", _numbers(path)) for path, style in _PATH.findall(svg)
