@@ -47,7 +47,7 @@ class AgentPool:
 
     def __init__(self, model: Model, prompts: Prompts, *, executor: str = "monty", concurrency: int = 1) -> None:
         if executor == "docker" and importlib.util.find_spec("docker") is None:
-            raise SettingsError("executor 'docker' needs its extra: pip install 'flex-experience[docker]'")
+            raise SettingsError("executor 'docker' needs its extra: pip install -e '.[docker]'")
         self.model = model
         self.executor = executor
         self.instructions = prompts.text(f"executor_{executor}").strip()

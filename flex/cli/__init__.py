@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 COMMANDS = {
-    "demo": ("demo", "train, grow a library and evaluate with and without it, offline, in two minutes"),
+    "demo": ("demo", "train, grow a library and evaluate with and without it, offline, in a minute or two"),
     "train": ("train", "explore a train split by reject sampling and grow an experience library"),
     "eval": ("eval", "answer a test split in several settings and compare them"),
     "compare": ("compare", "compare runs that were made at different times"),

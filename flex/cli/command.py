@@ -75,10 +75,12 @@ def interruptible() -> "Iterator[Stop]":
 
     def interrupted() -> None:
         interrupts.append(None)
-        if len(interrupts) > 1 and task is not None:
-            task.cancel()
         stop.request(INTERRUPTED)
-        print("\nfinishing what is under way; Ctrl-C again to leave at once", file=sys.stderr)
+        if len(interrupts) > 1 and task is not None:
+            print("\nleaving at once", file=sys.stderr)
+            task.cancel()
+        else:
+            print("\nfinishing what is under way; Ctrl-C again to leave at once", file=sys.stderr)
 
     try:
         loop.add_signal_handler(signal.SIGINT, interrupted)

@@ -74,5 +74,5 @@ Everything is in {out}:
 The same against a real endpoint:
   export BASE_URL=https://.../v1 API_KEY=...
   flex download      # the paper's splits
-  flex train --benchmark retro --model MODEL --save_to exps/mine.json
+  flex train --benchmark retro --model MODEL --use_library --save_to exps/mine.json
   flex eval --benchmark retro --model MODEL --library exps/mine.json --settings vanilla,agent,flex,flex-shuffled"""

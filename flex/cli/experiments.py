@@ -23,7 +23,7 @@ def parser_of(name: str) -> Parser:
     command = f"flex {name.replace('_', '-')}"
     parser = Parser(script_name(f"{name}.py", command), kind.__doc__ or "", f"{command} --out runs/{name}")
     if kind is Inheritance:
-        parser.add_argument("--library", type=named_library, action="append", default=[], metavar="NAME=FILE",
+        parser.add_argument("--library", type=named_library, action="append", metavar="NAME=FILE",
                             help=field_docs(kind)["library"])  # fmt: skip
     parser.add_config(kind, leave_out=("library",))
     return parser
@@ -41,7 +41,7 @@ def _main(name: str, argv: Sequence[str] | None = None) -> int:
     """Run an experiment to its exit code, then print its table."""
     parser = parser_of(name)
     options = parser.parse(argv)
-    libraries = {"library": dict(options.library)} if "library" in options else {}
+    libraries = {"library": dict(options.library or ())} if "library" in options else {}
     run = parser.config(RUNS[name], options, **libraries)
 
     async def work() -> int:

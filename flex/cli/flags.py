@@ -4,6 +4,7 @@ The same field is the same flag in every command.
 """
 
 import argparse
+import difflib
 import inspect
 import io
 import json
@@ -48,6 +49,8 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
     """Shows a default where there is one, and a flag by its present name."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
+        if isinstance(action, argparse.BooleanOptionalAction):
+            return f"{action.help} (default: {'yes' if action.default else 'no'})"
         without = action.default is None or isinstance(action.default, bool)
         return action.help if without else super()._get_help_string(action)
 
@@ -70,6 +73,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         message = re.sub(r"(--\w+)(/--[\w-]+)+", r"\1", message)  # a flag by its present name only
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        alike = difflib.get_close_matches(unknown[1], self._option_string_actions, 1) if unknown else []
+        message += f"; did you mean {alike[0]}?" if alike else ""
         self.exit(2, f"error: {' '.join(message.split())} (see --help)\n")
 
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -95,10 +101,15 @@ class Parser(argparse.ArgumentParser):
         lines = [f"example: {self.example}"] if self.example else []
         lines += [f"older names that go on working: {'; '.join(older)}"] if older else []
         self.epilog = "\n".join(lines)
-        needed = [action for action in self._actions if action.required]
-        words = [" ".join([*a.option_strings[:1], str(a.metavar or a.dest.upper())]) for a in needed]
+        needed = [a for a in self._actions if a.required or not a.option_strings]
+        words = [" ".join([*a.option_strings[:1], self._named(a)]) for a in needed]
         self.usage = " ".join([self.prog, *words, "[flags]"])
         return super().format_help()
+
+    def _named(self, action: argparse.Action) -> str:
+        """A value's name in the line of usage, as often as it may be given."""
+        name = str(action.metavar or action.dest.upper())
+        return f"[{name}]" if action.nargs == "?" else f"{name} ..." if action.nargs in ("+", "*") else name
 
     def add_config(
         self, kind: type, *, leave_out: Collection[str] = (), defaults: Mapping[str, Any] | None = None

@@ -18,7 +18,8 @@ def results_table(settings: "Mapping[str, Summary]", comparisons: "Sequence[Diff
         interval = f"{100 * s.low:.1f} to {100 * s.high:.1f}"
         spent = f"{s.usage.calls:>8}{s.usage.tokens:>11}{s.wall_seconds:>9.1f}"
         lines.append(f"{name:<16}{shown}  {interval:>15}{f'{s.correct}/{s.answers}':>9}{s.failed:>8}{spent}")
-    lines += ["", f"{'difference in points':<32}{'':>6}  {'95 % interval':>16}{'p':>8}  verdict"]
+    if comparisons:
+        lines += ["", f"{'difference in points':<32}{'':>6}  {'95 % interval':>16}{'p':>8}  verdict"]
     for d in comparisons:
         interval = f"{100 * d.low:+.1f} to {100 * d.high:+.1f}"
         p = "<0.001" if d.p < 0.001 else f"{d.p:.3f}"

@@ -82,7 +82,7 @@ class Inheritance(ExperimentRun):
     models: tuple[str, ...] = ("apprentice", "apprentice-acylation", "apprentice-coupling", "apprentice-unmasking")
     """comma-separated; each plays all roles"""
     library: Mapping[str, Path] = field(default_factory=dict)
-    """one more column, NAME=FILE: a library that exists (Claude=exps/aime_claude.json); may be repeated"""
+    """one more column: a library that exists (Claude=exps/aime_claude.json); may be repeated"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,5 +153,5 @@ def _inspect(module: str) -> Any:
         return importlib.import_module(f"inspect_ai.{module}")
     except ImportError as error:
         raise SettingsError(
-            f"inspect-ai cannot be imported ({error}); install it with: pip install 'flex-experience[inspect]'"
+            f"inspect-ai cannot be imported ({error}); install it with: pip install -e '.[inspect]'"
         ) from error

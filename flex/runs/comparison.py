@@ -48,6 +48,10 @@ def compare_settings(settings: Mapping[str, SettingRun]) -> list[Difference]:
         cannot = f"{a.name} and {b.name} cannot be compared: their"
         for key, words in SAME.items():
             if a.config.get(key) != b.config.get(key):
+                if key == "tasks":
+                    raise RunError(
+                        f"{cannot} tasks differ ({a.summary.n} and {b.summary.n} of them); answer the same ones"
+                    )
                 raise RunError(f"{cannot} {words} differ ({a.config.get(key)}, {b.config.get(key)})")
         ours, theirs = a.config.get("prompts") or {}, b.config.get("prompts") or {}
         if changed := sorted(name for name in ours if name in theirs and ours[name] != theirs[name]):

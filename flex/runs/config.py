@@ -72,7 +72,7 @@ class Budget(Checked):
     max_usd: AboveZero | None = None
     """US dollars, all roles together"""
     prices: Path | None = None
-    """a JSON file of prices, see docs/endpoints.md"""
+    """a JSON file of prices, see docs/formats.md"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Run(Checked):
     data_path: Path | None = None
     """the split, a .jsonl file or its folder; default: the benchmark's folder"""
     library: Path | None = None
-    """the experience library to read, a file or a folder; what training starts from"""
+    """an experience library to read, or to learn on from: a file or a folder"""
     samples: Positive | None = None
     """only the first so many tasks"""
     telemetry: bool = True

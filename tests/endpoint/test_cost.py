@@ -134,7 +134,7 @@ LONG = Usage(1, 0, MILLION, 0, 0)
 
 
 def test_list_prices_come_from_the_snapshot():
-    pytest.importorskip("genai_prices", reason="needs the extra: pip install 'flex-experience[prices]'")
+    pytest.importorskip("genai_prices", reason="needs the extra: pip install -e '.[prices]'")
     usage = Usage(1_000, 0, MILLION, 0, 100_000, 90_000)
     prices = Prices()
     cost = prices.money(usage, "gpt-4o")

@@ -45,7 +45,7 @@ def put(folder, rows):
 @pytest.mark.skipif(INSTALLED, reason="inspect-ai is installed: this is about what is said when it is not")
 def test_without_inspect_ai_one_line_says_how_to_get_it(tmp_path, capsys):
     assert main([str(put(tmp_path / "run", [row(0)])), "--inspect", str(tmp_path / "out.eval")]) == 2
-    assert "pip install 'flex-experience[inspect]'" in capsys.readouterr().err
+    assert "pip install -e '.[inspect]'" in capsys.readouterr().err
     assert not (tmp_path / "out.eval").exists()
 
 

@@ -41,6 +41,7 @@ def test_training_returns_the_library_it_has_saved(finished):
     learned, _, shown, _ = finished
     assert (learned.progress.explored, learned.stopped) == (8, None)
     assert len(flex.ExpLib(learned.save_to)) == len(learned.library) > 0
+    assert learned.library.path == learned.save_to
     assert learned.total.calls == sum(usage.calls for usage in learned.usage.values()) > 8
     assert shown[0] == ("", 8, "task")
     assert shown[8]["library"] == len(learned.library)
