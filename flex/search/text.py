@@ -55,6 +55,8 @@ class SearchIndex:
     def put(self, experiences: Iterable[Experience]) -> None:
         """Add these experiences, in place of those with the same ids."""
         latest = {experience.id: experience for experience in experiences}
+        if not latest:
+            return  # asked before every search
         self.remove(latest)
         texts = [normalised(searchable(experience)) for experience in latest.values()]
         self._words.put([word_terms(text) for text in texts])
@@ -69,6 +71,8 @@ class SearchIndex:
     def remove(self, ids: Iterable[str]) -> None:
         """Forget the experiences with these ids; unknown ones are passed over."""
         known = [experience_id for experience_id in dict.fromkeys(ids) if experience_id in self._rows]
+        if not known:
+            return
         rows = [self._rows.pop(experience_id) for experience_id in known]
         texts = [normalised(searchable(self._experiences.pop(experience_id))) for experience_id in known]
         self._words.remove(rows, [word_terms(text) for text in texts])
