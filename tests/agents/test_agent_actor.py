@@ -236,7 +236,7 @@ def test_a_second_round_shows_the_first_attempt_and_then_its_feedback():
 
 def test_docker_without_its_extra_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match=r"pip install 'flex-experience\[docker\]'"):
+    with pytest.raises(SettingsError, match=r"pip install -e '\.\[docker\]'"):
         AgentActor(ScriptedModel(), get_benchmark("math"), Prompts("aime"), executor="docker")
 
 
