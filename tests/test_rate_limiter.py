@@ -14,7 +14,8 @@ import httpx2
 import pytest
 
 from flex.endpoint.connection import wrong_protocol
-from flex.endpoint.dialects import parse_failure, parse_reply, parse_usage, retry_after
+from flex.endpoint.dialects import parse_reply, parse_usage
+from flex.endpoint.failures import parse_failure, retry_after
 from flex.endpoint.pacing import Pace, Pacer, RequestBucket, TokenWindow
 from flex.errors import EndpointError, SettingsError
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from flex.endpoint.dialects import Failure
+from flex.endpoint.failures import Failure
 from flex.types import Reply, Usage
 
 if TYPE_CHECKING:

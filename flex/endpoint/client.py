@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from flex.endpoint.calls import A, Call
 from flex.endpoint.connection import Connection, find_address, find_key, probe, without_password, wrong_protocol
-from flex.endpoint.dialects import (
+from flex.endpoint.dialects import decode, is_page, parse_reply
+from flex.endpoint.failures import (
     NOT_JSON,
     OPTIONAL_PARAMETERS,
     WRONG_PROTOCOL,
     Failure,
-    decode,
-    is_page,
     parse_failure,
-    parse_reply,
     shorten,
 )
 from flex.endpoint.pacing import Pace

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from flex.concurrency import run_blocking
 from flex.endpoint.calls import Call, Embedded
 from flex.endpoint.client import RateLimitedLLMClient, current_client
-from flex.endpoint.dialects import Failure, failure_within, parse_usage, shorten
+from flex.endpoint.dialects import parse_usage
+from flex.endpoint.failures import Failure, failure_within, shorten
 from flex.errors import SettingsError
 from flex.text import valid_utf8
 
