@@ -6,6 +6,7 @@ FlexError
 │   ├── PromptError     a prompt that is missing or asks for an unknown variable
 │   ├── LibraryError    a file that is not an experience library
 │   └── RunError        a results or run folder that belongs to another run
+├── EndpointUnusable    the account, address, key or model as such: stops the run, which can be resumed  (exit 3)
 ├── EndpointError       the endpoint refused or failed for good; costs the task it happened in
 └── ParseError          a model's reply that breaks its contract, even after it was shown what was wrong
 """
@@ -33,6 +34,13 @@ class LibraryError(SettingsError):
 
 class RunError(SettingsError):
     """A results or run folder that belongs to another run."""
+
+
+class EndpointUnusable(FlexError):
+    """Nothing can be had from the endpoint: no money, no such key, address or model; no task is to blame.
+
+    It stops a run, everything paid for is kept, and the same command goes on once it is mended.
+    """
 
 
 class EndpointError(FlexError):

@@ -39,6 +39,9 @@ Action = Literal["insert", "merge", "discard", "quarantine"]
 """The updater's three actions (paper, 3.2), and quarantine for an experience that it could not decide on."""
 Level = Literal["method", "rule", "trajectory"]
 """The levels inside an experience, high to low: strategy, pattern, concrete case (paper, 3.2)."""
+Ending = Literal["stop", "length", "filtered", "tool_calls", "error", "empty"]
+"""How a reply ended: by itself, at the token limit, at a content filter, in the call of a tool that nobody offered, in
+the endpoint's error, or without a word."""
 Message = dict[str, str]
 """One chat message: `{"role": "system" | "user" | "assistant", "content": ...}`."""
 
@@ -69,12 +72,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer of a model: the visible text, and separately its reasoning."""
+    """One answer of a model: the visible text, separately its reasoning, and how it ended."""
 
     text: str
     reasoning: str = ""
     usage: Usage = Usage()
-    finish_reason: str | None = None
+    finish_reason: Ending = "stop"
 
 
 class Model(Protocol):
@@ -132,6 +135,8 @@ class Attempt:
     answer: str | None = None
     reasoning: str = ""
     usage: Usage = Usage()
+    finish_reason: Ending = "stop"
+    """How the reply ended that the answer was to be found in; an agent's last one."""
     retrievals: tuple[Retrieval, ...] = ()
     steps: tuple[Mapping[str, Any], ...] = ()
     """An agent's own steps (thought, code, observation), for the trace."""

@@ -7,10 +7,21 @@ from typing import Any
 
 from flex.endpoint.failures import Failure, failure_within, number, shorten
 from flex.text import valid_utf8
-from flex.types import Reply, Usage
+from flex.types import Ending, Reply, Usage
 
 _STREAM = (b"data:", b"event:", b":")
 _THINK_TAG = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
+
+_ENDINGS: Mapping[str, Ending] = {
+    "length": "length",
+    "max_tokens": "length",
+    "content_filter": "filtered",
+    "safety": "filtered",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "error": "error",
+}
+"""What endpoints call the ways in which a reply ends; everything else is an end by itself."""
 
 
 def decode(content: bytes, text: str) -> Any:
@@ -72,8 +83,14 @@ def parse_reply(body: Any, stop: Collection[str] = ()) -> Reply | Failure:
         text=visible[: min(ends)].rstrip() if ends else visible,
         reasoning="\n\n".join(part for part in (thinking.strip(), thought) if part),
         usage=parse_usage(body.get("usage")),
-        finish_reason="stop" if ends else choice.get("finish_reason"),
+        finish_reason="stop" if ends else ending(choice.get("finish_reason"), visible),
     )
+
+
+def ending(reason: Any, text: str) -> Ending:
+    """How a reply with this visible text ended, from the endpoint's own word for it."""
+    found = _ENDINGS.get(str(reason).casefold(), "stop")
+    return "empty" if found == "stop" and not text else found
 
 
 def _text_of(message: Mapping[str, Any]) -> tuple[str, str]:
