@@ -4,14 +4,14 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from flex.errors import ParseError
 from flex.library.merging import distinct, over_caps
 from flex.prompt import Prompts
-from flex.types import Experience, Message, Model, Rule, Zone
+from flex.types import Experience, Message, Model, Rule, RuleKind, Zone
 
 T = TypeVar("T")
 Contract = TypeVar("Contract", bound=BaseModel)
@@ -115,6 +115,13 @@ def parse_json_as(contract: type[Contract], text: str) -> Contract:
 class _RuleReply(BaseModel):
     rule: str = Field(min_length=1)
     examples: list[str] = []
+    kind: RuleKind | None = None
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _a_known_kind(cls, value: Any) -> Any:
+        word = value.strip().lower() if isinstance(value, str) else value
+        return word if word in get_args(RuleKind) else None
 
     @field_validator("examples", mode="before")
     @classmethod
@@ -143,7 +150,7 @@ def parse_experience(text: str, zone: Zone) -> Experience:
     reply = parse_json_as(_ExperienceReply, text)
     experience = Experience(
         method=reply.method,
-        rules=distinct(Rule(r.rule, tuple(r.examples)) for r in reply.rules),
+        rules=distinct(Rule(r.rule, tuple(r.examples), r.kind) for r in reply.rules),
         revised_trajectory=reply.revised_trajectory,
         zone=zone,
         problem_category=reply.problem_category,
