@@ -6,6 +6,7 @@ Measured coverage of every interval here, and how often the words are wrong: `py
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ Z95 = 1.959963984540054
 
 Z80 = 0.8416212335729143
 """The 80 % quantile of the standard normal distribution."""
+
+MARGIN = 0.02
+"""What "no worse" may lose, unless said otherwise: two points."""
 
 DISCORDANCE = 0.25
 """Share of tasks two settings are assumed to disagree on: both solve half of them, correlated by one half."""
@@ -88,33 +92,61 @@ def majority(answers: Sequence[str | None], key: Callable[[str], Hashable] = str
     return [group[0] for group in sorted(groups.values(), key=len, reverse=True)]
 
 
+Role = Literal["primary", "afterwards", "secondary", "aside"]
+"""What a comparison is in its table: the primary one, one that was made primary after the run, one of the others that
+share an error rate, or one that is shown without a verdict (flex/evaluation/verdicts.py)."""
+
+
 @dataclass(frozen=True)
 class Difference:
-    """How much better setting `a` did than `b` on the same tasks: mean(a) - mean(b), with its 95 % interval."""
+    """How much better setting `a` did than `b` on the same tasks: mean(a) - mean(b), with its 95 % interval.
+
+    The interval is this comparison's own; `p` too, but not `p_adjusted` and the verdict, which are the table's.
+    """
 
     difference: float
     low: float
     high: float
     p: float
     verdict: str
-    """ "better" or "worse" where that is shown; else that no difference is shown, and which one would be."""
+    """ "better", "worse" or "no worse than 2 points" where that is shown; else which difference would be shown, or why
+    nothing is said."""
     tasks: int = 0
+    """Those that both have answered."""
     repeats: int = 1
     gains: int = 0
     """Tasks whose mean score is higher in a than in b."""
     losses: int = 0
     detectable: float = 0.0
     """The smallest true difference that such a comparison shows four times in five."""
+    reach: str = ""
+    """The same in words."""
     a: str = ""
     b: str = ""
+    role: Role = "secondary"
+    p_adjusted: float | None = None
+    """At most 0.05 where a difference is shown, all comparisons of the table considered; None where none was tested."""
+    margin: float = MARGIN
+    no_worse: bool = False
+    """Whether it is shown that a is no worse than b by more than `margin`; of the primary comparison only."""
+    pairs: int = 0
+    """Tasks and repeats that both were asked."""
+    unanswered: int = 0
+    """Those of them that one of the two has no answer to."""
 
     def to_json(self) -> dict[str, object]:
         """One of the `comparisons` of a run's summary.json."""
-        return {name: getattr(self, name) for name in ("a", "b", "difference", "low", "high", "p", "verdict")}
+        names = ("a", "b", "role", "difference", "low", "high", "p", "p_adjusted", "verdict")
+        more = ("tasks", "repeats", "no_worse", "margin", "pairs", "unanswered")
+        return {name: getattr(self, name) for name in (*names, *more)}
 
 
 def paired_difference(
-    a: Sequence[Sequence[float]], b: Sequence[Sequence[float]], seed: int = 0, resamples: int = 10_000
+    a: Sequence[Sequence[float]],
+    b: Sequence[Sequence[float]],
+    seed: int = 0,
+    resamples: int = 10_000,
+    margin: float = MARGIN,
 ) -> Difference:
     """The paired difference a - b with a 95 % interval, p and verdict; a[i], b[i] are the scores of task i's repeats.
 
@@ -124,7 +156,8 @@ def paired_difference(
     +1 and -1 join (Bonett & Price 2012, J. Educ. Behav. Stat. 37:479), so that equal results are no point at zero.
     p is the exact sign-flip test over tasks, which for one repeat of 0 and 1 is McNemar's exact test (1947,
     Psychometrika 12:153).
-    The verdict on a is "better" or "worse" only when the interval excludes zero and p <= 0.05.
+    The verdict on a, as if this were the only comparison, is "better" or "worse" only when the interval excludes zero
+    and p <= 0.05; else "no worse" when the interval lies above -margin and `_surely_above` agrees.
     Raises ValueError when the tasks differ in number, there are none, or one has no score or one that is not finite.
     """
     first, second = _task_means(a), _task_means(b)
@@ -141,16 +174,48 @@ def paired_difference(
         detectable = minimum_detectable_effect(len(d), repeats=_effective_repeats(first, second, repeats))
     else:
         detectable = (Z95 + Z80) * float(_with_pseudo_tasks(d).std(ddof=1)) / math.sqrt(len(d))
-    verdict = _verdict(low, high, p) or f"no difference shown ({_reach(len(d), repeats, detectable, binary)})"
-    gains, losses = int((d > 1e-12).sum()), int((d < -1e-12).sum())
-    return Difference(mean, min(low, mean), max(high, mean), p, verdict, len(d), repeats, gains, losses, detectable)
+    word = shown(low, high, p)
+    no_worse = low > -margin and word != "worse" and _surely_above(d, -margin)
+    reach = _reach(len(d), repeats, detectable, binary)
+    verdict = word or (no_worse_words(margin) if no_worse else f"no difference shown ({reach})")
+    return Difference(
+        mean,
+        min(low, mean),
+        max(high, mean),
+        p,
+        verdict,
+        tasks=len(d),
+        repeats=repeats,
+        gains=int((d > 1e-12).sum()),
+        losses=int((d < -1e-12).sum()),
+        detectable=detectable,
+        reach=reach,
+        margin=margin,
+        no_worse=no_worse,
+        pairs=len(d) * repeats,
+    )
 
 
-def _verdict(low: float, high: float, p: float) -> str:
+def shown(low: float, high: float, p: float) -> str:
     """The word that interval and test agree on, or nothing; five tasks never get one, their p is 1/16 at least."""
     if p > 0.05 or low <= 0 <= high:
         return ""
     return "better" if low > 0 else "worse"
+
+
+def _surely_above(d: Floats, bound: float) -> bool:
+    """Whether the mean of d is above a negative bound, by Student's t with no less variance than such a mean has.
+
+    A mean of -0.02 comes of 2 % of tasks lost, say, which 200 tasks may show only once: the bootstrap sees too little.
+    """
+    if len(d) < 2:
+        return False
+    variance = max(float(d.var(ddof=1)), -bound - bound**2)
+    return float(d.mean()) - bound > student(len(d) - 1) * math.sqrt(variance / len(d))
+
+
+def no_worse_words(margin: float) -> str:
+    return f"no worse than {100 * margin:g} points"
 
 
 def _reach(n: int, repeats: int, detectable: float, binary: bool) -> str:
