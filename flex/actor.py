@@ -25,6 +25,7 @@ class Actor:
             answer=self.benchmark.extract(reply.text),
             reasoning=reply.reasoning,
             usage=reply.usage,
+            finish_reason=reply.finish_reason,
             retrievals=(retrieval,) if retrieval else (),
         )
 
