@@ -6,10 +6,11 @@ Nothing is evaluated: what is not a plain number, fraction or power of ten is co
 """
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import ClassVar
 
-from flex.benchmarks.base import Benchmark
+from flex.benchmarks.base import Anchor, Benchmark
 from flex.replies import last_tag
 
 MAX_ANSWER = 400
@@ -59,6 +60,13 @@ class Math(Benchmark):
     source: ClassVar[str] = "`flex download --only aime` fetches data/AIME"
     scorer: ClassVar[str] = "2"
     prompts: ClassVar[str] = "aime"
+    anchors: ClassVar[Sequence[Anchor]] = (
+        Anchor("So the sum is \\boxed{070}.", "70", 1.0),
+        Anchor("The answer is $\\frac{1}{2}$.", "0.5", 1.0),
+        Anchor("It is not 70 but \\boxed{-70}.", "70", 0.0),
+        Anchor("\\boxed{71}", "70", 0.0),
+        Anchor("I cannot tell.", "70", 0.0),
+    )
 
     def extract(self, text: str) -> str | None:
         r"""The last balanced `\boxed{}`, else `<answer>`, `####`, "answer is", else the last number."""

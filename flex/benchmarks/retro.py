@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
-from flex.benchmarks.base import Benchmark
+from flex.benchmarks.base import Anchor, Benchmark
 from flex.chemistry.molecules import LONGEST, Molecules, largest, molecules
 from flex.chemistry.smiles import smiles_in
 from flex.chemistry.tools import atom_balance, canonical_smiles, functional_groups
@@ -31,6 +31,12 @@ class Retro(Benchmark):
     source: ClassVar[str] = "`flex download --only uspto50k` fetches data/uspto50k"
     icl_k: ClassVar[int] = 50
     prompts: ClassVar[str] = "retro"
+    anchors: ClassVar[Sequence[Anchor]] = (
+        Anchor("<answer>c1ccccc1O.C(C)(=O)Cl</answer>", "CC(=O)Cl.Oc1ccccc1", 1.0),
+        Anchor("<answer>CC(=O)O.Oc1ccccc1</answer>", "CC(=O)Cl.Oc1ccccc1", 0.0),
+        Anchor("<answer>CC(=O)Cl</answer>", "CC(=O)Cl.Oc1ccccc1", 0.0),
+        Anchor("From phenol and acetyl chloride.", "CC(=O)Cl.Oc1ccccc1", 0.0),
+    )
 
     def extract(self, text: str) -> str | None:
         """The SMILES in the last `<answer>` tag, or the whole text when it is one SMILES.

@@ -21,7 +21,7 @@ from flex.endpoint.failures import (
 )
 from flex.endpoint.pacing import Pace
 from flex.endpoint.usage import UsageTracker, record_usage
-from flex.errors import EndpointError, FlexError, SettingsError
+from flex.errors import EndpointError, FlexError, SettingsError, TaskRefused
 from flex.types import Message, Reply, Usage
 
 if TYPE_CHECKING:
@@ -274,7 +274,8 @@ class RateLimitedLLMClient:
             hint = "does not look like an OpenAI-compatible endpoint; does BASE_URL end in /v1?"
             return SettingsError(f"{url} {hint} ({reason})")
         tries = f" (after {retries} retries)" if retries else ""
-        return EndpointError(f"{url}, {call}: {reason}{tries}")
+        kind = TaskRefused if failure.status in (400, 413, 422) else EndpointError
+        return kind(f"{url}, {call}: {reason}{tries}", reason)
 
     def _without_key(self, failure: Failure) -> str:
         """A failure in words, without the key wherever an endpoint repeats it."""
