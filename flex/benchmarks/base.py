@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from flex.errors import BenchmarkError
 from flex.files.paths import existing
+from flex.replies import answer_ends, goes_on
 from flex.text import valid_utf8, words
 from flex.types import Task
 
@@ -56,6 +57,12 @@ class Benchmark(ABC):
     @abstractmethod
     def extract(self, text: str) -> str | None:
         """The answer in a reply, None when there is none."""
+
+    def extract_marked(self, text: str) -> str | None:
+        """The answer in a reply that was cut off: only one that is marked, whole, and not taken back behind it."""
+        ends = answer_ends(text)
+        answers = {self.extract(text[:end]) for end in ends}
+        return answers.pop() if len(answers) == 1 and not goes_on(text[ends[-1] :]) else None
 
     @abstractmethod
     def score(self, answer: str | None, target: str) -> float:
