@@ -7,7 +7,7 @@ However many comparisons a table has, the chance that it prints a "better" or "w
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from flex.evaluation.statistics import Difference, Role, no_worse_words, shown
+from flex.evaluation.statistics import Difference, Role, shown
 
 Pair = tuple[str, str]
 
@@ -18,7 +18,7 @@ PRIMARY: tuple[Pair, ...] = (
 """The primary comparison unless one is named: the first whose settings are both there. The order is fixed, never the
 results': first what lacks only the experience, then what lacks more, last what has some of it."""
 ALPHA = 0.05
-RESERVED = 0.02
+RESERVED = 0.01
 """The share of the 5 % that the other comparisons have even where the primary one shows nothing."""
 UNANSWERED = 0.02
 """With a larger share of its pairs unanswered a comparison has no verdict."""
@@ -27,6 +27,23 @@ UNANSWERED = 0.02
 def default_primary(settings: Collection[str]) -> Pair | None:
     """The primary comparison of these settings where nobody named one; None where none is more to the point."""
     return next((pair for pair in PRIMARY if {*pair} <= {*settings}), None)
+
+
+def primary_in(differences: Sequence[Difference]) -> Difference | None:
+    """The comparison of a table that counts, None where there is no such one."""
+    return next((d for d in differences if d.role in ("primary", "afterwards")), None)
+
+
+def footnote(differences: Sequence[Difference]) -> str:
+    """What the numbers of a table are, in a line: its intervals, its adjusted p, and what is not tested."""
+    tested, aside = (sum((d.role == "aside") is out for d in differences) for out in (False, True))
+    if tested < 2:
+        return ""
+    parts = ["95 % intervals are each comparison's own", f"adjusted: p, {tested} comparisons considered"]
+    if aside:
+        first = primary_in(differences)
+        parts.append(f"{aside} without {first.a if first else 'it'} are not tested")
+    return "; ".join(parts)
 
 
 def role_of(a: str, b: str, primary: Pair | None, *, afterwards: bool = False) -> Role:
@@ -42,7 +59,7 @@ def role_of(a: str, b: str, primary: Pair | None, *, afterwards: bool = False) -
 def judged(differences: Sequence[Difference]) -> list[Difference]:
     """The comparisons of one table with the p and the verdicts that they have together.
 
-    A primary comparison is tested at 4.9 %. Where it shows a difference, the other ones share 5 %, else the 0.1 % that
+    A primary comparison is tested at 4.95 %. Where it shows a difference, the others share 5 %, else the 0.05 % that
     are left, each time by Holm's procedure (1979, Scand. J. Statistics 6:65): the fallback procedure of Wiens (2003,
     Pharm. Stat. 2:211) in the graphs of Bretz et al. (2009, Stat. Med. 28:586), which keeps the family-wise error at
     5 % whatever is true and however the comparisons depend on one another. Without a primary one, or with one that
@@ -85,5 +102,5 @@ def _spoken(d: Difference, p: float | None, why: str) -> Difference:
         verdict = f"no verdict: {d.unanswered:,} of {d.pairs:,} pairs unanswered; the same command answers them"
     elif p is not None:
         nothing = f"no difference shown ({why if shown(d.low, d.high, d.p) else d.reach})"
-        verdict = shown(d.low, d.high, p) or (no_worse_words(d.margin) if no_worse else nothing)
+        verdict = shown(d.low, d.high, p) or (f"no worse than {100 * d.margin:g} points" if no_worse else nothing)
     return replace(d, verdict=verdict, p_adjusted=p, no_worse=no_worse)
