@@ -28,8 +28,11 @@ class Critic:
     async def distill(self, trajectory: Trajectory) -> Experience:
         """The experience in a rollout: golden when it was solved, warning when it was not (paper, 3.1 and 3.2).
 
-        Raises ParseError when the reply breaks its contract twice; then there is no experience.
+        Raises ParseError when the reply breaks its contract twice; then there is no experience. ValueError for a
+        rollout that is neither: a right attempt was refused.
         """
+        if trajectory.misjudged:
+            raise ValueError(f"an attempt at task {trajectory.task.id} was right, and refused: nothing to warn of")
         if trajectory.solved:
             return await self._ask("critic_solved", trajectory.task, "golden", rounds=_escape_tags(trajectory).rounds)
         return await self._ask("critic_failed", trajectory.task, "warning", rounds=_escape_tags(trajectory).rounds)

@@ -14,7 +14,7 @@ asked: a run that is started again with the same folder pays for nothing twice.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +37,8 @@ from flex.verifier import Verifier
 
 __all__ = ["Limits", "Progress", "Team", "TrainConfig", "distill", "explore", "process_task", "train"]
 log = logging.getLogger(__name__)
+MISJUDGED = "an attempt was right, and the verifier refused it"
+"""Why a rollout is not distilled: it is no failure to warn of, and who wants the verifier's word has not got it."""
 
 
 async def explore(
@@ -61,31 +63,34 @@ async def explore(
     return trajectories
 
 
-async def distill(trajectories: Sequence[Trajectory], critic: Critic, contrast: bool = False) -> list[Experience]:
-    """One experience per rollout, failed ones included (paper, 3.1); none where the critic broke its contract twice.
+async def distill(
+    task: Task, trajectories: Sequence[Trajectory], critic: Critic, contrast: bool = False
+) -> Exploration:
+    """The exploration with one experience per rollout, failed ones included (paper, 3.1).
 
-    With `contrast`, one more for the mixed zone where some rollouts failed and one was accepted.
+    None where the critic broke its contract twice, or a right attempt was refused. With `contrast`, one more for the
+    mixed zone where some rollouts failed and one was accepted.
     """
-    distilled = [
-        _with_source(critic, critic.distill(trajectory), {"tasks": [trajectory.task.id], "rollout": rollout})
-        for rollout, trajectory in enumerate(trajectories)
-    ]
-    if contrast and len({trajectory.solved for trajectory in trajectories}) == 2:
-        source = {"tasks": [trajectories[0].task.id], "rollouts": list(range(len(trajectories)))}
-        distilled.append(_with_source(critic, critic.contrast(trajectories), source))
-    return [experience for experience in await asyncio.gather(*distilled) if experience is not None]
+    judged = {rollout: one for rollout, one in enumerate(trajectories) if not one.misjudged}
+    distilling = [_with_source(critic, critic.distill(one), task, rollout=rollout) for rollout, one in judged.items()]
+    if contrast and len({one.solved for one in judged.values()}) == 2:
+        distilling.append(_with_source(critic, critic.contrast([*judged.values()]), task, rollouts=[*judged]))
+    distilled = await asyncio.gather(*distilling)
+    problems = [MISJUDGED] * (len(trajectories) - len(judged)) + [one for one in distilled if isinstance(one, str)]
+    experiences = tuple(one for one in distilled if not isinstance(one, str))
+    return Exploration(task, tuple(trajectories), experiences, undistilled=tuple(problems))
 
 
 async def _with_source(
-    critic: Critic, distilling: Coroutine[Any, Any, Experience], source: Mapping[str, Any]
-) -> Experience | None:
-    """The experience with its provenance, None where the critic's reply could not be read."""
+    critic: Critic, distilling: Coroutine[Any, Any, Experience], task: Task, **source: Any
+) -> Experience | str:
+    """The experience with its provenance, or why the critic's reply is none."""
     try:
         experience = await distilling
     except ParseError as error:
-        log.warning("%s: no experience: %s", ", ".join(f"{key} {value}" for key, value in source.items()), error)
-        return None
-    return replace(experience, provenance={**source, "model": critic.model.name})
+        log.warning("task %s: no experience: %s", task.id, error)
+        return str(error)
+    return replace(experience, provenance={"tasks": [task.id], **source, "model": critic.model.name})
 
 
 async def explore_and_distill(task: Task, team: Team, config: TrainConfig, library: ExpLib | None) -> Exploration:
@@ -93,11 +98,10 @@ async def explore_and_distill(task: Task, team: Team, config: TrainConfig, libra
     try:
         retrieval = await team.retriever.retrieve(task.question, library) if library else None
         trajectories = await explore(task, team.actor, team.verifier, config.limits, retrieval)
-        experiences = await distill(trajectories, team.critic, config.contrast)
+        return await distill(task, trajectories, team.critic, config.contrast)
     except (EndpointError, ParseError) as error:
         log.warning("task %s failed: %s", task.id, error)
         return Exploration(task, error=str(error))
-    return Exploration(task, tuple(trajectories), tuple(experiences))
 
 
 async def evolve(session: Session, epoch: int, tasks: Sequence[Task]) -> None:
@@ -180,7 +184,7 @@ async def process_task(
         critic = Critic(_at(client, critic, "critic"), prompts)
     task = benchmark.task(query, ground_truth if with_gt else None)
     trajectories = await explore(task, actor, judge, Limits(max_rollouts, max_rounds))
-    return Exploration(task, tuple(trajectories), tuple(await distill(trajectories, critic)))
+    return await distill(task, trajectories, critic)
 
 
 def _at(client: RateLimitedLLMClient, model: str | Model, role: str) -> Model:

@@ -78,6 +78,13 @@ class Reply:
     reasoning: str = ""
     usage: Usage = Usage()
     finish_reason: Ending = "stop"
+    calls: tuple[tuple[str, str], ...] = ()
+    """Tools it calls that nobody offered, by name, each with its arguments as JSON."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether it says all it was going to say."""
+        return self.finish_reason in ("stop", "tool_calls")
 
 
 class Model(Protocol):
@@ -149,7 +156,12 @@ class Verdict:
     accepted: bool
     feedback: str = ""
     accepted_by_verifier: bool | None = None
+    """None where it was not asked, or where its reply was no verdict (`problem`)."""
     score: float | None = None
+    accepted_by_score: bool | None = None
+    """None without a target, and in an open-ended task."""
+    problem: str = ""
+    """Why the verifier's reply is no verdict; empty where it is one, or was not needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +186,11 @@ class Trajectory:
     def solved(self) -> bool:
         """Whether an attempt was accepted: the last one, or in an open-ended task any improvement."""
         return any(past.verdict.accepted for past in self.rounds)
+
+    @property
+    def misjudged(self) -> bool:
+        """Whether a right attempt was refused and none accepted: no failure to warn of, and nobody vouches for it."""
+        return not self.solved and any(past.verdict.accepted_by_score for past in self.rounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +281,14 @@ class Exploration:
     trajectories: tuple[Trajectory, ...] = ()
     experiences: tuple[Experience, ...] = ()
     error: str | None = None
+    undistilled: tuple[str, ...] = ()
+    """Why rollouts, or their contrast, taught nothing; one reason each."""
 
     @property
     def solved(self) -> bool:
         return any(trajectory.solved for trajectory in self.trajectories)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """On every attempt, in order."""
+        return [past.verdict for trajectory in self.trajectories for past in trajectory.rounds]

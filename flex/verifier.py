@@ -12,7 +12,7 @@ from flex.replies import ask, escape_tag, user
 from flex.telemetry import span
 from flex.types import Attempt, Model, Round, Task, Verdict
 
-Acceptance = Literal["verifier", "score", "both"]
+Acceptance = Literal["score", "verifier", "both"]
 _VERDICT = re.compile(r"<next_step>\s*(continue|end)\s*</next_step>(?:[\W_]|</[a-z]+>)*\Z", re.IGNORECASE)
 log = logging.getLogger(__name__)
 IMPROVED = 1e-6
@@ -20,7 +20,10 @@ IMPROVED = 1e-6
 
 
 class Verifier:
-    """Judges by two words, the model's and the benchmark's score; `acceptance` says which of them count.
+    """Judges by two words, the benchmark's score and the model's; `acceptance` says which of them count.
+
+    "score": the score alone where the target is known, and the model says what is wrong with what failed; "verifier":
+    the model alone; "both": neither without the other. Without a target the model's word decides alone.
 
     Of an open-ended benchmark, `Verifier(...)` makes a `MeasuringVerifier`.
     """
@@ -28,7 +31,7 @@ class Verifier:
     def __new__(cls, model: Model, benchmark: Benchmark, *_: Any, **__: Any) -> "Verifier":
         return super().__new__(MeasuringVerifier if cls is Verifier and benchmark.open_ended else cls)
 
-    def __init__(self, model: Model, benchmark: Benchmark, prompts: Prompts, acceptance: Acceptance = "both") -> None:
+    def __init__(self, model: Model, benchmark: Benchmark, prompts: Prompts, acceptance: Acceptance = "score") -> None:
         self.model = model
         self.benchmark = benchmark
         self.prompts = prompts
@@ -36,17 +39,26 @@ class Verifier:
         self.open_ended = benchmark.open_ended
 
     async def judge(self, task: Task, attempt: Attempt, earlier: Sequence[Round] = ()) -> Verdict:
-        """The verdict on an attempt after `earlier` rounds (paper, 3.1); without a target its word decides alone."""
+        """The verdict on an attempt after `earlier` rounds (paper, 3.1); the model is not asked where it has no say."""
         score = None if task.target is None else self.benchmark.score(attempt.answer, task.target)
+        by_score = None if score is None else self.benchmark.accepts(score)
+        if by_score and self.acceptance == "score":
+            return Verdict(True, score=score, accepted_by_score=True)
+        by_verifier, feedback, problem = None, "", ""
         with span("verifier", "EVALUATOR", input=attempt.text) as recorded:
-            by_verifier, feedback = await self._ask(task, attempt)
-            recorded.set(output=feedback)
-        accepted = self._accepts(by_verifier, score)
+            try:
+                by_verifier, feedback = await self._ask(task, attempt)
+            except ParseError as error:
+                problem = str(error)
+                log.warning("task %s: no verdict from the verifier: %s", task.id, error)
+            recorded.set(output=feedback or problem)
+        score_has_a_say = by_score is not None and self.acceptance != "verifier"
+        accepted = by_verifier is True and (by_score is True or not score_has_a_say)
         if by_verifier and not accepted:
             feedback = self.prompts.render("overruled")
-        return Verdict(accepted, feedback, by_verifier, score)
+        return Verdict(accepted, feedback, by_verifier, score, by_score, problem)
 
-    async def _ask(self, task: Task, attempt: Attempt) -> tuple[bool | None, str]:
+    async def _ask(self, task: Task, attempt: Attempt) -> tuple[bool, str]:
         prompt = self.prompts.render(
             "verifier",
             question=task.question,
@@ -54,17 +66,7 @@ class Verifier:
             attempt=escape_tag(attempt.text, "attempt"),
             answer=None if attempt.answer is None else escape_tag(attempt.answer, "answer"),
         )
-        try:
-            return await ask(self.model, [user(prompt)], parse_verdict, self.prompts)
-        except ParseError as error:
-            log.warning("task %s: no verdict from the verifier: %s", task.id, error)
-            return None, ""
-
-    def _accepts(self, by_verifier: bool | None, score: float | None) -> bool:
-        by_score = score is not None and self.benchmark.accepts(score)
-        if score is None or self.acceptance == "verifier":
-            return bool(by_verifier)
-        return by_score if self.acceptance == "score" else by_score and bool(by_verifier)
+        return await ask(self.model, [user(prompt)], parse_verdict, self.prompts)
 
 
 class MeasuringVerifier(Verifier):

@@ -24,10 +24,10 @@ PROMPTS = Prompts("aime")
 CONFIG = TrainConfig(clock=lambda: "2026-01-01T00:00:00", run_name="test")
 
 
-def make_team(actor, verifier, critic, updater, retriever=None) -> Team:
+def make_team(actor, verifier, critic, updater, retriever=None, acceptance="score") -> Team:
     return Team(
         Actor(actor, MATH, PROMPTS),
-        Verifier(verifier, MATH, PROMPTS),
+        Verifier(verifier, MATH, PROMPTS, acceptance),
         Critic(critic, PROMPTS),
         Updater(updater, PROMPTS),
         MemoryRetriever(retriever or RuleModel(lambda _: fenced({"selected": [1]})), PROMPTS),
@@ -41,11 +41,16 @@ def simple_team(
 ) -> Team:
     """Answers with the number in the question, right for even ones; every experience is inserted."""
     return make_team(
-        RuleModel(answer or (lambda messages: f"The answer is {number(messages)}")),
+        RuleModel(answer or right_if_even),
         RuleModel(lambda messages: accept() if "(even)" in messages[0]["content"] else refuse()),
         RuleModel(lambda messages: experience(f"method of task {number(messages)}", f"rule {number(messages)}")),
         RuleModel(update or (lambda _: decision("insert"))),
     )
+
+
+def right_if_even(messages: Sequence[Message]) -> str:
+    even = "(even)" in messages[-1]["content"] or "(even)" in messages[0]["content"]
+    return f"The answer is {number(messages)}{'' if even else '.5'}"
 
 
 def number(messages: Sequence[Message]) -> str:
@@ -59,11 +64,13 @@ def make_tasks(count: int) -> list[Task]:
 
 
 def run_training(
-    folder: Path, team: Team, tasks=None, config: TrainConfig = CONFIG, library: ExpLib | None = None
+    folder: Path, team: Team, tasks=None, config: TrainConfig = CONFIG, library: ExpLib | None = None, **more
 ) -> tuple[Progress, ExpLib]:
     """Train on the tasks (one if none are given), with run folder and library in `folder`."""
     library = library or ExpLib(clock=CONFIG.clock)
     with RunLog(folder / "run") as run:
         run.start({"test": True})
-        progress = asyncio.run(train(tasks or make_tasks(1), team, library, config, run, folder / "library.json"))
+        progress = asyncio.run(
+            train(tasks or make_tasks(1), team, library, config, run, folder / "library.json", **more)
+        )
     return progress, library

@@ -13,7 +13,7 @@ from flex.reject_sampling import Limits, Team, explore, process_task
 from flex.testing import RuleModel, ScriptedModel
 from flex.types import Task
 from tests.replies import accept, experience, refuse
-from tests.team import CONFIG, MATH, make_tasks, make_team, run_training, simple_team
+from tests.team import CONFIG, MATH, make_tasks, make_team, right_if_even, run_training, simple_team
 
 GOLDEN = Path(__file__).parent / "golden" / "runs"
 ONE = make_tasks(1)[0]
@@ -28,14 +28,14 @@ def explored(actor, verifier, limits=LIMITS):
 
 
 def test_a_task_solved_at_once_takes_one_rollout_of_one_round():
-    rollouts = explored(ScriptedModel("The answer is 0"), ScriptedModel(accept()))
+    rollouts = explored(ScriptedModel("The answer is 0"), ScriptedModel())
     assert [len(r.rounds) for r in rollouts] == [1]
     assert rollouts[0].solved
 
 
 def test_feedback_reaches_the_next_round():
     actor = ScriptedModel("The answer is 1", "The answer is 0")
-    rollouts = explored(actor, ScriptedModel(refuse("Zero is even."), accept()))
+    rollouts = explored(actor, ScriptedModel(refuse("Zero is even.")))
     assert [len(r.rounds) for r in rollouts] == [2]
     assert "Zero is even." in actor.asked[1][-1]["content"]
 
@@ -115,7 +115,7 @@ def test_a_refused_request_costs_one_task(tmp_path):
     def refuse_two(messages):
         if "task number 2 " in messages[1]["content"]:
             raise EndpointError("content filter")
-        return f"The answer is {messages[1]['content'].split()[2]}"
+        return right_if_even(messages)
 
     progress, library = run_training(tmp_path, simple_team(answer=refuse_two), make_tasks(4))
     assert (progress.explored, progress.failed, progress.errors) == (4, 1, ["content filter"])
@@ -133,12 +133,31 @@ def test_wrong_settings_stop_the_run(tmp_path):
 def test_a_critic_that_breaks_its_contract_costs_one_experience(tmp_path):
     team = make_team(
         RuleModel(lambda _: "The answer is 0"),
-        RuleModel(lambda _: accept()),
+        ScriptedModel(),
         RuleModel(lambda _: "eh"),
         ScriptedModel(),
     )
     progress, library = run_training(tmp_path, team)
     assert (progress.solved, progress.not_distilled, len(library)) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("acceptance", ["verifier", "both"])
+def test_a_right_attempt_that_was_refused_is_neither_a_warning_nor_vouched_for(acceptance, tmp_path):
+    critic = ScriptedModel(experience("Of the second rollout."))
+    actor = ScriptedModel("The answer is 0", "The answer is 3", "The answer is 4", "The answer is 5")
+    team = make_team(actor, RuleModel(lambda _: refuse()), critic, ScriptedModel(), acceptance=acceptance)
+    config = replace(CONFIG, limits=Limits(2, 2), contrast=True)
+    progress, library = run_training(tmp_path, team, config=config)
+    assert [(one.zone, one.provenance["rollout"]) for one in library] == [("warning", 1)]
+    assert (progress.solved, progress.not_distilled) == (0, 1)
+
+
+def test_a_broken_judge_cannot_make_a_warning_of_a_right_answer_where_the_score_decides(tmp_path):
+    critic = ScriptedModel(experience())
+    team = make_team(ScriptedModel("The answer is 0"), RuleModel(lambda _: refuse()), critic, ScriptedModel())
+    progress, library = run_training(tmp_path, team)
+    assert ([one.zone for one in library], team.verifier.model.asked) == (["golden"], [])
+    assert (progress.attempts, progress.verdicts, progress.unread) == (1, 0, 0)
 
 
 def test_direct_add_asks_no_updater(tmp_path):
@@ -174,7 +193,7 @@ def test_process_task_returns_the_rollouts_with_their_experiences():
     exploration = asyncio.run(
         process_task(
             query="task number 0 (even)", ground_truth="0", client=client, llm=ScriptedModel("1", "0"),
-            verifier=ScriptedModel(refuse(), accept()), critic=ScriptedModel(experience("found")),
+            verifier=ScriptedModel(refuse()), critic=ScriptedModel(experience("found")),
             max_rounds=2, max_rollouts=1, task_type="math",
         )
     )  # fmt: skip
@@ -197,7 +216,7 @@ def test_process_task_without_ground_truth_shows_it_to_nobody():
 def test_process_task_takes_prompt_files(tmp_path):
     (tmp_path / "system.txt").write_text("Be brief.")
     (tmp_path / "verifier.txt").write_text("Judge {{ attempt }} for {{ question }}. <next_step>")
-    actor, verifier = ScriptedModel("7"), ScriptedModel(accept())
+    actor, verifier = ScriptedModel("8", "7"), ScriptedModel(refuse())
     asyncio.run(
         process_task(
             query="how many?", ground_truth="7", client=RateLimitedLLMClient(base_url="http://127.0.0.1:9/v1"),
@@ -206,7 +225,7 @@ def test_process_task_takes_prompt_files(tmp_path):
         )
     )  # fmt: skip
     assert actor.asked[0][0]["content"] == "Be brief."
-    assert verifier.asked[0][0]["content"] == "Judge 7 for how many?. <next_step>"
+    assert verifier.asked[0][0]["content"] == "Judge 8 for how many?. <next_step>"
 
 
 def test_a_benchmark_gives_a_single_task():

@@ -6,14 +6,14 @@ from flex.benchmarks import get_benchmark
 from flex.errors import ParseError
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
-from flex.types import Attempt, Task
+from flex.types import Attempt, Task, Verdict
 from flex.verifier import MeasuringVerifier, Verifier, parse_verdict
 from tests.replies import accept, refuse
 
 TASK = Task("math-1", "What is 40 + 2?", "42")
 
 
-def judge(line: str, answer: str, task: Task = TASK, acceptance="both", more=()):
+def judge(line: str, answer: str, task: Task = TASK, acceptance="score", more=()):
     verifier = Verifier(ScriptedModel(line, *more), get_benchmark("math"), Prompts("aime"), acceptance)
     return asyncio.run(verifier.judge(task, Attempt(f"It is {answer}", answer)))
 
@@ -26,7 +26,6 @@ def judge(line: str, answer: str, task: Task = TASK, acceptance="both", more=())
         (refuse(), "42", "both", False),
         (accept(), "41", "verifier", True),
         (refuse(), "42", "verifier", False),
-        (refuse(), "42", "score", True),
         (accept(), "41", "score", False),
     ],
 )
@@ -35,6 +34,13 @@ def test_acceptance_says_whose_word_counts(line, answer, acceptance, accepted):
     assert verdict.accepted is accepted
     assert verdict.score == (1.0 if answer == "42" else 0.0)
     assert verdict.accepted_by_verifier is (line == accept())
+    assert verdict.accepted_by_score is (answer == "42")
+
+
+def test_what_the_score_accepts_costs_no_call_of_the_verifier():
+    verifier = Verifier(ScriptedModel(), get_benchmark("math"), Prompts("aime"))
+    verdict = asyncio.run(verifier.judge(TASK, Attempt("It is 42", "42")))
+    assert verdict == Verdict(True, score=1.0, accepted_by_score=True)
 
 
 def test_without_a_target_the_verifier_decides_alone():
@@ -51,9 +57,10 @@ def test_a_verifier_that_accepts_a_wrong_answer_is_overruled_with_feedback_that_
 
 
 def test_a_verifier_that_breaks_its_contract_twice_accepts_nothing():
-    verdict = judge("looks fine", "42", more=["still no tag"])
+    verdict = judge("looks fine", "42", acceptance="both", more=["still no tag"])
     assert not verdict.accepted
     assert verdict.accepted_by_verifier is None
+    assert "next_step" in verdict.problem
     assert "not correct" not in Prompts().render("feedback", feedback=verdict.feedback)
 
 

@@ -4,17 +4,27 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from flex.errors import BenchmarkError
 from flex.files.paths import existing
+from flex.replies import answer_ends, goes_on
 from flex.text import valid_utf8, words
 from flex.types import Task
 
 MAX_TEXT = 200_000
 """Of a question or an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A reply whose score is known: the grader has to agree before anything is paid for."""
+
+    reply: str
+    target: str
+    score: float
 
 
 class Benchmark(ABC):
@@ -41,9 +51,18 @@ class Benchmark(ABC):
     learns_within: ClassVar[bool] = False
     """Each task holds data to learn from and is scored on other data, so a library may have learned from it."""
 
+    anchors: ClassVar[Sequence[Anchor]] = ()
+    """Replies that are right and replies that are wrong, with what they score (`check_anchors`)."""
+
     @abstractmethod
     def extract(self, text: str) -> str | None:
         """The answer in a reply, None when there is none."""
+
+    def extract_marked(self, text: str) -> str | None:
+        """The answer in a reply that was cut off: only one that is marked, whole, and not taken back behind it."""
+        ends = answer_ends(text)
+        answers = {self.extract(text[:end]) for end in ends}
+        return answers.pop() if len(answers) == 1 and not goes_on(text[ends[-1] :]) else None
 
     @abstractmethod
     def score(self, answer: str | None, target: str) -> float:
@@ -56,6 +75,17 @@ class Benchmark(ABC):
     def points(self, answer: str | None, target: str) -> Sequence[tuple[float, float]]:
         """Prediction and measurement of some items, where an answer predicts many; for the report."""
         return ()
+
+    def check_anchors(self) -> None:
+        """Score what is known; a run begins with it. Raises BenchmarkError for a grader that cannot be trusted."""
+        for known in self.anchors:
+            answer = self.extract(known.reply)
+            if (score := self.score(answer, known.target)) != known.score:
+                raise BenchmarkError(
+                    f"benchmark '{self.name}' is not graded as it should be: {known.reply!r} against "
+                    f"{known.target!r} scores {score:g}, not {known.score:g} (read as {answer!r}); "
+                    f"nothing was asked: mend extract, score or the anchor in flex/benchmarks/{self.name}.py"
+                )
 
     def accepts(self, score: float) -> bool:
         """Whether a score counts as solved."""

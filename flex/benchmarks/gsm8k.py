@@ -6,9 +6,11 @@ A row whose answer is the number alone is fine as well.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from flex.benchmarks.base import Anchor
 from flex.benchmarks.math import Math
 from flex.mathematics.answers import exact
 
@@ -24,6 +26,12 @@ class Gsm8k(Math):
     source: ClassVar[str] = "`flex download --only gsm8k` fetches data/gsm8k"
     prompts: ClassVar[str] = "default"
     retrieval: ClassVar[str] = "flat"
+    anchors: ClassVar[Sequence[Anchor]] = (
+        Anchor("She sold 48 + 24 = 72 clips.\n#### 72", "She sold 48/2 = 24 in May.\n#### 72", 1.0),
+        Anchor("The answer is $1,080.", "1080", 1.0),
+        Anchor("She sold 72 - 24 = 48 clips.\n#### 48", "She sold 48/2 = 24 in May.\n#### 72", 0.0),
+        Anchor("I cannot tell.", "72", 0.0),
+    )
 
     def extract(self, text: str) -> str | None:
         """As for mathematics; what models copy around the number, `#### 72` or `The answer is 72`, is left out."""

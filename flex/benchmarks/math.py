@@ -4,11 +4,12 @@ r"""Competition mathematics, AIME83-25 in the paper: the answer is compared by i
 """
 
 import re
+from collections.abc import Sequence
 from typing import ClassVar
 
-from flex.benchmarks.base import Benchmark
+from flex.benchmarks.base import Anchor, Benchmark
 from flex.chemistry.smiles import products_in
-from flex.endpoint.dialects import split_thinking
+from flex.endpoint import chat_templates
 from flex.mathematics.answers import same
 from flex.mathematics.reading import find_answer
 from flex.mathematics.typography import plain
@@ -27,10 +28,17 @@ class Math(Benchmark):
     source: ClassVar[str] = "`flex download --only aime` fetches data/AIME"
     scorer: ClassVar[str] = "3"
     prompts: ClassVar[str] = "aime"
+    anchors: ClassVar[Sequence[Anchor]] = (
+        Anchor("So the sum is \\boxed{070}.", "70", 1.0),
+        Anchor("The answer is $\\frac{1}{2}$.", "0.5", 1.0),
+        Anchor("It is not 70 but \\boxed{-70}.", "70", 0.0),
+        Anchor("\\boxed{71}", "70", 0.0),
+        Anchor("I cannot tell.", "70", 0.0),
+    )
 
     def extract(self, text: str) -> str | None:
         """The answer in what is said, not thought: boxed, tagged, behind "####", stated, or the last number."""
-        return find_answer(split_thinking(text)[0])
+        return find_answer(chat_templates.read(text)[0])
 
     def score(self, answer: str | None, target: str) -> float:
         """1 when both are the same number, expression, equation or collection, or the same text where they are none."""

@@ -12,7 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from flex.benchmarks.base import Benchmark
+import numpy as np
+
+from flex.benchmarks.base import Anchor, Benchmark
 from flex.errors import BenchmarkError, ParseError
 from flex.files.paths import existing
 from flex.proteins.assays import Assay, load_assays
@@ -42,9 +44,15 @@ class Protein(Benchmark):
     graded: ClassVar[bool] = True
     open_ended: ClassVar[bool] = True
     learns_within: ClassVar[bool] = True
+    anchors: ClassVar[Sequence[Anchor]] = (
+        Anchor("<answer>rank(Rising)</answer>", "anchor", 1.0),
+        Anchor("<answer>2 - Rising</answer>", "anchor", -1.0),
+        Anchor("<answer>0 * Rising</answer>", "anchor", 0.0),
+        Anchor("Rising ranks them.", "anchor", 0.0),
+    )
 
     def __init__(self) -> None:
-        self._assays: dict[str, Assay] = {}
+        self._assays: dict[str, Assay] = {"anchor": _anchor()}
 
     def load(self, path: str | Path) -> list[Task]:
         """One task for each table of a folder, or for a single table. Raises BenchmarkError naming file and line."""
@@ -137,6 +145,13 @@ class Protein(Benchmark):
         if key not in self._assays:
             raise BenchmarkError(f"the assay '{key.splitlines()[0][:80]}' was not loaded: load its table first")
         return self._assays[key]
+
+
+def _anchor() -> Assay:
+    """An assay that everybody can rank: the measurement is a column of its own."""
+    rows = np.arange(20)
+    values = rows.astype(np.float64)
+    return Assay("anchor", "", "", "", ("A1C",) * len(rows), {"Rising": values}, values, rows[:10], rows[10:])
 
 
 @lru_cache(maxsize=1000)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
-from flex.benchmarks.base import Benchmark
+from flex.benchmarks.base import Anchor, Benchmark
 from flex.chemistry.molecules import Molecules, largest, molecules
 from flex.chemistry.reactants import reactants_in, stated_reactants
 from flex.chemistry.smiles import smiles_in
 from flex.chemistry.tools import atom_balance, canonical_smiles, functional_groups
-from flex.endpoint.dialects import split_thinking
+from flex.endpoint import chat_templates
 from flex.mathematics.reading import last_boxed
 from flex.replies import last_answer
 
@@ -31,13 +31,19 @@ class Retro(Benchmark):
     icl_k: ClassVar[int] = 50
     scorer: ClassVar[str] = "2"
     prompts: ClassVar[str] = "retro"
+    anchors: ClassVar[Sequence[Anchor]] = (
+        Anchor("<answer>c1ccccc1O.C(C)(=O)Cl</answer>", "CC(=O)Cl.Oc1ccccc1", 1.0),
+        Anchor("<answer>CC(=O)O.Oc1ccccc1</answer>", "CC(=O)Cl.Oc1ccccc1", 0.0),
+        Anchor("<answer>CC(=O)Cl</answer>", "CC(=O)Cl.Oc1ccccc1", 0.0),
+        Anchor("From phenol and acetyl chloride.", "CC(=O)Cl.Oc1ccccc1", 0.0),
+    )
 
     def extract(self, text: str) -> str | None:
         """The SMILES in the last `<answer>` tag or box, else the line of them that the reply states.
 
         Fences, quotes, labels and prose behind the SMILES are dropped; of a reaction `A.B>>P` the left side counts.
         """
-        said = split_thinking(text)[0]
+        said = chat_templates.read(text)[0]
         marked = last_answer(said)
         marked = last_boxed(said) if marked is None else marked
         return stated_reactants(said) if marked is None else reactants_in(marked)

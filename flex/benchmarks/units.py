@@ -4,9 +4,11 @@
 """
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import ClassVar
 
+from flex.benchmarks.base import Anchor
 from flex.benchmarks.math import MAX_ANSWER, Math
 from flex.mathematics.answers import exact
 from flex.types import Task
@@ -22,6 +24,12 @@ class Units(Math):
     scorer: ClassVar[str] = "2"
     prompts: ClassVar[str] = "units"
     retrieval: ClassVar[str] = "flat"
+    anchors: ClassVar[Sequence[Anchor]] = (
+        Anchor("That is about \\boxed{0.8889} metres per second.", "8/9", 1.0),
+        Anchor("<answer>4,840 square yards</answer>", "4840", 1.0),
+        Anchor("<answer>0.89</answer>", "8/9", 0.0),
+        Anchor("I cannot tell.", "8/9", 0.0),
+    )
 
     def score(self, answer: str | None, target: str) -> float:
         """1 when the answer is a number within 0.1 % of the target, whatever unit is written behind it."""

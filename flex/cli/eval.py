@@ -40,9 +40,10 @@ async def eval_command(run: EvalRun) -> int:
 
 
 def failures(result: "EvalResult") -> list[str]:
-    """The last line of a run in which calls failed for good."""
-    failed = {name: summary.failed for name, summary in result.settings.items() if summary.failed}
-    if not failed:
-        return []
-    counts = ", ".join(f"{count} in {name}" for name, count in failed.items())
-    return [f"answers that failed and count as wrong: {counts}; the same command retries them"]
+    """The last lines of a run in which calls failed for good."""
+    counts = {
+        words: {name: count for name, summary in result.settings.items() if (count := getattr(summary, key))}
+        for key, words in (("failed", "failed and count as wrong"), ("unanswered", "never came and do not count"))
+    }
+    lines = {words: ", ".join(f"{n} in {name}" for name, n in found.items()) for words, found in counts.items()}
+    return [f"answers that {words}: {where}; the same command retries them" for words, where in lines.items() if where]

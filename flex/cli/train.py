@@ -46,7 +46,9 @@ def closing_lines(result: "TrainResult") -> list[str]:
         + (f", {progress.quarantined} quarantined" if progress.quarantined else "")
         + (f", {progress.undecided} set aside" if progress.undecided else "")
         + (f", {progress.not_distilled} rollouts without one" if progress.not_distilled else ""),
-        f"verifier and score disagreed in {progress.disagreements} of {progress.verdicts} verdicts",
+        f"verifier: asked about {progress.verdicts} of {progress.attempts} attempts, "
+        f"disagreed with the score in {progress.disagreements}"
+        + (f", {progress.unread} replies were no verdict" if progress.unread else ""),
         f"calls {usage.calls}, retries {usage.retries}, "
         f"tokens {usage.prompt_tokens} in + {usage.completion_tokens} out",
         f"library: {len(result.library)} experiences in {result.save_to}",

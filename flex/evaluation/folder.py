@@ -45,22 +45,30 @@ class SettingRun:
     def scores(self) -> dict[str, list[float]]:
         """The outcomes of each task's repeats that the summary is about: scores, or 1 for right and 0 for wrong.
 
-        Raises RunError when some are missing.
+        Of a task that stayed unanswered there are none. Raises RunError when rows are missing.
         """
         rows = [row for row in self.rows if row.repeat < self.summary.repeats]
         if len(rows) != self.summary.answers:
             raise RunError(f"{self.folder} is unfinished; the command that made it goes on from here")
         scores: dict[str, list[float]] = {}
         for row in rows:
-            scores.setdefault(row.task_id, []).append(row.score if self.summary.graded else float(row.correct))
+            outcomes = scores.setdefault(row.task_id, [])
+            if not row.unanswered:
+                outcomes.append(row.score if self.summary.graded else float(row.correct))
         return scores
 
     def minus(self, other: "SettingRun") -> Difference:
-        """The paired difference to another setting over the same tasks. Raises RunError when they are others."""
+        """The paired difference to another setting over the tasks that both answered.
+
+        Raises RunError when the tasks are others.
+        """
         ours, theirs = self.scores(), other.scores()
         if set(ours) != set(theirs):
             raise RunError(f"{self.name} and {other.name} cannot be compared: one of them has not answered every task")
-        difference = paired_difference([ours[task] for task in theirs], list(theirs.values()))
+        both = [task for task in theirs if ours[task] and theirs[task]]
+        if not both:
+            return Difference(0.0, -1.0, 1.0, 1.0, "no task was answered in both", a=self.name, b=other.name)
+        difference = paired_difference([ours[task] for task in both], [theirs[task] for task in both])
         return replace(difference, a=self.name, b=other.name)
 
 

@@ -79,7 +79,8 @@ def derived(variant: str, library: ExpLib, run: Path) -> list[Experience]:
     explored = explorations(run)
     if variant == "no updater":
         return [experience for exploration in explored for experience in exploration.experiences]
-    return [raw_record(trajectory) for exploration in explored for trajectory in exploration.trajectories]
+    rollouts = [trajectory for exploration in explored for trajectory in exploration.trajectories]
+    return [raw_record(trajectory) for trajectory in rollouts if not trajectory.misjudged]
 
 
 def explorations(run: Path) -> list[Exploration]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flex.errors import EndpointError
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary
 from flex.files.runlog import RunLog
@@ -15,9 +16,14 @@ def unit(summary: Summary) -> str:
 
 
 def numbers(summary: Summary) -> dict[str, Any]:
-    """For result.json; per cent (mean score x 100 where scores are graded)."""
+    """For result.json; per cent (mean score x 100 where scores are graded).
+
+    Raises EndpointError when nothing was answered.
+    """
+    if summary.value is None:
+        raise EndpointError(f"{summary.setting}: none of {summary.answers} answers came; the same command asks again")
     low, value, high = (round(100 * x, 4) for x in (summary.low, summary.value, summary.high))
-    counts = {"n": summary.n, "correct": summary.correct, "failed": summary.failed}
+    counts = {name: getattr(summary, name) for name in ("n", "correct", "failed", "unanswered")}
     return {"percent": value, "low": low, "high": high, **counts}
 
 

@@ -96,7 +96,7 @@ def finish(
     run: ScalingLaw, steps: Steps, rows: list[dict[str, Any]], baseline: SettingRun, latest: SettingRun
 ) -> Findings:
     law = fit_power_law([row["library"] for row in rows], [row.pop("outcomes") for row in rows])
-    result = {
+    result: dict[str, Any] = {
         "experiment": "scaling law",
         "benchmark": run.benchmark,
         "model": run.model,
@@ -108,7 +108,7 @@ def finish(
     }
     last = rows[-1]
     headline = (
-        f"From {100 * baseline.summary.value:.1f} without a library to {last['test']['percent']:.1f} with "
+        f"From {result['baseline']['percent']:.1f} without a library to {last['test']['percent']:.1f} with "
         f"{last['library']} entries after {last['tasks']} explorations ({unit(latest.summary)})"
     )
     remark = (

@@ -28,7 +28,9 @@ def picture(settings: Mapping[str, Summary], comparisons: Sequence[Difference], 
     """The settings of an evaluation and their paired differences, with 95 % intervals."""
     canvas = Canvas(width, "Settings and their paired differences, with 95 % intervals")
     graded = any(summary.graded for summary in settings.values())
-    values = [measured(name, 100 * s.value, 100 * s.low, 100 * s.high) for name, s in settings.items()]
+    values = [
+        measured(name, 100 * s.value, 100 * s.low, 100 * s.high) for name, s in settings.items() if s.value is not None
+    ]
     differences = [
         measured(f"{d.a} - {d.b}", 100 * d.difference, 100 * d.low, 100 * d.high, d.verdict) for d in comparisons
     ]

@@ -43,7 +43,7 @@ def measure(run: Run) -> str:
 
 
 def _number(s: Summary) -> str:
-    return percent(s.value) if s.graded else f"{percent(s.value)}\u00a0%"
+    return percent(s.value) if s.graded or s.value is None else f"{percent(s.value)}\u00a0%"
 
 
 def _reached(s: Summary) -> str:
@@ -51,9 +51,9 @@ def _reached(s: Summary) -> str:
 
 
 def counts(s: Summary) -> str:
-    """How many answers were right: "54 of 100"."""
+    """How many of the answers that count were right: "54 of 100"."""
     repeats = f" in {s.n:,} problems, {s.repeats} times each" if s.repeats > 1 else ""
-    return f"{s.correct:,} of {s.n * max(1, s.repeats):,}{repeats}"
+    return f"{s.correct:,} of {s.answered:,}{repeats}"
 
 
 def metrics(run: Run) -> tuple[list[str], list[tuple[str, list[str]]]]:
@@ -91,9 +91,9 @@ def cost_cells(s: Summary) -> list[str]:
 
 
 def failures(run: Run) -> Iterator[tuple[str, int, Counter[str]]]:
-    """Settings in which answers failed for want of an endpoint's reply: name, answers, how often for which reason."""
+    """Settings in which answers failed or never came: name, answers, how often for which reason."""
     for setting in run.settings:
-        if errors := Counter(shortened(row.error, 300) for row in setting.rows if row.error is not None):
+        if errors := Counter(shortened(row.reason or row.error, 300) for row in setting.rows if row.error is not None):
             yield name_of(setting.name), len(setting.rows), errors
 
 
@@ -144,9 +144,9 @@ def name_of(text: str) -> str:
     return visible(text)[:NAME]
 
 
-def percent(share: float) -> str:
-    """ "54.0" of 0.54."""
-    return f"{100 * share:.1f}"
+def percent(share: float | None) -> str:
+    """ "54.0" of 0.54; a dash where there is no number."""
+    return "–" if share is None else f"{100 * share:.1f}"
 
 
 def points(share: float) -> str:
@@ -160,9 +160,9 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
-def place(share: float) -> float:
+def place(share: float | None) -> float:
     """Where in a plot a share stands, in per cent of its width."""
-    return round(100 * min(1.0, max(0.0, share)), 2)
+    return round(100 * min(1.0, max(0.0, share or 0.0)), 2)
 
 
 def duration(seconds: float) -> str:

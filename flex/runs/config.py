@@ -123,8 +123,8 @@ class TrainRun(Run):
     """attempts within a rollout"""
     max_rollouts: Positive = Limits().max_rollouts
     """rollouts of a task that is not solved"""
-    acceptance: Literal["both", "verifier", "score"] = "both"
-    """who accepts an attempt"""
+    acceptance: Literal["score", "verifier", "both"] = "score"
+    """who accepts an attempt where the target is known; elsewhere the verifier does"""
     with_gt: bool = True
     """verifier and critic may see the target"""
     use_library: bool = False

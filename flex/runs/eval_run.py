@@ -80,8 +80,8 @@ class EvalResult:
 
     @property
     def failed(self) -> bool:
-        """Whether in one of the settings no answer came at all."""
-        return any(summary.failed == summary.answers for summary in self.settings.values())
+        """Whether in one of the settings no answer came at all, or an error came up that nobody foresaw."""
+        return any(s.failed + s.unanswered == s.answers or s.unforeseen for s in self.settings.values())
 
 
 async def evaluate(run: EvalRun, *, bar: Bar = no_bar, stop: Stop | None = None) -> EvalResult:

@@ -62,6 +62,7 @@ class Plan:
 def make_plan(run: EvalRun, settings: Sequence[Setting]) -> Plan:
     """Read and check everything the settings need. Raises SettingsError."""
     benchmark = get_benchmark(run.benchmark)
+    benchmark.check_anchors()
     path = split_of(run.data_path, benchmark, run.split)
     tasks = benchmark.load(path)[: run.samples]
     with_examples = any(setting.examples for setting in settings)

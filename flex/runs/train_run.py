@@ -60,6 +60,7 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
     """
     stop = stop or Stop()
     benchmark = get_benchmark(run.benchmark)
+    benchmark.check_anchors()
     tasks = tasks_of(run, benchmark)
     prompts = Prompts(benchmark.prompts, {"llm_system_prompt": run.llm_system_prompt, "verifier": run.verifier_prompt})
     hashes = prompts.checked([*PROMPTS, "progress"] if benchmark.open_ended else PROMPTS)

@@ -19,6 +19,8 @@ from flex.types import Exploration, Task, UpdateDecision
 from flex.updater import Question
 
 log = logging.getLogger(__name__)
+ENOUGH_VERDICTS = 10
+"""After so many verdicts a run stops if most of them could not be read."""
 
 
 @dataclass(slots=True)
@@ -36,10 +38,14 @@ class Progress:
     undecided: int = 0
     """Experiences that the endpoint gave no decision on; they are in the log, a resumed run asks again."""
     not_distilled: int = 0
-    """Rollouts out of which the critic made no experience."""
+    """Rollouts, and contrasts, that gave no experience."""
+    attempts: int = 0
     verdicts: int = 0
+    """Attempts that the verifier was asked about."""
+    unread: int = 0
+    """Of these, those about which its reply was no verdict."""
     disagreements: int = 0
-    """Verdicts in which the verifier and the score said different things."""
+    """Of these, those about which it and the score said different things."""
     unfinished: int = 0
     """Tasks that were not begun, or not learned from yet, when the run was stopped."""
     errors: list[str] = field(default_factory=list)
@@ -51,12 +57,13 @@ class Progress:
             self.failed += 1
             self.errors.append(exploration.error)
         else:
-            contrasts = sum("rollouts" in e.provenance for e in exploration.experiences)
-            self.not_distilled += len(exploration.trajectories) + contrasts - len(exploration.experiences)
-        for verdict in (r.verdict for t in exploration.trajectories for r in t.rounds):
-            self.verdicts += 1
-            if verdict.score is not None and verdict.accepted_by_verifier is not None:
-                self.disagreements += verdict.accepted_by_verifier != (verdict.score >= 1)
+            self.not_distilled += len(exploration.undistilled)
+        for verdict in exploration.verdicts:
+            by_verifier, by_score = verdict.accepted_by_verifier, verdict.accepted_by_score
+            self.attempts += 1
+            self.verdicts += by_verifier is not None or bool(verdict.problem)
+            self.unread += bool(verdict.problem)
+            self.disagreements += None not in (by_verifier, by_score) and by_verifier != by_score
 
     def count_decision(self, decision: UpdateDecision) -> None:
         self.inserted += decision.action == "insert"
@@ -86,6 +93,8 @@ class Session:
 
     def __post_init__(self) -> None:
         self._changed = False
+        self._judged = Progress()
+        """What this session explored itself, as soon as it is there."""
         events = self.run.events()
         self._explored = {
             (e["epoch"], e["exploration"]["task"]["id"]): decode(Exploration, e["exploration"])
@@ -117,6 +126,8 @@ class Session:
         ]
         exploration = replace(exploration, experiences=tuple(stamped))
         self.run.write("explored", epoch=epoch, exploration=exploration)
+        self._judged.count(exploration)
+        self._stop_without_verdicts(exploration)
         return exploration
 
     def updates(
@@ -191,6 +202,14 @@ class Session:
             decision = UpdateDecision("quarantine", reason=str(error))
             self.library.apply(update.experience, decision, author)
         self.progress.count_decision(decision)
+
+    def _stop_without_verdicts(self, latest: Exploration) -> None:
+        """Ask for a stop when the verifier cannot do its part: who goes on pays for attempts without feedback."""
+        unread, verdicts = self._judged.unread, self._judged.verdicts
+        if verdicts >= ENOUGH_VERDICTS and 2 * unread > verdicts:
+            problem = next((verdict.problem for verdict in latest.verdicts if verdict.problem), "")
+            why = f"{unread} of {verdicts} replies of the verifier were no verdict"
+            self.stop.request(f"{why}; another --verifier_model may do better" + f" ({problem})" * bool(problem))
 
     def _author(self, epoch: int, number: int) -> Author:
         """Who changes the library, for its history."""

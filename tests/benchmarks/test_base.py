@@ -92,3 +92,20 @@ def test_a_file_that_defines_no_benchmark_of_its_name_is_named(tmp_path, monkeyp
     with pytest.raises(BenchmarkError, match=r"flex/benchmarks/chess\.py has to define `benchmark`"):
         get_benchmark("chess")
     sys.modules.pop("flex.benchmarks.chess")
+
+
+@pytest.mark.parametrize("name", benchmark_names())
+def test_every_benchmark_has_anchors_right_and_wrong_and_its_grader_agrees(name):
+    benchmark = get_benchmark(name)
+    assert {0.0, 1.0} <= {known.score for known in benchmark.anchors}
+    benchmark.check_anchors()
+
+
+@pytest.mark.parametrize(("extract", "score"), [(lambda text: text, 1.0), (lambda text: None, 0.0)])
+def test_a_grader_that_takes_everything_or_nothing_is_named(monkeypatch, extract, score):
+    benchmark = get_benchmark("math")
+    monkeypatch.setattr(type(benchmark), "extract", lambda self, text: extract(text))
+    monkeypatch.setattr(type(benchmark), "score", lambda self, answer, target: score)
+    with pytest.raises(BenchmarkError, match=r"benchmark 'math' is not graded as it should be: .* scores") as caught:
+        benchmark.check_anchors()
+    assert "\n" not in str(caught.value)

@@ -172,7 +172,7 @@ def test_a_rollout_that_improved_becomes_a_golden_experience(protein, task):
         Round(Attempt("<answer>volume</answer>", "volume"), Verdict(False, "no improvement", None, 0.1)),
     )
     critic = Critic(ScriptedModel(experience()), Prompts("protein"))
-    (made,) = asyncio.run(distill([Trajectory(task, rounds)], critic))
+    (made,) = asyncio.run(distill(task, [Trajectory(task, rounds)], critic)).experiences
     assert made.zone == "golden"
     assert "formula" in critic.model.asked[0][0]["content"]
 

@@ -77,7 +77,7 @@ def test_half_a_name_is_no_name(words, capsys):
     [
         ({"epochs": 0}, "epochs has to be a whole number from 1, not 0"),
         ({"max_rounds": True}, "max_rounds has to be a whole number from 1, not True"),
-        ({"acceptance": "me"}, "acceptance has to be one of both, verifier, score, not 'me'"),
+        ({"acceptance": "me"}, "acceptance has to be one of score, verifier, both, not 'me'"),
     ],
 )
 def test_a_configuration_refuses_what_it_cannot_be_run_with(values, words):

@@ -7,7 +7,7 @@ import pytest
 import flex
 from flex import EndpointConfig, EvalRun, TrainRun, compare, evaluate, train
 from flex.concurrency import Stop
-from flex.errors import RunError, SettingsError
+from flex.errors import BenchmarkError, RunError, SettingsError
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,16 @@ def test_a_stop_that_was_requested_begins_nothing(finished, tmp_path):
     assert not (tmp_path / "summary.json").exists()
     with pytest.raises(RunError, match="unfinished"):
         compare(tmp_path / "vanilla", result.folder / "flex")
+
+
+@pytest.mark.parametrize("begin", [lambda out: evaluate(EvalRun(benchmark="units", model="m", out=out, telemetry=False)),
+                                   lambda out: train(TrainRun(benchmark="units", model="m", out=out, telemetry=False))],
+                         ids=["evaluate", "train"])  # fmt: skip
+def test_a_grader_that_cannot_be_trusted_is_not_paid_for(monkeypatch, tmp_path, begin):
+    monkeypatch.setattr(type(flex.get_benchmark("units")), "score", lambda self, answer, target: 1.0)
+    with pytest.raises(BenchmarkError, match="'units' is not graded as it should be"):  # and nobody looks for BASE_URL
+        asyncio.run(begin(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_one_run_alone_cannot_be_compared(finished):

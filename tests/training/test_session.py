@@ -2,23 +2,25 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import cycle, repeat
 
 import pytest
 
+from flex.concurrency import Stop
 from flex.errors import EndpointError, RunError, SettingsError
 from flex.explib import ExpLib
 from flex.files.runlog import RunLog
-from flex.reject_sampling import train
+from flex.reject_sampling import Limits, train
 from flex.testing import RuleModel, ScriptedModel
-from tests.replies import accept, experience
-from tests.team import CONFIG, make_tasks, make_team, run_training, simple_team
+from tests.replies import accept, decision, experience, refuse
+from tests.team import CONFIG, make_tasks, make_team, number, right_if_even, run_training, simple_team
 
 
 def test_the_library_is_saved_after_every_batch(tmp_path):
     def fail_late(messages):
         if "task number 6" in messages[-1]["content"]:
             raise RuntimeError("a bug")
-        return f"The answer is {messages[-1]['content'].split()[2]}"
+        return right_if_even(messages)
 
     with pytest.raises(RuntimeError, match="a bug"):
         run_training(tmp_path, simple_team(answer=fail_late), make_tasks(8), replace(CONFIG, batch_size=2))
@@ -94,11 +96,35 @@ def test_cancelling_keeps_what_was_learned(tmp_path):
 
 def test_disagreements_between_verifier_and_score_are_counted(tmp_path):
     team = make_team(
-        ScriptedModel("The answer is 1", "The answer is 0"), ScriptedModel(accept(), accept()),
+        ScriptedModel("The answer is 1", "The answer is 2", "The answer is 3", "The answer is 0"),
+        ScriptedModel(accept(), refuse(), "eh", "eh"),
         ScriptedModel(experience()), ScriptedModel(),
     )  # fmt: skip
     progress, _ = run_training(tmp_path, team)
-    assert (progress.disagreements, progress.verdicts) == (1, 2)
+    assert (progress.attempts, progress.verdicts, progress.unread, progress.disagreements) == (4, 3, 1, 1)
+
+
+def test_a_run_whose_verifier_cannot_be_read_stops_and_goes_on_later(tmp_path):
+    def broken(answers):
+        return make_team(RuleModel(lambda _: "The answer is -1"), RuleModel(lambda _: next(answers)), *critics())
+
+    def critics():
+        return RuleModel(lambda messages: experience(f"of {number(messages)}")), RuleModel(lambda _: decision("insert"))
+
+    config, stop = replace(CONFIG, limits=Limits(1, 3), max_concurrent=1), Stop()
+    progress, _ = run_training(tmp_path, broken(repeat("eh")), make_tasks(9), config, stop=stop)
+    assert (progress.explored, progress.unread, progress.unfinished) == (4, 12, 5)
+    assert stop.reason.startswith("12 of 12 replies of the verifier were no verdict; another --verifier_model")
+    progress, _ = run_training(tmp_path, broken(repeat(refuse())), make_tasks(9), config)
+    assert (progress.explored, progress.unread, progress.unfinished) == (9, 12, 0)
+
+
+def test_a_run_with_as_many_verdicts_as_garbage_goes_on(tmp_path):
+    lines = cycle(["eh", "eh", refuse()])  # a reply that cannot be read is asked for twice
+    actor = RuleModel(lambda _: "The answer is -1")
+    team = make_team(actor, RuleModel(lambda _: next(lines)), RuleModel(lambda _: "eh"), ScriptedModel())
+    progress, _ = run_training(tmp_path, team, make_tasks(9), replace(CONFIG, limits=Limits(1, 2), max_concurrent=1))
+    assert (progress.explored, progress.verdicts, progress.unread, progress.not_distilled) == (9, 18, 9, 9)
 
 
 def test_a_run_killed_before_it_saved_is_saved_when_it_is_started_again(tmp_path):
