@@ -19,12 +19,14 @@ class Actor:
         """The next attempt at the trajectory's task, with what the library had to say about it (paper, 3.1)."""
         with span("actor", "CHAIN", input=trajectory.task.question) as recorded:
             reply = await self.model.complete(self.messages(trajectory, retrieval))
-            recorded.set(output=reply.text)
+            recorded.set(output=reply.text, finish_reason=reply.finish_reason)
+        read = self.benchmark.extract if reply.complete else self.benchmark.extract_marked
         return Attempt(
             text=reply.text,
-            answer=self.benchmark.extract(reply.text),
+            answer=read(reply.text),
             reasoning=reply.reasoning,
             usage=reply.usage,
+            finish_reason=reply.finish_reason,
             retrievals=(retrieval,) if retrieval else (),
         )
 

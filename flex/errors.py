@@ -7,7 +7,8 @@ FlexError
 │   ├── LibraryError    a file that is not an experience library
 │   └── RunError        a results or run folder that belongs to another run
 ├── EndpointUnusable    the account, address, key or model as such: stops the run, which can be resumed  (exit 3)
-├── EndpointError       the endpoint refused or failed for good; costs the task it happened in
+├── EndpointError       the endpoint failed for good; costs the task it happened in, which stays unanswered
+│   └── TaskRefused     the endpoint refuses what this task sends: too long, filtered; the answer counts as wrong
 └── ParseError          a model's reply that breaks its contract, even after it was shown what was wrong
 """
 
@@ -44,7 +45,22 @@ class EndpointUnusable(FlexError):
 
 
 class EndpointError(FlexError):
-    """The endpoint refused or failed for good; the task it happened in is recorded as failed."""
+    """The endpoint failed for good; the task it happened in is recorded as unanswered.
+
+    `reason` is the failure in the few words that it is counted under.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
+
+
+class TaskRefused(EndpointError):
+    """The endpoint refuses what this task sends, and would again: too long, or caught by its filter."""
+
+    def __init__(self, message: str, reason: str = "", *, filtered: bool = False) -> None:
+        super().__init__(message, reason)
+        self.filtered = filtered
 
 
 class ParseError(FlexError):

@@ -25,6 +25,16 @@ _TEX = re.compile(
     r"|t(?:imes|ext|heta|riangle|frac|ilde|an|o)\b|r(?:ight|ho|angle)\b|n(?:eq|mid|abla|ot)\b|t(?:ext|frac)\w*\{)"
 )
 
+_MARKED = re.compile(
+    r"</answer>|\\f?boxed\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*+\}){0,400}+\}|####[ \t]*[-+$€£]*\d[\d.,/]*%?[ \t]*\r?\n",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(
+    r"\A\W{0,3}\?|<answer>|\\f?boxed|^####|\bno[,.;!]|\bnot (?:right|correct|it|the answer)\b|\b(?:wait|wrong|incorrect"
+    r"|mistake|actually|hmm+|however|instead|next|now|try)\b|\b(?:case|step|part) \(?[\da-d]",
+    re.IGNORECASE | re.MULTILINE,
+)
+
 
 def last_tag(text: str, tag: str) -> str | None:
     """The stripped content of the last `<tag>...</tag>`, None when there is none."""
@@ -37,6 +47,16 @@ def last_answer(text: str) -> str | None:
     """The content of the last `<answer>` tag, even if a stop sequence took the closing one; None without a tag."""
     answer = last_tag(text, "answer")
     return text.rpartition("<answer>")[2] if answer is None and "<answer>" in text else answer
+
+
+def answer_ends(text: str) -> list[int]:
+    r"""Where the marked answers of a text end, the last few of them: `</answer>`, `\boxed{...}` and a line `#### 7`."""
+    return [mark.end() for mark in _MARKED.finditer(text)][-3:]
+
+
+def goes_on(text: str) -> bool:
+    """Whether what stands behind a marked answer takes it back, or is on its way to another one."""
+    return bool(_GOES_ON.search(text))
 
 
 def escape_tag(text: str, tag: str) -> str:

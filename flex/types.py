@@ -80,6 +80,13 @@ class Reply:
     reasoning: str = ""
     usage: Usage = Usage()
     finish_reason: Ending = "stop"
+    calls: tuple[tuple[str, str], ...] = ()
+    """Tools it calls that nobody offered, by name, each with its arguments as JSON."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether it says all it was going to say."""
+        return self.finish_reason in ("stop", "tool_calls")
 
 
 class Model(Protocol):

@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from flex.actor import Actor
 from flex.benchmarks import get_benchmark
 from flex.prompt import Prompts
@@ -49,3 +51,25 @@ def test_retrieved_experience_stands_before_the_question():
 def test_thinking_is_kept_apart_from_the_text():
     attempt = asyncio.run(actor(Reply("42", reasoning="is it 43?")).attempt(Trajectory(TASK)))
     assert (attempt.text, attempt.reasoning) == ("42", "is it 43?")
+
+
+@pytest.mark.parametrize("ending", ["length", "filtered", "error"])
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("First we add 40 and 2. The sum of 40 and", None),
+        ("It is \\boxed{4", None),
+        ("<answer>4", None),
+        ("Try \\boxed{7}? No, that is wrong, because the two", None),
+        ("Step 1 gives \\boxed{40}. Step 2 gives", None),
+        ("It is \\boxed{40} or \\boxed{42}", None),
+        ("It is \\boxed{42}.", "42"),
+        ("It is \\boxed{\\frac{1}{\\sqrt{2}}}. To verify, square 3 and", "\\frac{1}{\\sqrt{2}}"),
+        ("<answer>42</answer> Let me verify: 40 +", "42"),
+        ("40 + 2 = 42\n#### 42\nTo verify: 4", "42"),
+        ("#### 4", None),
+    ],
+)
+def test_of_a_reply_that_was_cut_off_only_a_marked_whole_answer_counts(ending, text, answer):
+    attempt = asyncio.run(actor(Reply(text, finish_reason=ending)).attempt(Trajectory(TASK)))
+    assert (attempt.answer, attempt.finish_reason) == (answer, ending)

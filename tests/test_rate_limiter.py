@@ -196,6 +196,8 @@ PASSING = {
     "choices null": {"choices": None, "usage": None},
     "message null": {"choices": [{"message": None}]},
     "error in a 200": error("upstream is busy", code=502),
+    "a tool that nobody offered": Answer(400, error("Tool choice is none, but model called", code="tool_use_failed")),
+    "Groq is full": Answer(498, error("Flex tier capacity exceeded", code="capacity_exceeded")),
     "error in a choice": {"choices": [{"error": {"code": 429, "message": "busy"}}]},
     "cut off in the head": Answer(cut=10),
     "cut off in the body": Answer(body=completion("ok"), cut=150),
@@ -264,6 +266,45 @@ def test_without_a_wish_of_the_endpoint_every_wait_is_longer():
     asked.ask()
     waits = [after - before for before, after in pairwise(asked.times)]
     assert all(least <= wait <= 1.2 * least for wait, least in zip(waits, (0.5, 1.25, 3.125, 7.8125), strict=True))
+
+
+def silence(ending: str = "stop", thought: str = "hm") -> dict:
+    """A reply without a word."""
+    message = {"role": "assistant", "content": None, "reasoning_content": thought}
+    return completion(None, choices=[{"index": 0, "finish_reason": ending, "message": message}])
+
+
+@pytest.mark.parametrize("ending", ["stop", "error", None])
+def test_a_reply_that_holds_nothing_is_asked_for_again_and_paid_for(ending):
+    with Endpoint(silence(ending), silence(ending), "hello") as endpoint:
+        reply = ask(client_of(endpoint))
+    assert (reply.text, reply.finish_reason, len(endpoint.calls)) == ("hello", "stop", 3)
+    assert reply.usage == Usage(1, 2, 30, 0, 15)
+
+
+def test_who_stays_silent_is_believed_and_asked_once_the_next_time():
+    with Endpoint(*[silence()] * 5, "hello", silence(), "again") as endpoint:
+        client = client_of(endpoint)
+        assert [ask(client).finish_reason for _ in range(2)] == ["empty", "empty"]
+        assert len(endpoint.calls) == 5
+        assert [ask(client).text for _ in range(2)] == ["hello", "again"]
+
+
+@pytest.mark.parametrize(("ending", "read"), [("length", "length"), ("content_filter", "filtered")])
+def test_what_would_be_the_same_again_is_asked_for_once(ending, read):
+    with Endpoint(silence(ending)) as endpoint:
+        assert ask(client_of(endpoint)).finish_reason == read
+    assert len(endpoint.calls) == 1
+
+
+def test_a_stop_sequence_that_ended_the_thinking_is_not_sent_again():
+    with Endpoint(default=lambda call: silence() if "stop" in call.body else "seven Observation: eight") as endpoint:
+        assert ask(client_of(endpoint), stop=["Observation:"]).text == "seven"
+
+
+def test_a_stop_sequence_is_cut_even_if_the_endpoint_took_it():
+    with Endpoint("a b STOP c") as endpoint:
+        assert ask(client_of(endpoint), stop=["STOP"]).text == "a b"
 
 
 # Faults that stay
@@ -384,15 +425,20 @@ def test_refused_parameters_are_recognised(status, body, refused):
     assert parse_failure(status, body, {}).refused(sent) == (None if refused is None else sent[refused])
 
 
-def test_refused_parameters_are_dropped_remembered_and_logged_once(caplog):
-    with Endpoint(default=refusing("temperature", "stop")) as endpoint, caplog.at_level(logging.WARNING):
+def test_refused_parameters_are_dropped_remembered_and_noted_once(caplog):
+    with Endpoint(default=refusing("temperature", "stop")) as endpoint, caplog.at_level(logging.INFO):
         client = client_of(endpoint)
         first = ask(client, temperature=0.5, stop=["STOP"])
         assert (first.text, first.usage.retries, first.finish_reason) == ("a b", 0, "stop")
         assert len(endpoint.calls) == 3
         ask(client, temperature=0.5, stop=["STOP"])
         assert len(endpoint.calls) == 4
-    assert [r.args[1] for r in caplog.records if r.name == "flex.rate_limiter"] == ["temperature", "stop"]
+    logged = [record.getMessage() for record in caplog.records if record.name == "flex.rate_limiter"]
+    assert [line.split(" and ")[0] for line in logged] == [
+        "model 'm' refuses temperature=0.5",
+        "model 'm' refuses stop=['STOP']",
+    ]
+    assert client.notes == logged[:1]  # what follows a stop sequence is cut here
 
 
 def test_twenty_calls_refused_at_once_all_recover():
@@ -654,3 +700,31 @@ def test_tracing_sees_the_calls():
     assert span.name == "ChatCompletion"
     assert span.attributes["llm.output_messages.0.message.content"] == "hello"
     assert span.attributes["llm.token_count.total"] == 15
+
+
+def test_a_model_without_a_system_role_gets_it_in_the_first_question_once_learned():
+    def gemma(call: Call):
+        roles = [message["role"] for message in call.body["messages"]]
+        return Answer(400, {"object": "error", "message": "System role not supported"}) if "system" in roles else "7"
+
+    with Endpoint(default=gemma) as endpoint:
+        client = client_of(endpoint, max_retries=0)
+        talk = [{"role": "system", "content": "Be brief."}, *HI]
+        assert [asyncio.run(client.complete("m", talk)).text for _ in range(2)] == ["7", "7"]
+        assert len(endpoint.calls) == 3
+        assert endpoint.calls[-1].body["messages"] == [{"role": "user", "content": "Be brief.\n\nhi"}]
+    assert [note.split(":")[0] for note in client.notes] == ["model 'm' takes no system message"]
+
+
+def test_a_server_that_cuts_prompts_is_noted_once_a_model():
+    short = completion("ok", usage={"prompt_tokens": 12})
+    cut = completion("ok", usage={"prompt_tokens": 2050})
+    long = [{"role": "user", "content": "word " * 5_000}]
+    with Endpoint(short, cut, cut, completion("ok", usage={"prompt_tokens": 5_000})) as endpoint:
+        client = client_of(endpoint)
+        ask(client)
+        assert client.notes == []
+        for _ in range(3):
+            asyncio.run(client.complete("m", long))
+    assert len(client.notes) == 1
+    assert "only a part of a long prompt" in client.notes[0]

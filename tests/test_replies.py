@@ -1,10 +1,9 @@
-"""Tags, fenced JSON and thinking, read out of replies."""
+"""Tags and fenced JSON, read out of replies."""
 
 import asyncio
 
 import pytest
 
-from flex.endpoint.dialects import split_thinking
 from flex.errors import ParseError
 from flex.prompt import Prompts
 from flex.replies import ask, escape_tag, last_json, last_tag, user
@@ -72,30 +71,9 @@ def test_a_reply_without_its_object_says_what_is_wrong(text, problem):
         last_json(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "visible", "thinking"),
-    [
-        ("just an answer", "just an answer", ""),
-        ("<think>hm</think>\n42", "42", "hm"),
-        ("<thinking>hm</thinking>42", "42", "hm"),
-        ("<THINK>hm</THINK>42", "42", "hm"),
-        ("<think>a</think>1<think>b</think>2", "12", "a\n\nb"),
-        ("hm, the template swallowed the start</think>42", "42", "hm, the template swallowed the start"),
-        ("42 <think>cut off", "42", "cut off"),
-        ("<think>never came to a", "", "never came to a"),
-        ("<think></think>42", "42", ""),
-        ("<think>\n\n</think>\n\n42\n", "42", ""),
-        ("", "", ""),
-    ],
-)
-def test_thinking_is_parted_from_what_is_said(text, visible, thinking):
-    assert split_thinking(text) == (visible, thinking)
-
-
 def test_a_reply_that_repeats_itself_is_read_in_time():
     with cpu_seconds_below(2):
         assert last_tag("<answer>" * 5_000 + "1</answer>", "answer") == "1"
-        assert split_thinking("<think>" * 2_000)[0] == ""
         with pytest.raises(ParseError):
             last_json("```json\n" * 2_000)
 
@@ -120,10 +98,6 @@ def test_tex_with_single_backslashes_is_read_as_meant(written, meant):
 def test_code_fences_before_and_inside_the_json_do_not_confuse_it():
     reply = 'First:\n```python\nx = 1\n```\nso\n```json\n{"a": "use ```x``` here"}\n```\nDone.'
     assert last_json(reply) == {"a": "use ```x``` here"}
-
-
-def test_many_unclosed_thoughts_are_parted_quickly():
-    assert split_thinking("<think>" * 50_000)[0] == ""
 
 
 def test_an_escaped_text_ends_no_section_and_passes_no_verdict():

@@ -1,11 +1,13 @@
 """The actor pi as an agent: a smolagents CodeAgent that thinks, runs code and may consult the library."""
 
-from collections.abc import Callable, Coroutine, Sequence
+import json
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import smolagents
 
-from flex.agents.pool import MAX_STEPS, AgentPool, AgentRecord, Call
+from flex.agents.pool import MAX_STEPS, AgentPool, AgentRecord, Call, plain
 from flex.benchmarks.base import Benchmark
 from flex.errors import SettingsError
 from flex.memory_tool import MemoryRetrievalTool
@@ -18,6 +20,8 @@ MAX_RETRIEVALS = 30
 """Retrievals in one attempt; each costs up to three calls."""
 ENOUGH = f"You have consulted the library {MAX_RETRIEVALS} times, it does not answer any more. Work with what you know."
 
+ANSWER_KEYS = ("final_answer", "answer", "result", "solution", "value", "output", "reactants", "formula")
+"""Under which of its keys a dict that an agent hands in holds the answer, the surest first."""
 NOT_INTO_DOCKER = (
     "the library and the benchmark's tools cannot be taken into a container: choose executor monty or local"
 )
@@ -80,12 +84,13 @@ class AgentActor:
 
         with span("actor", "CHAIN", input=trajectory.task.question) as recorded:
             made = await self._agents.run(self._task_text(trajectory, retrieval), make_tools, self.max_steps)
-            recorded.set(output=made.text)
+            recorded.set(output=made.text, finish_reason=made.finish_reason)
         return Attempt(
             text=made.text,
             answer=self._answer(made),
             reasoning="\n\n".join(reply.reasoning for reply in made.replies if reply.reasoning),
             usage=sum((reply.usage for reply in made.replies), Usage()),
+            finish_reason=made.finish_reason,
             retrievals=tuple(retrievals),
             steps=made.steps,
         )
@@ -98,10 +103,13 @@ class AgentActor:
 
     def _answer(self, made: AgentRecord) -> str | None:
         """What the benchmark finds in what was handed in: a text, a list of parts, or an answer without its tag."""
-        text = made.text
-        if isinstance(made.output, list | tuple) and all(isinstance(part, str) for part in made.output):
-            text = ".".join(made.output)
-        candidates = (made.text, text, f"<answer>{text}</answer>")
+        if not made.complete:
+            return self.benchmark.extract_marked(made.text)
+        handed_in = _without_wrapping(made.output)
+        text = plain(handed_in)
+        if isinstance(handed_in, list | tuple) and all(isinstance(part, str) for part in handed_in):
+            text = ".".join(handed_in)
+        candidates = (plain(handed_in), text, f"<answer>{text}</answer>")
         return next((found for candidate in candidates if (found := self.benchmark.extract(candidate))), None)
 
     def _task_text(self, trajectory: Trajectory, retrieval: Retrieval | None) -> str:
@@ -114,3 +122,15 @@ class AgentActor:
             feedback = self.prompts.render("feedback", feedback=last.verdict.feedback)
             text += f"\n\nYour last attempt:\n<attempt>\n{last.attempt.text}\n</attempt>\n\n{feedback}"
         return text
+
+
+def _without_wrapping(output: Any) -> Any:
+    """What an agent means by `{"answer": 7, "confidence": 0.9}`, given as a dict or written as JSON."""
+    if isinstance(output, str) and output.lstrip().startswith("{"):
+        with suppress(ValueError, RecursionError):
+            output = json.loads(output)
+    if isinstance(output, Mapping):
+        named = {str(key).casefold().replace(" ", "_"): value for key, value in output.items()}
+        found = [named[key] for key in ANSWER_KEYS if key in named] or (list(named.values()) if len(named) == 1 else [])
+        return found[0] if found else output
+    return output

@@ -5,7 +5,8 @@ local    smolagents' interpreter in this process: more of Python, but no sandbox
 docker   smolagents' container executor (needs a Docker engine and the extra `docker`)
 """
 
-from collections.abc import Callable, Mapping
+import ast
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,9 @@ MAX_OUTPUT_CHARACTERS = 20_000
 """Of what a block prints, and of an answer; a longer text keeps its head and its tail."""
 LOCAL_IMPORTS = ["fractions", "decimal", "functools", "operator", "json"]
 """Beside what smolagents allows anyway; prompts/executor_local.txt names them to the agent."""
+
+ASSIGNED = "final_answer_variable"
+"""What smolagents renames a variable `final_answer` to, beside a call of the function; and so do we without one."""
 
 
 class _Finished(KeyboardInterrupt):
@@ -54,7 +58,7 @@ class MontyExecutor(PythonExecutor):  # type: ignore[misc]
         self._answers.clear()
         output = None
         try:
-            output = self._open().feed_run(code_action, external_lookup=self._tools, print_callback=printed)
+            output = self._open().feed_run(handing_in(code_action), external_lookup=self._tools, print_callback=printed)
         except (monty.MontyRuntimeError, monty.MontySyntaxError) as error:
             if not self._answers:
                 if "TimeoutError" in str(error):
@@ -106,12 +110,40 @@ class LocalExecutor(LocalPythonExecutor):  # type: ignore[misc]
 
     def __call__(self, code_action: str) -> CodeOutput:
         try:
-            made = super().__call__(code_action)
+            made = super().__call__(handing_in(code_action))
         except Exception:
             raise  # the agent reads what its code raised; only what is no Exception is put in words below
         except BaseException as error:  # SystemExit, KeyboardInterrupt: the agent's, this is no main thread
             raise RuntimeError(f"the code raised {type(error).__name__}: {error}") from None
         return CodeOutput(_bounded(made.output), _shown(made.logs), made.is_final_answer)
+
+
+def handing_in(code: str) -> str:
+    """A block in which a value is assigned to `final_answer` hands it in at its end; all others as they are."""
+    if "final_answer" not in code:
+        return code
+    try:
+        block = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):  # the interpreter says it better
+        return code
+    names = [node for node in ast.walk(block) if isinstance(node, ast.Name) and node.id == "final_answer"]
+    assigned = {id(name) for name in names if isinstance(name.ctx, ast.Store)}
+    if not any(id(node) in assigned for statement in block.body for node in _outside_functions(statement)):
+        return code
+    called = {id(node.func) for node in ast.walk(block) if isinstance(node, ast.Call)}
+    for name in names:
+        name.id = name.id if id(name) in called else ASSIGNED
+    at_the_end = (
+        "" if called & {id(name) for name in names} else f"\nif {ASSIGNED} is not None:\n    final_answer({ASSIGNED})"
+    )
+    return f"{ASSIGNED} = None\n{ast.unparse(block)}{at_the_end}"
+
+
+def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+        for child in ast.iter_child_nodes(node):
+            yield from _outside_functions(child)
 
 
 def _bounded(value: Any) -> Any:

@@ -12,13 +12,14 @@ import smolagents
 from smolagents.memory import ActionStep
 from smolagents.models import ChatMessage, MessageRole
 from smolagents.monitoring import AgentLogger, LogLevel, TokenUsage
-from smolagents.utils import AgentGenerationError
+from smolagents.utils import AgentGenerationError, AgentParsingError
 
 from flex.agents.executors import make_executor
+from flex.agents.step_text import NO_STEP, UNUSABLE_IN_A_ROW, step_text, unusable
 from flex.concurrency import Bridge, with_current_context
 from flex.errors import ParseError, SettingsError
 from flex.prompt import Prompts
-from flex.types import Message, Model, Reply
+from flex.types import Ending, Message, Model, Reply
 
 T = TypeVar("T")
 MAX_STEPS = 12
@@ -40,6 +41,16 @@ class AgentRecord:
     @property
     def text(self) -> str:
         return plain(self.output)
+
+    @property
+    def finish_reason(self) -> Ending:
+        """How its last reply ended."""
+        return self.replies[-1].finish_reason if self.replies else "empty"
+
+    @property
+    def complete(self) -> bool:
+        """Whether it ended with a whole reply."""
+        return not self.replies or self.replies[-1].complete
 
 
 class AgentPool:
@@ -90,10 +101,13 @@ class _Run:
         self.pool = pool
         self.bridge = bridge
         self.failure: Exception | None = None
+        self.unusable = 0
+        """How many replies in a row held no whole step."""
 
     def record(self, task_text: str, make_tools: MakeTools, max_steps: int) -> AgentRecord:
         model = _BridgedModel(self.pool.model, self.call)
         agent = self._agent(model, make_tools(self.call), max_steps)
+        agent.step_callbacks.register(ActionStep, lambda step, agent: self._look_at(step, model, agent))
         output = None
         try:
             output = agent.run(task_text)
@@ -101,14 +115,26 @@ class _Run:
             if self.failure is None:
                 raise
         except Exception as error:  # an agent may bring smolagents to raise anything; it costs this attempt
-            if self.failure is None:
+            if self.failure is None and self.unusable < UNUSABLE_IN_A_ROW:
                 raise ParseError(f"the agent's run broke off: {type(error).__name__}: {str(error)[:300]}") from error
         finally:
             agent.cleanup()
         if self.failure is not None:  # smolagents wraps it, shows it to the model or makes an answer of it
             raise self.failure
-        steps = tuple(_step(step) for step in agent.memory.steps if isinstance(step, ActionStep))
-        return AgentRecord(output, tuple(model.replies), steps)
+        steps = [step for step in agent.memory.steps if isinstance(step, ActionStep)]
+        endings = [*(reply.finish_reason for reply in model.replies), *[""] * len(steps)]
+        record = tuple(_step(step, ending) for step, ending in zip(steps, endings, strict=False))
+        return AgentRecord(output, tuple(model.replies), record)
+
+    def _look_at(self, step: ActionStep, model: "_BridgedModel", agent: smolagents.CodeAgent) -> None:
+        """Tell the agent what was wrong with a reply that holds no whole step; the third in a row ends its run."""
+        problem = unusable(model.replies[-1]) if model.replies else None
+        self.unusable = self.unusable + 1 if problem else 0
+        if problem:
+            step.model_output = model.replies[-1].text or "(empty reply)"
+            step.error = AgentParsingError(problem, agent.logger)
+        if self.unusable == UNUSABLE_IN_A_ROW:
+            agent.interrupt()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop; an error there fails the run, even if smolagents goes on."""
@@ -150,7 +176,9 @@ class _BridgedModel(smolagents.Model):  # type: ignore[misc]
         reply = self._call(self._model.complete(_flat(messages), stop=stop_sequences))
         self.replies.append(reply)
         usage = TokenUsage(reply.usage.prompt_tokens, reply.usage.completion_tokens)
-        return ChatMessage(MessageRole.ASSISTANT, reply.text, token_usage=usage)
+        # Half a block must not run, and smolagents would run an empty text without an error.
+        text = NO_STEP if stop_sequences and unusable(reply) else step_text(reply)
+        return ChatMessage(MessageRole.ASSISTANT, text, token_usage=usage)
 
 
 def plain(content: Any) -> str:
@@ -184,11 +212,12 @@ def _flat(messages: Sequence[ChatMessage]) -> list[Message]:
     return flat
 
 
-def _step(step: ActionStep) -> dict[str, Any]:
+def _step(step: ActionStep, ending: str) -> dict[str, Any]:
     return {
         "step": step.step_number,
         "output": plain(step.model_output),
         "code": step.code_action or "",
         "observation": step.observations or "",
         "error": str(step.error) if step.error else "",
+        "finish_reason": ending,
     }

@@ -1,7 +1,7 @@
 """What can be asked of an endpoint, a chat completion or embeddings, and what it answers."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flex.endpoint.failures import Failure
@@ -39,6 +39,11 @@ class Call(Generic[A]):
     """Reads the JSON of an answer, knowing the options that were sent."""
     kind: str = "model"
     completes: bool = True
+
+    def without(self, *options: str) -> "Call[A]":
+        """The same call with fewer options."""
+        kept = {name: value for name, value in self.options.items() if name not in options}
+        return self if kept == self.options else replace(self, options=kept)
 
     def __str__(self) -> str:
         return f"{self.kind} '{self.model}'"

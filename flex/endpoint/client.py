@@ -19,9 +19,10 @@ from flex.endpoint.failures import (
     parse_failure,
     shorten,
 )
+from flex.endpoint.messages import folded, refuses_roles
 from flex.endpoint.pacing import Pace
 from flex.endpoint.usage import UsageTracker, record_usage
-from flex.errors import EndpointError, FlexError, SettingsError
+from flex.errors import EndpointError, FlexError, SettingsError, TaskRefused
 from flex.types import Message, Reply, Usage
 
 if TYPE_CHECKING:
@@ -31,6 +32,18 @@ _log = logging.getLogger("flex.rate_limiter")  # the client's public home
 
 BACKOFF_GROWTH = 2.5
 """0.5, 1.2, 3, 8, 20, 49 s: six retries outlast a provider's minute."""
+
+
+EMPTY_RETRIES = 3
+"""An empty reply may have been paid for: its thinking; so it is asked for less often than one that failed."""
+
+
+CHARACTERS_A_TOKEN = 7
+"""More than any text of ours has: a prompt that seems to have more was cut."""
+LEAST_CUT = 500
+"""Tokens that are left of a prompt that was cut; fewer mean that the server counted otherwise."""
+HARMLESS = ("stop", "max_tokens")
+"""Parameters that we make good for: a reply is cut here, a limit has a second name."""
 
 
 class RateLimitedLLMClient:
@@ -70,6 +83,9 @@ class RateLimitedLLMClient:
         self._usage = UsageTracker()
         self._refused: dict[str, set[str]] = {}
         self._answered: set[str] = set()
+        self._silent: set[str] = set()
+        self._without_system: set[str] = set()
+        self._notes: dict[str, None] = {}
         self._outer: RateLimitedLLMClient | None = None
 
     @property
@@ -86,6 +102,21 @@ class RateLimitedLLMClient:
     def total(self) -> Usage:
         """What was spent so far by all roles together."""
         return self._usage.total
+
+    @property
+    def notes(self) -> list[str]:
+        """What changes the meaning of a run and nobody asked for, in the order in which it was met, each once.
+
+        One line a model and fact: a parameter that it refuses and is asked without, a system prompt that goes into the
+        first question, a prompt that its server cuts. Whoever ends a run shows them and writes them down.
+        """
+        return list(self._notes)
+
+    def note(self, text: str) -> None:
+        """Add to the notes, and log it, unless it is there already."""
+        if text not in self._notes:
+            self._notes[text] = None
+            _log.warning("%s", text)
 
     async def complete(
         self,
@@ -115,10 +146,10 @@ class RateLimitedLLMClient:
             role,
             model,
             "/chat/completions",
-            {"messages": messages},
+            {"messages": folded(messages) if model in self._without_system else messages},
             {name: value for name, value in options.items() if value is not None},
             characters=sum(len(message.get("content") or "") for message in messages),
-            read=lambda body, sent: parse_reply(body, () if "stop" in sent else stop or ()),
+            read=lambda body, _: parse_reply(body, stop or ()),
         )
         return await self.ask(call)
 
@@ -131,21 +162,50 @@ class RateLimitedLLMClient:
             while True:
                 sent = self._accepted(call)
                 outcome = await self._try(call, sent)
-                if not isinstance(outcome, Failure):
-                    spent = outcome.usage + Usage(retries=retries)
+                if isinstance(outcome, Failure):
+                    if refused := outcome.refused(sent):
+                        self._learn(call, refused, sent[refused], outcome)
+                        continue
+                    if reshaped := self._reshaped(call, outcome):
+                        call = reshaped
+                        continue
+                    if not self._worth_another_try(call, outcome) or retries >= self._max_retries:
+                        raise self._error(call, outcome, retries)
+                else:
+                    spent += replace(outcome.usage, calls=0)
                     self._answered.add(call.model)
-                    return replace(outcome, usage=spent)
-                if refused := outcome.refused(sent):
-                    self._learn(call, refused, sent[refused], outcome)
-                    continue
-                if not self._worth_another_try(call, outcome) or retries >= self._max_retries:
-                    raise self._error(call, outcome, retries)
+                    self._compare_sizes(call, outcome.usage)
+                    if self._is_settled(call, outcome, retries):
+                        return replace(outcome, usage=spent)
+                    call = call.without("stop")  # a server may stop at it amid the thinking; it is cut here anyway
+                    outcome = Failure(200, "a reply that holds nothing")
                 await self._pause(call, outcome, retries)
                 retries += 1
-                spent = Usage(calls=1, retries=retries)
+                spent += Usage(retries=1)
         finally:
             self._usage.add(call.role, call.model, spent)
             record_usage(call.role, call.model, spent)
+
+    def _compare_sizes(self, call: Call[A], usage: Usage) -> None:
+        """Note a server that cuts long prompts without a word, as Ollama does at its context length."""
+        tokens = usage.prompt_tokens + usage.cached_tokens  # some do not count what was cached among the others
+        if call.completes and LEAST_CUT <= tokens < call.characters / CHARACTERS_A_TOKEN:
+            self.note(
+                f"{call} saw only a part of a long prompt, by its count of tokens: its server cuts what is longer than "
+                "its context; raise that (Ollama: num_ctx)"
+            )
+
+    def _is_settled(self, call: Call[A], answer: A, retries: int) -> bool:
+        """Whether an answer stands; an empty or broken one only when asking again did not help, or just did not."""
+        ending = answer.finish_reason if isinstance(answer, Reply) else "stop"
+        if ending not in ("empty", "error"):
+            self._silent.discard(call.model)
+            return True
+        limit = self._max_retries if ending == "error" else min(EMPTY_RETRIES, self._max_retries)
+        if call.model not in self._silent and retries < limit:
+            return False
+        self._silent.add(call.model)
+        return True
 
     def _check_size(self, call: Call[A]) -> None:
         """Raises SettingsError, or EndpointError once others got through, for a prompt above the limit of a minute."""
@@ -204,7 +264,17 @@ class RateLimitedLLMClient:
         refused = self._refused.setdefault(call.model, set())
         if name not in refused:
             refused.add(name)
-            _log.warning("%s refuses %s, going on without it: %s", call, name, reason)
+            tell = _log.info if name in HARMLESS else self.note
+            tell(f"{call} refuses {name}={value!r} and is asked without it: {reason}")
+
+    def _reshaped(self, call: Call[A], failure: Failure) -> Call[A] | None:
+        """The call in a shape that the model takes, if it is that what it refuses; remembered for its other calls."""
+        messages = call.content.get("messages")
+        if not messages or not refuses_roles(failure) or (other := folded(messages)) == messages:
+            return None
+        self._without_system.add(call.model)
+        self.note(f"{call} takes no system message: it opens the first question instead ({self._without_key(failure)})")
+        return replace(call, content={**call.content, "messages": other})
 
     async def _pause(self, call: Call[A], failure: Failure, retries: int) -> None:
         """Wait before the next try: as long as the endpoint asks, else longer every time; never all at once."""
@@ -232,7 +302,8 @@ class RateLimitedLLMClient:
             hint = "does not look like an OpenAI-compatible endpoint; does BASE_URL end in /v1?"
             return SettingsError(f"{url} {hint} ({reason})")
         tries = f" (after {retries} retries)" if retries else ""
-        return EndpointError(f"{url}, {call}: {reason}{tries}")
+        kind = TaskRefused if failure.status in (400, 413, 422) else EndpointError
+        return kind(f"{url}, {call}: {reason}{tries}", reason)
 
     def _without_key(self, failure: Failure) -> str:
         """A failure in words, without the key wherever an endpoint repeats it."""

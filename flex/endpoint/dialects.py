@@ -2,36 +2,36 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from flex.endpoint.chat_templates import read
 from flex.endpoint.failures import Failure, failure_within, number, shorten
 from flex.text import valid_utf8
 from flex.types import Ending, Reply, Usage
 
 _STREAM = (b"data:", b"event:", b":")
-_THINK_TAG = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
+_COMMENTS = re.compile(r"\A(?:\s*:[^\n]*(?:\n|\Z))*\s*")
+"""How a gateway keeps a connection alive until its reply is there: `: OPENROUTER PROCESSING`."""
 
-_ENDINGS: Mapping[str, Ending] = {
-    "length": "length",
-    "max_tokens": "length",
-    "content_filter": "filtered",
-    "safety": "filtered",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "error": "error",
-}
-"""What endpoints call the ways in which a reply ends; everything else is an end by itself."""
+_ENDINGS: tuple[tuple[Ending, re.Pattern[str]], ...] = (
+    ("filtered", re.compile("filter|safety|recitation|prohibit|block|spii|refus|guardrail|toxic|sensitive|moderation")),
+    ("error", re.compile("error|abort|cancel|malformed|unexpected|insufficient|fail|timeout|interrupt")),
+    ("length", re.compile("length|max.?(output.?)?tokens|limit|context_window|incomplete")),
+    ("tool_calls", re.compile("tool|function")),
+)
+"""The endpoints' words for how a reply ended, the first pattern that is in them counts; else it ended by itself."""
 
 
 def decode(content: bytes, text: str) -> Any:
     """The JSON of a reply, or of a stream of events that nobody asked for. Raises ValueError.
 
-    `text` is the content as its header declares it, for those who write no UTF-8.
+    `text` is the content as its header declares it, for those who write no UTF-8; comments may stand before it.
     """
     try:
         if content.lstrip().startswith(_STREAM):
-            return _assembled(text)
+            bare = _COMMENTS.sub("", text)
+            return json.loads(bare) if bare.startswith("{") else _assembled(text)
         return json.loads(content)
     except UnicodeDecodeError:
         return json.loads(text)
@@ -53,19 +53,38 @@ def _assembled(text: str) -> Mapping[str, Any]:
     choices = [
         choice for chunk in chunks for choice in map(_dict, chunk.get("choices") or ()) if not choice.get("index")
     ]
-    finish = next((choice["finish_reason"] for choice in choices if choice.get("finish_reason")), None)
-    if finish is None and "[DONE]" not in lines:
+    end = next((choice for choice in choices if choice.get("finish_reason")), {})
+    if not end and "[DONE]" not in lines:
         raise ValueError("the stream breaks off")
-    parts = [_text_of(_dict(choice.get("delta") or choice.get("message"))) for choice in choices]
-    message = {"content": "".join(text for text, _ in parts), "reasoning_content": "".join(why for _, why in parts)}
+    deltas = [_dict(choice.get("delta") or choice.get("message")) for choice in choices]
+    parts = [_text_of(delta) for delta in deltas]
+    message = {
+        "content": "".join(text for text, _ in parts),
+        "reasoning_content": "".join(why for _, why in parts),
+        "refusal": "".join(delta["refusal"] for delta in deltas if isinstance(delta.get("refusal"), str)),
+        "tool_calls": _joined_calls(call for delta in deltas for call in delta.get("tool_calls") or ()),
+    }
     usage = next((chunk["usage"] for chunk in reversed(chunks) if chunk.get("usage")), None)
-    return {"choices": [{"message": message, "finish_reason": finish}] if choices else [], "usage": usage}
+    return {"choices": [{**end, "message": message}] if choices else [], "usage": usage}
+
+
+def _joined_calls(deltas: Iterable[Any]) -> list[Mapping[str, Any]]:
+    """The tool calls of a stream: a name, then its arguments piece by piece."""
+    calls: dict[Any, dict[str, str]] = {}
+    for delta in map(_dict, deltas):
+        function, call = (
+            _dict(delta.get("function")),
+            calls.setdefault(delta.get("index"), {"name": "", "arguments": ""}),
+        )
+        for key in call:
+            call[key] += function.get(key) or ""
+    return [{"function": call} for call in calls.values()]
 
 
 def parse_reply(body: Any, stop: Collection[str] = ()) -> Reply | Failure:
     """Read a chat completion; a 200 without one is a Failure, with the status the body itself gives if it gives one.
 
-    `stop` are sequences that the endpoint did not take, to be cut off here.
+    `stop` are sequences to be cut off here, whether or not the endpoint took them.
     """
     if not isinstance(body, dict):
         return Failure(200, f"a reply that is no chat completion: {shorten(body, 80)}")
@@ -75,22 +94,43 @@ def parse_reply(body: Any, stop: Collection[str] = ()) -> Reply | Failure:
     if error := body.get("error") or choice.get("error"):
         return failure_within(error)
     if not isinstance(message, dict):
-        return Failure(200, f"a reply without choices: {shorten(body, 120)}")
+        message = {}
+        if _ending(choice, message, "", False) not in ("filtered", "length"):
+            return Failure(200, f"a reply without choices: {shorten(body, 120)}")
     text, thinking = _text_of(message)
-    visible, thought = split_thinking(text)
+    visible, thought = read(text)
+    calls = _tool_calls(message)
     ends = [place for sequence in stop if (place := visible.find(sequence)) >= 0]
     return Reply(
         text=visible[: min(ends)].rstrip() if ends else visible,
         reasoning="\n\n".join(part for part in (thinking.strip(), thought) if part),
         usage=parse_usage(body.get("usage")),
-        finish_reason="stop" if ends else ending(choice.get("finish_reason"), visible),
+        finish_reason="stop" if ends else _ending(choice, message, visible, bool(calls)),
+        calls=calls,
     )
 
 
-def ending(reason: Any, text: str) -> Ending:
-    """How a reply with this visible text ended, from the endpoint's own word for it."""
-    found = _ENDINGS.get(str(reason).casefold(), "stop")
-    return "empty" if found == "stop" and not text else found
+def _ending(choice: Mapping[str, Any], message: Mapping[str, Any], text: str, called: bool) -> Ending:
+    """How a reply ended, from the endpoint's words for it; a gateway's `native_finish_reason` may know more."""
+    words = [str(choice.get(key) or "").casefold() for key in ("finish_reason", "native_finish_reason")]
+    found = next((ending for word in words for ending, pattern in _ENDINGS if pattern.search(word)), None)
+    if found and (found != "tool_calls" or called or text):
+        return found
+    if message.get("refusal"):
+        return "filtered"
+    return "stop" if text else "tool_calls" if called else "empty"
+
+
+def _tool_calls(message: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Calls of tools, in OpenAI's form of today or of 2023."""
+    calls = message.get("tool_calls")
+    functions = [_dict(_dict(call).get("function")) for call in calls] if isinstance(calls, list) else []
+    functions = functions or [_dict(message.get("function_call"))]
+    return tuple((str(f["name"]), _arguments(f.get("arguments"))) for f in functions if f.get("name"))
+
+
+def _arguments(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _text_of(message: Mapping[str, Any]) -> tuple[str, str]:
@@ -136,16 +176,3 @@ def _dict(value: Any) -> Mapping[str, Any]:
 def _count(*candidates: Any) -> int:
     """The first that is a number; gateways send null, "12" and 12.0 too."""
     return next((max(int(n), 0) for n in map(number, candidates) if n is not None), 0)
-
-
-def split_thinking(text: str) -> tuple[str, str]:
-    """Part a reply into (visible text, thinking); a chat template may have swallowed the opening `<think>`."""
-    visible: list[str] = []
-    thoughts: list[str] = []
-    thinking, start = False, 0
-    for tag in _THINK_TAG.finditer(text):
-        closing = tag.group().startswith("</")
-        (thoughts if thinking or closing else visible).append(text[start : tag.start()])
-        thinking, start = not closing, tag.end()
-    (thoughts if thinking else visible).append(text[start:])  # cut off while still thinking
-    return "".join(visible).strip(), "\n\n".join(t.strip() for t in thoughts if t.strip())

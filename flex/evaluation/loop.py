@@ -17,7 +17,7 @@ from pathlib import Path
 from flex.benchmarks.base import Benchmark
 from flex.concurrency import Stop, in_order
 from flex.endpoint.usage import track_usage
-from flex.errors import EndpointError, ParseError
+from flex.errors import EndpointError, ParseError, TaskRefused
 from flex.evaluation.results import Result, write_logs
 from flex.evaluation.settings import Setting, Solve
 from flex.files.atomic import json_bytes, write_atomically
@@ -90,15 +90,16 @@ async def evaluate(
 async def _answered(
     task: Task, repeat: int, benchmark: Benchmark, solve: Solve, config: EvalConfig, folder: Path
 ) -> Result:
-    started, error, attempt = time.monotonic(), None, Attempt("")
+    started, failure, attempt = time.monotonic(), None, Attempt("")
     with track_usage() as spent, span(f"task {task.id}", repeat=repeat):
         try:
             attempt = await solve(task)
-        except (EndpointError, ParseError) as failure:
-            log.warning("task %s, repeat %d failed: %s", task.id, repeat, failure)
-            error = str(failure)
+        except (EndpointError, ParseError) as error:
+            log.warning("task %s, repeat %d failed: %s", task.id, repeat, error)
+            failure = error
+            attempt = Attempt("", finish_reason="filtered" if getattr(error, "filtered", False) else "error")
     target = task.target or ""
-    score = 0.0 if error else benchmark.score(attempt.answer, target)
+    score = 0.0 if failure else benchmark.score(attempt.answer, target)
     result = Result(
         task_id=task.id,
         index=task.index,
@@ -107,8 +108,8 @@ async def _answered(
         target=target,
         answer=attempt.answer,
         score=score,
-        correct=error is None and benchmark.correct(score, attempt.answer, target),
-        error=error,
+        correct=failure is None and benchmark.correct(score, attempt.answer, target),
+        error=None if failure is None else str(failure),
         setting=config.setting.name,
         seconds=round(time.monotonic() - started, 3),
         usage=spent.total,
@@ -117,6 +118,10 @@ async def _answered(
         hits=tuple(dict.fromkeys(hit.experience_id for r in attempt.retrievals for hit in r.hits)),
         hidden=tuple(sorted(config.hidden.get(task.id, ()))),
         reply=attempt.text,
+        finish_reason=attempt.finish_reason,
+        unanswered=isinstance(failure, EndpointError) and not isinstance(failure, TaskRefused),
+        reason=getattr(failure, "reason", str(failure or "")),
+        consulted=len(attempt.retrievals) if config.setting.library != "none" else 0,
         points=tuple(benchmark.points(attempt.answer, target)),
     )
     write_logs(folder, result, attempt)

@@ -7,12 +7,16 @@ from pathlib import Path
 from flex.files.atomic import json_bytes
 from flex.files.jsonlines import JsonLines, decode, to_jsonable
 from flex.text import valid_utf8
-from flex.types import Attempt, Usage
+from flex.types import Attempt, Ending, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One row of results.jsonl; an `error` is the endpoint's and counts as wrong."""
+    """One row of results.jsonl; one with an `error` is asked again by the same command.
+
+    An error that is the task's own (a prompt too long or filtered, an agent that broke off) counts as wrong; where
+    the endpoint failed, the task is `unanswered` and counts in no number.
+    """
 
     task_id: str
     index: int
@@ -33,8 +37,25 @@ class Result:
     hidden: tuple[str, ...] = ()
     """Ids of the experiences that the leakage guard hid from this task."""
     reply: str = ""
+    finish_reason: Ending = "stop"
+    """How the reply ended that the answer was to be found in; "error" or "filtered" where none came."""
+    unanswered: bool = False
+    """Whether the answer never came for a reason that is not the task's: the endpoint."""
+    unforeseen: bool = False
+    """Whether the error is one of this program's own that nobody foresaw; its log has the traceback."""
+    reason: str = ""
+    """The error in the few words that it is counted under."""
+    consulted: int = 0
+    """How often the library was consulted."""
     points: tuple[tuple[float, float], ...] = ()
     """Prediction and measurement of items, where the answer predicts many."""
+
+    @property
+    def outcome(self) -> str:
+        """In a word: correct, wrong, failed (which counts as wrong) or unanswered (which does not count)."""
+        if self.unanswered:
+            return "unanswered"
+        return "failed" if self.error is not None else "correct" if self.correct else "wrong"
 
     @property
     def log_name(self) -> str:
@@ -48,20 +69,24 @@ def load_results(folder: str | Path) -> list[Result]:
     return list({(row.task_id, row.repeat): row for row in rows}.values())
 
 
-def write_logs(folder: Path, result: Result, attempt: Attempt) -> None:
-    """The two files of one answer for people: what was asked and said, and how it came about."""
+def write_logs(folder: Path, result: Result, attempt: Attempt, traceback: str = "") -> None:
+    """The two files of one answer for people: what was asked and said, and how it came about.
+
+    `traceback` is that of an error that nobody foresaw.
+    """
     name = result.log_name
     parts = {
         "Question": result.question,
-        "Reply": result.error or attempt.text,
+        "Reply": traceback or result.error or attempt.text,
         "Answer": str(result.answer),
         "Target": result.target,
-        "Score": f"{result.score:g} ({'failed' if result.error else 'correct' if result.correct else 'wrong'})",
+        "Ended": result.finish_reason,
+        "Score": f"{result.score:g} ({result.outcome})",
     }
     text = "\n\n".join(f"## {title}\n{content}" for title, content in parts.items())
     (folder / f"{name}.txt").write_text(valid_utf8(text) + "\n", encoding="utf-8")
     if attempt.steps or attempt.retrievals or attempt.reasoning:
         process = folder.with_name(f"{folder.name}_process")
         process.mkdir(exist_ok=True)
-        trace = {name: getattr(attempt, name) for name in ("steps", "retrievals", "reasoning")}
+        trace = {name: getattr(attempt, name) for name in ("steps", "retrievals", "reasoning", "finish_reason")}
         (process / f"{name}.json").write_bytes(json_bytes(to_jsonable({"task_id": result.task_id, **trace}), indent=1))

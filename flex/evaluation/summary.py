@@ -1,5 +1,6 @@
 """The numbers of one setting, as they stand in its summary.json."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,16 @@ from flex.files.jsonlines import decode, to_jsonable
 from flex.types import Usage
 
 PASS, TOP = "pass@", "top-"
+COUNTS = ("failed", "unanswered", "unforeseen", "cut_off", "filtered", "empty", "consulted")
+"""Numbers of answers, and of tasks, as they stand in summary.json."""
+NOTES = {
+    "unanswered": "unanswered",
+    "failed": "failed",
+    "cut_off": "cut off at the token limit",
+    "empty": "empty",
+    "filtered": "filtered",
+}
+"""What a person should know beside the number, and in which words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +37,40 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The numbers of one setting; answers that failed count as wrong."""
+    """The numbers of one setting, over the tasks that were answered.
+
+    An answer that failed for its task's own reason counts as wrong; one that the endpoint never gave is unanswered
+    and counts in no number but `unanswered` and what was spent.
+    """
 
     n: int
     """Tasks."""
     repeats: int
     """Answers to each of them."""
     correct: int
-    accuracy: float
+    accuracy: float | None
+    """Of every task the share of its answers that are right, and of these the mean; None when nothing was answered."""
     low: float
     """With `high` the 95 % interval of `value`."""
     high: float
     failed: int
-    """Answers that never came, for want of an endpoint's reply."""
+    """Answers that ended in an error of the task's own, or of this program's; they count as wrong."""
+    unanswered: int = 0
+    """Answers that never came for the endpoint's sake; the same command asks again."""
+    unforeseen: int = 0
+    """Of the failed ones, those with an error of this program that nobody foresaw."""
+    cut_off: int = 0
+    """Answers whose reply ended at the token limit."""
+    filtered: int = 0
+    """Answers that a content filter ended or refused."""
+    empty: int = 0
+    """Answers whose reply said nothing, or only called a tool that nobody had offered."""
+    consulted: int | None = None
+    """Tasks in which the library was consulted; None where nobody has counted them."""
     benchmark: str = ""
     setting: str = ""
     model: str = ""
-    mean_score: float = 0.0
+    mean_score: float | None = 0.0
     headline: Literal["accuracy", "mean_score"] = "accuracy"
     """Which of the two counts; "mean_score" for a benchmark whose scores are more than right and wrong."""
     pass_at: Mapping[str, float] = field(default_factory=dict)
@@ -65,13 +93,31 @@ class Summary:
         return self.headline == "mean_score"
 
     @property
-    def value(self) -> float:
-        """The number that counts, 0 to 1 (a mean score may be negative)."""
+    def value(self) -> float | None:
+        """The number that counts, 0 to 1 (a mean score may be negative); None when nothing was answered."""
         return self.mean_score if self.graded else self.accuracy
 
     @property
     def answers(self) -> int:
+        """Answers asked for."""
         return self.n * self.repeats
+
+    @property
+    def answered(self) -> int:
+        """Answers that count: right, wrong or failed."""
+        return self.answers - self.unanswered
+
+    @property
+    def consulted_of(self) -> str:
+        """In how many tasks the library was consulted, "54/100"; empty for a setting that has none."""
+        reads = self.consulted is not None and (self.consulted > 0 or self.setting.startswith("flex"))
+        return f"{self.consulted}/{self.n}" if reads else ""
+
+    @property
+    def notes(self) -> str:
+        """What a person should know beside the number: "3 of 60 unanswered, 4 of 60 cut off at the token limit"."""
+        found = {words: getattr(self, name) for name, words in NOTES.items()}
+        return ", ".join(f"{count:,} of {self.answers:,} {words}" for words, count in found.items() if count)
 
     def to_json(self) -> dict[str, Any]:
         """The content of summary.json: `pass@k` and `top-k` are keys of their own."""
@@ -79,8 +125,9 @@ class Summary:
         top = {f"{TOP}{k}": share for k, share in self.top.items()}
         head = {name: getattr(self, name) for name in ("benchmark", "setting", "model", "n", "repeats", "correct")}
         head |= {name: getattr(self, name) for name in ("accuracy", "mean_score", "headline", "low", "high")}
-        rest = ("aggregates", "metrics", "failed", "usage", "usage_by_role", "seconds", "wall_seconds", "cost")
-        return {**head, **pass_at, **top, **to_jsonable({name: getattr(self, name) for name in rest})}
+        counts = {name: getattr(self, name) for name in COUNTS}
+        rest = ("aggregates", "metrics", "usage", "usage_by_role", "seconds", "wall_seconds", "cost")
+        return {**head, **pass_at, **top, **counts, **to_jsonable({name: getattr(self, name) for name in rest})}
 
     @classmethod
     def from_json(cls, numbers: Mapping[str, Any]) -> "Summary":
@@ -99,38 +146,56 @@ def summarize(
 
     Of a graded benchmark the mean score is the headline, and the interval is that of the mean score.
     """
-    by_task: dict[str, list[Result]] = {}
+    asked = Counter(row.task_id for row in rows)
+    answered: dict[str, list[Result]] = {}
     for row in rows:
-        by_task.setdefault(row.task_id, []).append(row)
+        if not row.unanswered:
+            answered.setdefault(row.task_id, []).append(row)
+    endings = Counter(row.finish_reason for row in rows)
     graded = benchmark is not None and benchmark.graded
-    correct = [[row.correct for row in repeats] for repeats in by_task.values()]
-    scores = [[row.score for row in repeats] for repeats in by_task.values()]
+    correct = [[row.correct for row in repeats] for repeats in answered.values()]
+    scores = [[row.score for row in repeats] for repeats in answered.values()]
     low, high = mean_interval(scores) if graded else accuracy_interval(correct)
-    by_target = {repeats[0].target: mean([row.score for row in repeats]) for repeats in by_task.values()}
-    repeats = max(map(len, correct), default=0)
+    by_target = {repeats[0].target: mean([row.score for row in repeats]) for repeats in answered.values()}
     return Summary(
-        n=len(by_task),
-        repeats=repeats,
+        n=len(asked),
+        repeats=max(asked.values(), default=0),
         correct=sum(row.correct for row in rows),
-        accuracy=mean([row.correct for row in rows]),
+        accuracy=mean([mean(repeats) for repeats in correct]) if correct else None,
         low=low,
         high=high,
-        failed=sum(row.error is not None for row in rows),
+        failed=sum(row.error is not None and not row.unanswered for row in rows),
+        unanswered=sum(row.unanswered for row in rows),
+        unforeseen=sum(row.unforeseen for row in rows),
+        cut_off=endings["length"],
+        filtered=endings["filtered"],
+        empty=endings["empty"] + endings["tool_calls"],
+        consulted=len({row.task_id for row in rows if row.consulted or row.hits}),
         benchmark=benchmark.name if benchmark else "",
         setting=setting,
         model=model,
-        mean_score=mean([row.score for row in rows]),
+        mean_score=mean([mean(repeats) for repeats in scores]) if scores else None,
         headline="mean_score" if graded else "accuracy",
-        pass_at={str(k): mean([pass_at_k(len(r), sum(r), k) for r in correct]) for k in range(2, repeats + 1)},
-        top={} if benchmark is None or graded else top_k(list(by_task.values()), benchmark, repeats),
+        pass_at=pass_at(correct),
+        top={} if benchmark is None or graded else top_k(list(answered.values()), benchmark),
         aggregates=dict(benchmark.aggregates(by_target)) if benchmark else {},
         metrics={
-            name: mean([row.metrics.get(name, 0.0) for row in rows]) for name in (rows[0].metrics if rows else ())
+            name: mean([row.metrics.get(name, 0.0) for row in rows if not row.unanswered])
+            for name in (rows[0].metrics if answered else ())
         },
         usage=sum((row.usage for row in rows), Usage()),
         usage_by_role=summed(used for row in rows for used in row.usage_by_role.items()),
         seconds=round(sum(row.seconds for row in rows), 3),
     )
+
+
+def pass_at(correct: Sequence[Sequence[bool]]) -> dict[str, float]:
+    """By k: the share of tasks that one of k answers solves, over the tasks with as many answers."""
+    most = max(map(len, correct), default=0)
+    return {
+        str(k): mean([pass_at_k(len(repeats), sum(repeats), k) for repeats in correct if len(repeats) >= k])
+        for k in range(2, most + 1)
+    }
 
 
 def with_cost(summary: Summary, usd: float | None, wall_seconds: float) -> Summary:
@@ -140,8 +205,9 @@ def with_cost(summary: Summary, usd: float | None, wall_seconds: float) -> Summa
     return replace(summary, cost=cost, wall_seconds=round(wall_seconds, 1))
 
 
-def top_k(tasks: Sequence[Sequence[Result]], benchmark: Benchmark, repeats: int) -> dict[str, float]:
+def top_k(tasks: Sequence[Sequence[Result]], benchmark: Benchmark) -> dict[str, float]:
     """The share of tasks with a right one among the k answers given most often; k = 1 is the majority's vote."""
+    repeats = max(map(len, tasks), default=0)
     if repeats < 2:
         return {}
     ranked = []

@@ -1,11 +1,13 @@
 """What an experiment writes of finished runs: values with intervals, paired differences, first attempts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flex.errors import EndpointError
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary
+from flex.evaluation.verdicts import judged
 from flex.files.runlog import RunLog
 from flex.types import Task
 
@@ -15,16 +17,27 @@ def unit(summary: Summary) -> str:
 
 
 def numbers(summary: Summary) -> dict[str, Any]:
-    """For result.json; per cent (mean score x 100 where scores are graded)."""
+    """For result.json; per cent (mean score x 100 where scores are graded).
+
+    Raises EndpointError when nothing was answered.
+    """
+    if summary.value is None:
+        raise EndpointError(f"{summary.setting}: none of {summary.answers} answers came; the same command asks again")
     low, value, high = (round(100 * x, 4) for x in (summary.low, summary.value, summary.high))
-    counts = {"n": summary.n, "correct": summary.correct, "failed": summary.failed}
+    counts = {name: getattr(summary, name) for name in ("n", "correct", "failed", "unanswered")}
     return {"percent": value, "low": low, "high": high, **counts}
 
 
-def difference_numbers(difference: Difference) -> dict[str, Any]:
-    """For result.json; points are per cent."""
+def judged_together(differences: Iterable[Difference]) -> list[dict[str, Any]]:
+    """For result.json; points are per cent. Verdicts and `p_adjusted` are those of all comparisons of an experiment."""
+    return [_numbers(difference) for difference in judged(list(differences))]
+
+
+def _numbers(difference: Difference) -> dict[str, Any]:
     low, points, high = (round(100 * x, 4) for x in (difference.low, difference.difference, difference.high))
-    return {"points": points, "low": low, "high": high, "p": round(difference.p, 6), "verdict": difference.verdict}
+    adjusted = None if difference.p_adjusted is None else round(difference.p_adjusted, 6)
+    tested = {"p": round(difference.p, 6), "p_adjusted": adjusted, "verdict": difference.verdict}
+    return {"points": points, "low": low, "high": high, **tested}
 
 
 def first_attempts(folder: Path, tasks: Sequence[Task], accepts: Callable[[float], bool]) -> tuple[int, int]:

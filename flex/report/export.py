@@ -72,7 +72,7 @@ def _results(setting: SettingRun) -> Any:
     numbers = {"accuracy": s.accuracy, "low": s.low, "high": s.high, "mean_score": s.mean_score, **s.metrics}
     return log.EvalResults(
         total_samples=len(setting.rows),
-        completed_samples=len(setting.rows) - s.failed,
+        completed_samples=len(setting.rows) - s.failed - s.unanswered,
         scores=[
             log.EvalScore(
                 name=SCORER,
@@ -80,7 +80,7 @@ def _results(setting: SettingRun) -> Any:
                 metrics={
                     valid_utf8(name): log.EvalMetric(name=valid_utf8(name), value=value)
                     for name, value in numbers.items()
-                    if math.isfinite(value)
+                    if value is not None and math.isfinite(value)
                 },
             )
         ],
@@ -92,6 +92,7 @@ def _sample(row: Result, trace: Attempt, model: str, graded: bool) -> Any:
     value = row.score if graded else "C" if row.correct else "I"
     usage = _usage(row.usage)
     details = {"hits": row.hits, "hidden": row.hidden, "metrics": row.metrics, "usage_by_role": row.usage_by_role}
+    ended = {"finish_reason": row.finish_reason, "unanswered": row.unanswered}
     return log.EvalSample(
         id=valid_utf8(row.task_id),
         epoch=row.repeat + 1,
@@ -102,7 +103,7 @@ def _sample(row: Result, trace: Attempt, model: str, graded: bool) -> Any:
             model, valid_utf8(row.reply), error=valid_utf8(row.error) if row.error else None
         ),
         scores={SCORER: scorer.Score(value=value, answer=None if row.answer is None else valid_utf8(row.answer))},
-        metadata=_clean({"index": row.index, **details, "retrievals": trace.retrievals}),
+        metadata=_clean({"index": row.index, **details, "retrievals": trace.retrievals, **ended}),
         model_usage={model: usage},
         total_time=row.seconds,
         error=log.EvalError(message=valid_utf8(row.error), traceback="", traceback_ansi="") if row.error else None,

@@ -18,6 +18,8 @@ BRIEF_BUDGET = 1_600_000
 """Of these, what questions and answers alone may take."""
 LONG, BRIEF = 2000, 300
 """Characters kept of a text, in full details and in brief ones."""
+ENDED = {"length": "cut off at the token limit", "filtered": "filtered", "empty": "empty", "tool_calls": "empty"}
+"""Endings of a reply that a reader should know of."""
 MOST_STEPS = 12
 MOST_REPEATS = 8
 MOST_HITS = 50
@@ -27,7 +29,7 @@ MOST_HITS = 50
 class Cell:
     """What came of one problem in one setting: by its class in report.css.
 
-    `y` right, `n` wrong, `m1` to `m9` tenths of the score, `f` failed, `a` absent.
+    `y` right, `n` wrong, `m1` to `m9` tenths of the score, `f` failed or unanswered, `a` absent.
     """
 
     state: str
@@ -68,7 +70,8 @@ def cell(rows: Sequence[Result]) -> Cell:
         return Cell("y", "right")
     counted = f"{right} of {len(rows)} right" if len(rows) > 1 else "wrong"
     if failed:
-        return Cell("f", f"{counted}, {failed} failed" if len(rows) > 1 else "failed")
+        words = "unanswered" if any(row.unanswered for row in rows) else "failed"
+        return Cell("f", f"{counted}, {failed} {words}" if len(rows) > 1 else words)
     score = sum(row.score for row in rows) / len(rows)
     tenths = min(9, max(1, round(10 * score))) if score > 0 else 0
     if tenths and not right:
@@ -165,6 +168,7 @@ class _Writer:
             answer=None if row.answer is None else shortened(row.answer, limit),
             error=row.error and shortened(row.error, limit),
             score=f"{row.score:.3g}",
+            ended="unanswered, counts in no number" if row.unanswered else ENDED.get(row.finish_reason),
             files=visible(f"{setting.folder.name}/{row.log_name}.txt"),
         )
         if not full:

@@ -61,6 +61,7 @@
     const box = make("div", "");
     if (many) box.append(make("h4", "", `Repeat ${number + 1}`));
     const line = make("p", "quiet", make("span", "state " + record.state, WORDS[record.state]), ` · score ${record.score}`);
+    if (record.ended) line.append(" · " + record.ended);
     if (record.cost) line.append(" · " + record.cost);
     if (record.metrics) line.append(" · " + record.metrics);
     box.append(titled("Answer", drawing(record.answer_drawn, "the answer, drawn"), text(record.answer ?? "no answer", "said"), line));

@@ -7,33 +7,45 @@ from typing import Any
 from flex.evaluation.folder import Run
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary
+from flex.evaluation.verdicts import primary_in
 from flex.report.safe_text import shortened, visible
 
 NAME = 80
 """Characters of a setting's or model's name."""
-HEADLINES = (("flex", "agent"), ("flex", "vanilla"), ("flex-chat", "vanilla"), ("agent", "vanilla"))
-"""Which comparison to open with; the first that was made."""
+ROLES = {"primary": "primary comparison", "afterwards": "named afterwards"}
+"""How the comparison that counts is marked."""
 
 
 def headline(run: Run) -> str:
     """The result as one would say it."""
-    comparisons = {(c.a, c.b): c for c in run.comparisons}
-    chosen = next((comparisons[pair] for pair in HEADLINES if pair in comparisons), next(iter(run.comparisons), None))
+    chosen = primary_in(run.comparisons) or next(iter(run.comparisons), None)
     summaries = {setting.name: setting.summary for setting in run.settings}
     kind = f"{visible(run.benchmark)} " if run.benchmark else ""
     if chosen and chosen.a in summaries and chosen.b in summaries:
         a, b = summaries[chosen.a], summaries[chosen.b]
-        return (
-            f"{name_of(chosen.a)} {_reached(a)} {a.n:,} {kind}problems, {name_of(chosen.b)} {_number(b)}: "
-            f"a difference of {points(chosen.difference)} points "
-            f"(95\u00a0% interval {points(chosen.low)} to {points(chosen.high)}): {shortened(chosen.verdict, 300)}."
-        )
+        verdict = shortened(chosen.verdict, 300)
+        if not verdict.startswith("no verdict"):
+            interval = f"95\u00a0% interval {points(chosen.low)} to {points(chosen.high)}"
+            verdict = f"a difference of {points(chosen.difference)} points ({interval}): {verdict}"
+        late = " (a comparison named afterwards)" if chosen.role == "afterwards" else ""
+        both = f"{name_of(chosen.a)} {_reached(a)} {a.n:,} {kind}problems, {name_of(chosen.b)} {_number(b)}"
+        return f"{both}: {verdict}{late}."
     parts = [
         f"{name_of(name)} {_reached(s)} {s.n:,} {kind}problems "
         f"(95\u00a0% interval {percent(s.low)} to {percent(s.high)})"
         for name, s in summaries.items()
     ]
     return ("; ".join(parts[:4]) + ("; and so on" if len(parts) > 4 else "")) + "."
+
+
+def folded(run: Run) -> tuple[list[Difference], list[Difference]]:
+    """The comparisons that are shown at once, and those that are folded: not tested, beside the point."""
+    return [d for d in run.comparisons if d.role != "aside"], [d for d in run.comparisons if d.role == "aside"]
+
+
+def adjusted(run: Run) -> bool:
+    """Whether the verdicts were made together; those of earlier versions were not."""
+    return any(d.p_adjusted is not None for d in run.comparisons)
 
 
 def measure(run: Run) -> str:
@@ -43,7 +55,7 @@ def measure(run: Run) -> str:
 
 
 def _number(s: Summary) -> str:
-    return percent(s.value) if s.graded else f"{percent(s.value)}\u00a0%"
+    return percent(s.value) if s.graded or s.value is None else f"{percent(s.value)}\u00a0%"
 
 
 def _reached(s: Summary) -> str:
@@ -51,9 +63,9 @@ def _reached(s: Summary) -> str:
 
 
 def counts(s: Summary) -> str:
-    """How many answers were right: "54 of 100"."""
+    """How many of the answers that count were right: "54 of 100"."""
     repeats = f" in {s.n:,} problems, {s.repeats} times each" if s.repeats > 1 else ""
-    return f"{s.correct:,} of {s.n * max(1, s.repeats):,}{repeats}"
+    return f"{s.correct:,} of {s.answered:,}{repeats}"
 
 
 def metrics(run: Run) -> tuple[list[str], list[tuple[str, list[str]]]]:
@@ -91,9 +103,9 @@ def cost_cells(s: Summary) -> list[str]:
 
 
 def failures(run: Run) -> Iterator[tuple[str, int, Counter[str]]]:
-    """Settings in which answers failed for want of an endpoint's reply: name, answers, how often for which reason."""
+    """Settings in which answers failed or never came: name, answers, how often for which reason."""
     for setting in run.settings:
-        if errors := Counter(shortened(row.error, 300) for row in setting.rows if row.error is not None):
+        if errors := Counter(shortened(row.reason or row.error, 300) for row in setting.rows if row.error is not None):
             yield name_of(setting.name), len(setting.rows), errors
 
 
@@ -144,9 +156,9 @@ def name_of(text: str) -> str:
     return visible(text)[:NAME]
 
 
-def percent(share: float) -> str:
-    """ "54.0" of 0.54."""
-    return f"{100 * share:.1f}"
+def percent(share: float | None) -> str:
+    """ "54.0" of 0.54; a dash where there is no number."""
+    return "–" if share is None else f"{100 * share:.1f}"
 
 
 def points(share: float) -> str:
@@ -160,9 +172,9 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
-def place(share: float) -> float:
+def place(share: float | None) -> float:
     """Where in a plot a share stands, in per cent of its width."""
-    return round(100 * min(1.0, max(0.0, share)), 2)
+    return round(100 * min(1.0, max(0.0, share or 0.0)), 2)
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from flex.endpoint.usage import record_usage, track_usage
 from flex.errors import EndpointError, ParseError, SettingsError
 from flex.prompt import Prompts
 from flex.testing import RuleModel, ScriptedModel
-from flex.types import Attempt, Retrieval, Task, Trajectory, Usage, Verdict
+from flex.types import Attempt, Reply, Retrieval, Task, Trajectory, Usage, Verdict
 
 TASK = Task("math-1", "What is 40 + 2?", "42")
 READ_THEN_ANSWER = (
@@ -178,6 +178,97 @@ def test_a_bug_in_retrieval_stops_the_program():
 
     with pytest.raises(TypeError, match="positional argument"):
         attempt(ScriptedModel(*READ_THEN_ANSWER), retrieve=broken)
+
+
+EMPTY = Reply("", "I should add 40 and 2.", finish_reason="empty")
+CUT_OFF = Reply("Thought: I count.\n<code>\nfinal_answer(4", finish_reason="length")
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"), [(EMPTY, "Your reply was empty"), (CUT_OFF, "cut off at the token limit")]
+)
+def test_a_reply_without_a_whole_step_is_an_error_that_the_agent_reads(reply, problem):
+    model = ScriptedModel(reply, reply, DONE)
+    made = attempt(model)
+    assert (made.answer, made.finish_reason) == ("7", "stop")
+    assert problem in model.asked[1][-1]["content"]
+    assert [step["finish_reason"] for step in made.steps] == [reply.finish_reason] * 2 + ["stop"]
+
+
+@pytest.mark.parametrize("reply", [EMPTY, CUT_OFF, Reply("I will not.", finish_reason="filtered")])
+def test_three_replies_without_a_step_in_a_row_end_the_attempt(reply):
+    model = ScriptedModel("<code>\nx = 1\n</code>", reply, reply, reply, DONE)
+    made = attempt(model)
+    assert (made.answer, made.text, made.finish_reason) == (None, "", reply.finish_reason)
+    assert (len(model.asked), len(made.steps)) == (4, 4)
+
+
+def test_no_answer_is_read_out_of_a_last_word_that_was_cut_off():
+    cut = Reply("The sum of 40 and", finish_reason="length")
+    assert attempt(ScriptedModel("<code>\nx = 1\n</code>", cut), max_steps=1).answer is None
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [("final_answer", '{"answer": 42}')],
+        [("functions.final_answer", '{"answer": "42"}')],
+        [("python_interpreter", '{"code": "final_answer(40 + 2)"}')],
+        [("python", "final_answer(40 + 2)")],
+        [("memory_retrieval", '{"query": "sums"}'), ("final_answer", '{"answer": 42}')],
+    ],
+)
+@pytest.mark.parametrize("text", ["", "Thought: I hand it in."])
+def test_a_tool_called_in_the_form_of_the_api_is_a_step(calls, text):
+    reply = Reply(text, finish_reason="tool_calls", calls=tuple(calls))
+    assert attempt(ScriptedModel(reply), retrieve=remember).answer == "42"
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("final_answer", "[7"), ("my tool", "{}"), ("python", "{}")])
+def test_a_call_that_cannot_be_read_is_an_error_that_names_the_form(name, arguments):
+    model = ScriptedModel(Reply("", finish_reason="tool_calls", calls=((name, arguments),)), DONE)
+    assert attempt(model).answer == "7"
+    assert "one block of code between <code> and </code>" in model.asked[1][-1]["content"]
+
+
+@pytest.mark.parametrize("executor", ["monty", "local"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "final_answer = 7",
+        "x = 3\nfinal_answer = x + 4\nprint(final_answer)",
+        "final_answer = None\nfor k in range(8):\n    final_answer = k",
+        "final_answer: int = 7",
+        "def f():\n    return 7\nfinal_answer = f()",
+        "final_answer = 7\nfinal_answer(final_answer)",
+    ],
+)
+def test_a_final_answer_that_is_assigned_is_handed_in(code, executor):
+    made = attempt(ScriptedModel(f"Thought: done.\n<code>\n{code}\n</code>"), executor=executor)
+    assert (made.answer, len(made.steps)) == ("7", 1)
+
+
+@pytest.mark.parametrize(
+    "code", ["def f():\n    final_answer = 3\n    return final_answer\nprint(f())", "final_answer = None"]
+)
+def test_a_name_in_a_function_or_without_a_value_hands_in_nothing(code):
+    model = ScriptedModel(f"<code>\n{code}\n</code>", DONE)
+    assert attempt(model).answer == "7"
+    assert len(model.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "{'answer': 7, 'confidence': 0.9}",
+        "{'Final answer': 7, 'answer': 3}",
+        "{'x': 7}",
+        '\'{"answer": 7, "confidence": 0.9}\'',
+        "{'reasoning': '3 + 4', 'result': '7'}",
+    ],
+)
+def test_a_dict_that_is_handed_in_holds_the_answer(answer):
+    assert attempt(ScriptedModel(f"<code>\nfinal_answer({answer})\n</code>")).answer == "7"
 
 
 DONE = "<code>\nfinal_answer(7)\n</code>"

@@ -353,7 +353,7 @@ def test_every_task_failing_is_a_failed_run(capsys, here):
         assert "every task failed; the first: " in capsys.readouterr().out
         code = main_retro(["--model", "m", "--no-use_actor", "--data_path", str(DEMO), "--samples", "2", *words])
     assert code == 1
-    assert "2 of 2 answers failed" in capsys.readouterr().out
+    assert "2 of 2 failed" in capsys.readouterr().out
 
 
 def test_the_overview_names_every_command(capsys):

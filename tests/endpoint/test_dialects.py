@@ -43,6 +43,71 @@ def test_who_writes_no_utf8_is_read_as_the_header_says():
     assert decode(content, content.decode(errors="replace")) == {"a": "\ufffd"}
 
 
+@pytest.mark.parametrize("before", [": OPENROUTER PROCESSING\n\n" * 3, "\n  \n", "\r\n: wait\r\n\r\n"])
+def test_comments_and_blank_lines_before_the_json_are_passed_over(before):
+    assert decode(f'{before}{{"a": 1}}'.encode(), f'{before}{{"a": 1}}') == {"a": 1}
+
+
+def choice(ending, native=None, **message) -> dict:
+    return {"choices": [{"finish_reason": ending, "native_finish_reason": native, "message": message}]}
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [
+        ("stop", "stop end_turn STOP stop_sequence eos_token COMPLETE eos FINISH_REASON_STOP"),
+        ("length", "length max_tokens MAX_TOKENS model_length max_output_tokens model_context_window_exceeded"),
+        (
+            "filtered",
+            "content_filter SAFETY RECITATION PROHIBITED_CONTENT BLOCKLIST SPII refusal sensitive ERROR_TOXIC",
+        ),
+        ("error", "error abort insufficient_system_resource network_error MALFORMED_FUNCTION_CALL cancelled"),
+        ("tool_calls", "tool_calls function_call tool_use"),
+    ],
+)
+def test_how_a_reply_ended_is_read_in_every_dialect(ending, words):
+    assert {word: parse_reply(choice(word, content="7")).finish_reason for word in words.split()} == dict.fromkeys(
+        words.split(), ending
+    )
+
+
+CALL = {"tool_calls": [{"function": {"name": "final_answer", "arguments": '{"answer": 7}'}}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "ending"),
+    [
+        (choice(None, content="7"), "stop"),
+        (choice(None, content=None), "empty"),
+        (choice("stop", content=" \n"), "empty"),
+        (choice("stop", content="<think>hm</think>"), "empty"),
+        (choice("length", content=None), "length"),
+        (choice("stop", "MAX_TOKENS", content="7"), "length"),
+        (choice("error", "MALFORMED_FUNCTION_CALL", content=""), "error"),
+        (choice("stop", content=None, refusal="I cannot help with that."), "filtered"),
+        ({"choices": [{"finish_reason": "content_filter", "content_filter_results": {}}]}, "filtered"),
+        (choice("stop", content=None, **CALL), "tool_calls"),
+        (choice("function_call", content=None, function_call={"name": "f", "arguments": "{}"}), "tool_calls"),
+        (choice("tool_calls", content=None, tool_calls=[]), "empty"),
+    ],
+)
+def test_how_a_reply_ended_is_also_in_what_it_holds(body, ending):
+    assert parse_reply(body).finish_reason == ending
+
+
+def test_calls_of_tools_are_kept_also_from_a_stream():
+    calls = (("final_answer", '{"answer": 7}'),)
+    assert parse_reply(choice("tool_calls", content=None, **CALL)).calls == calls
+    deltas = [
+        {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "final_answer", "arguments": ""}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"answer"'}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": ": 7}"}}]},
+    ]
+    text = stream(*({"choices": [{"delta": delta}]} for delta in deltas))
+    read = parse_reply(decode(text.encode(), text))
+    assert (read.calls, read.finish_reason) == (calls, "tool_calls")
+
+
 @pytest.mark.parametrize("content", [b"{", b"", b"data: {", b'data: {"choices": []}\n\n', b"[" * 100_000])
 def test_what_cannot_be_read_is_a_value_error(content):
     with pytest.raises(ValueError, match=r"."):

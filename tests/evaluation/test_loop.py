@@ -1,17 +1,19 @@
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from flex.benchmarks import get_benchmark
 from flex.concurrency import Stop
 from flex.endpoint.usage import record_usage
-from flex.errors import EndpointError, RunError, SettingsError
+from flex.errors import EndpointError, ParseError, RunError, SettingsError, TaskRefused
 from flex.evaluation.loop import EvalConfig, evaluate
 from flex.evaluation.results import load_results
 from flex.evaluation.settings import SETTINGS, Resources, get_setting, solver
-from flex.evaluation.summary import evaluate_retro_results_fuzzy, summarize
+from flex.evaluation.summary import Summary, evaluate_retro_results_fuzzy, summarize
 from flex.explib import ExpLib
+from flex.files.jsonlines import to_jsonable
 from flex.memory_retriever import MemoryRetriever
 from flex.prompt import Prompts
 from flex.testing import RuleModel, ScriptedModel
@@ -64,16 +66,78 @@ def test_the_summary_counts_and_has_an_interval(tmp_path):
     assert summary["usage_by_role"]["actor"]["completion_tokens"] == 40
 
 
-def test_a_refused_call_counts_as_wrong_and_is_listed(tmp_path):
-    async def refused(task):
-        if task.index == 1:
-            raise EndpointError("content filter")
+def failing(error, *indices):
+    """Answers rightly, but raises at some tasks."""
+
+    async def solve(task):
+        if task.index in indices:
+            raise error
         return Attempt("", task.target)
 
-    results = run(tmp_path, refused)
-    assert (results[1].error, results[1].correct) == ("content filter", False)
+    return solve
+
+
+@pytest.mark.parametrize(
+    ("error", "ended"),
+    [
+        (TaskRefused("400 the prompt was filtered", "content filter", filtered=True), "filtered"),
+        (TaskRefused("400 too long"), "error"),
+        (ParseError("the agent's run broke off"), "error"),
+    ],
+)
+def test_an_answer_that_fails_for_its_tasks_own_reason_counts_as_wrong(tmp_path, error, ended):
+    results = run(tmp_path, failing(error, 1))
+    row = results[1]
+    assert (row.error, row.correct, row.unanswered, row.finish_reason) == (str(error), False, False, ended)
     summary = summarize(results, MATH, setting="vanilla", model="m").to_json()
-    assert (summary["n"], summary["correct"], summary["failed"]) == (4, 3, 1)
+    assert (summary["n"], summary["correct"], summary["failed"], summary["unanswered"]) == (4, 3, 1, 0)
+    assert summary["accuracy"] == 0.75
+
+
+def test_an_answer_that_the_endpoint_never_gave_leaves_every_number(tmp_path):
+    config = EvalConfig(SETTINGS["vanilla"], repeats=2)
+    results = run(tmp_path, failing(EndpointError("429 too many", "429 too many"), 1), config=config)
+    results[0] = replace(results[0], unanswered=True, correct=False, error="429")
+    summary = summarize(results, MATH, setting="vanilla", model="m")
+    assert (summary.n, summary.answers, summary.answered, summary.unanswered) == (4, 8, 5, 3)
+    assert (summary.accuracy, summary.pass_at, summary.top) == (1.0, {"2": 1.0}, {"1": 1.0, "2": 1.0})
+    assert summary.notes == "3 of 8 unanswered"
+    assert "(unanswered)" in (tmp_path / "1.txt").read_text()
+
+
+def test_where_nothing_was_answered_there_is_no_accuracy(tmp_path):
+    results = run(tmp_path, failing(EndpointError("busy"), 0, 1, 2, 3))
+    summary = summarize(results, MATH)
+    assert (summary.accuracy, summary.value, summary.mean_score) == (None, None, None)
+    assert Summary.from_json(json.loads(json.dumps(summary.to_json()))) == summary
+
+
+def test_rows_say_how_their_reply_ended_and_the_summary_counts_them(tmp_path):
+    endings = ("length", "filtered", "empty", "tool_calls")
+
+    async def ends(task):
+        return Attempt("", task.target, finish_reason=endings[task.index])
+
+    results = run(tmp_path, ends)
+    assert tuple(row.finish_reason for row in results) == endings
+    summary = summarize(results)
+    assert (summary.cut_off, summary.filtered, summary.empty) == (1, 1, 2)
+    assert summary.notes == "1 of 4 cut off at the token limit, 2 of 4 empty, 1 of 4 filtered"
+
+
+def test_tasks_in_which_the_library_was_consulted_are_counted(tmp_path):
+    async def consults(task):
+        return Attempt("", "1", retrievals=(Retrieval("q"),) * (task.index % 3))
+
+    assert summarize(run(tmp_path, consults, config=EvalConfig(SETTINGS["flex"]))).consulted == 2
+
+
+def test_rows_of_earlier_versions_are_read(tmp_path):
+    rows = run(tmp_path, right_for_even)
+    new = {"finish_reason", "unanswered", "unforeseen", "reason", "consulted"}
+    old = [{key: value for key, value in to_jsonable(row).items() if key not in new} for row in rows]
+    (tmp_path / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in old))
+    assert load_results(tmp_path) == rows
 
 
 def test_a_run_started_again_answers_only_what_is_missing_or_failed(tmp_path):
