@@ -31,7 +31,7 @@ from flex.report.forest import picture
 from flex.runs.comparison import compare_settings
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
-from flex.runs.setup import Bar, make_client, make_model, no_bar, watch_budget
+from flex.runs.setup import Bar, Step, make_client, make_model, no_bar, watch_budget
 from flex.telemetry import start_telemetry
 from flex.types import Usage
 
@@ -117,11 +117,12 @@ async def answer_split(
             log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data"})
         with start_telemetry(run.telemetry), make_retriever(plan, client) as retriever:
             resources = make_resources(plan, client, retriever)
-            for setting in settings:
-                summary = await answer_setting(plan, resources, setting, folders[setting.name], bar, stop)
-                if summary is None:
-                    break
-                summaries[setting.name] = summary
+            with bar("", len(settings) * len(plan.tasks) * run.repeats, "answer") as step:
+                for setting in settings:
+                    summary = await answer_setting(plan, resources, setting, folders[setting.name], step, stop)
+                    if summary is None:
+                        break
+                    summaries[setting.name] = summary
     return EvalResult(
         run,
         summaries,
@@ -135,7 +136,7 @@ async def answer_split(
 
 
 async def answer_setting(
-    plan: Plan, resources: Resources, setting: Setting, folder: Path, bar: Bar, stop: Stop
+    plan: Plan, resources: Resources, setting: Setting, folder: Path, step: Step, stop: Stop
 ) -> Summary | None:
     """Answer the split in one setting and write its summary; None, and no summary, when it was stopped before."""
     run = plan.run
@@ -148,11 +149,11 @@ async def answer_setting(
         hidden=plan.hidden if setting.library in ("own", "shuffled") else {},
     )
     started, counts, answers = time.monotonic(), Counter[str](), len(plan.tasks) * run.repeats
-    with solver(setting, resources) as solve, bar(setting.name, answers, "answer") as step:
+    with solver(setting, resources) as solve:
 
         def show(row: Result) -> None:
             counts.update(correct=row.correct, failed=row.error is not None, tokens=row.usage.tokens)
-            step(counts)
+            step({"setting": setting.name, **counts})
 
         rows = await answer_tasks(plan.tasks, plan.benchmark, solve, config, folder, show, stop)
     if len(rows) < answers:
