@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from flex.endpoint.pacing import Pace, Pacer
 from flex.errors import SettingsError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import httpx2
     from openai._legacy_response import LegacyAPIResponse
 
+OPENAI = "https://api.openai.com/v1"
 CONNECT_TIMEOUT = 30.0
 PROBE_TIMEOUT = 5.0
 KEEPALIVE = 30.0
@@ -33,8 +34,14 @@ def _setting(argument: str | None, *names: str) -> str:
 
 
 def find_address(argument: str | None) -> str:
-    """The endpoint's address without a trailing slash. Raises SettingsError when there is none or it is no URL."""
-    address = _setting(argument, "BASE_URL", "OPENAI_BASE_URL").rstrip("/").removesuffix("/chat/completions")
+    """The endpoint's address without a trailing slash. Raises SettingsError when there is none or it is no URL.
+
+    A query, such as Azure's `?api-version=...`, stays. With OpenAI's key alone the address is OpenAI's.
+    """
+    path, mark, query = _setting(argument, "BASE_URL", "OPENAI_BASE_URL").partition("?")
+    address = path.rstrip("/").removesuffix("/chat/completions") + mark + query
+    if not address and _setting(None, "OPENAI_API_KEY") and not _setting(None, "API_KEY"):
+        return OPENAI
     if not address:
         raise SettingsError(
             "no endpoint: export BASE_URL=https://.../v1 and API_KEY=..., or try everything without one: flex demo"
@@ -60,6 +67,12 @@ def find_key(argument: str | None) -> str:
 def without_password(address: str) -> str:
     """An address without the user and password in it."""
     return re.sub(r"//[^/@]*@", "//", address)
+
+
+def is_here(host: str | None) -> bool:
+    """Whether a host is this machine, which no proxy knows the way to."""
+    host = (host or "").casefold()
+    return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
 
 
 @functools.cache
@@ -91,7 +104,7 @@ async def probe(address: str) -> None:
     from urllib.request import getproxies, proxy_bypass
 
     url, proxies = urlsplit(address), getproxies()
-    if (proxies.get(url.scheme) or proxies.get("all")) and not proxy_bypass(url.netloc):
+    if (proxies.get(url.scheme) or proxies.get("all")) and not (is_here(url.hostname) or proxy_bypass(url.netloc)):
         return
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
@@ -101,6 +114,26 @@ async def probe(address: str) -> None:
     except OSError as error:
         raise SettingsError(f"nobody answers at {without_password(address)} ({error}); check BASE_URL") from error
     writer.close()
+
+
+def _http(
+    host: str | None, max_connections: int, transport: "httpx2.AsyncBaseTransport | None"
+) -> "httpx2.AsyncClient":
+    """Raises SettingsError for a proxy of the environment that cannot be used; this machine needs none."""
+    import httpx2
+
+    try:
+        return httpx2.AsyncClient(
+            trust_env=not is_here(host),
+            verify=_certificates(),
+            limits=httpx2.Limits(max_connections=max_connections, keepalive_expiry=KEEPALIVE),
+            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),  # the whole try has one of its own
+            follow_redirects=True,
+            transport=transport,
+        )
+    except (ImportError, ValueError) as error:
+        hint = "unset it, or pip install 'httpx2[socks]' for socks5://"
+        raise SettingsError(f"the proxy in the environment (ALL_PROXY, ...) cannot be used: {error}; {hint}") from error
 
 
 class Connection:
@@ -117,22 +150,23 @@ class Connection:
         pace: Pace,
         transport: "httpx2.AsyncBaseTransport | None",
     ) -> None:
-        import httpx2
         from openai import AsyncOpenAI, Omit
 
         self.slots = asyncio.Semaphore(max_connections)
         self.pacer = Pacer(pace)
-        http = httpx2.AsyncClient(
-            verify=_certificates(),
-            limits=httpx2.Limits(max_connections=max_connections, keepalive_expiry=KEEPALIVE),
-            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),  # the whole try has one of its own
-            follow_redirects=True,
-            transport=transport,
+        url = urlsplit(address)
+        self._sdk = AsyncOpenAI(
+            api_key=key or "none",
+            base_url=url._replace(query="").geturl(),
+            default_query=dict(parse_qsl(url.query)),
+            max_retries=0,
+            http_client=_http(url.hostname, max_connections, transport),
         )
-        self._sdk = AsyncOpenAI(api_key=key or "none", base_url=address, max_retries=0, http_client=http)
         self._headers: dict[str, str | Omit] = {RAW_RESPONSE_HEADER: "true"}
         if not key:
             self._headers["Authorization"] = Omit()
+        elif (url.hostname or "").endswith(".azure.com"):
+            self._headers["api-key"] = key
         self._lifetime = self._until_the_loop_ends()
 
     async def open(self) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,15 +11,16 @@ from typing import Any
 from flex.concurrency import Stop
 from flex.endpoint.cost import by_model
 from flex.errors import SettingsError
-from flex.evaluation.folder import read_setting
+from flex.evaluation.folder import read_json, read_setting
 from flex.evaluation.leakage import Leak
 from flex.evaluation.loop import EvalConfig
 from flex.evaluation.loop import evaluate as answer_tasks
 from flex.evaluation.reading import Retriever
 from flex.evaluation.results import Result
 from flex.evaluation.settings import Resources, Setting, get_setting, solver
-from flex.evaluation.statistics import Difference
+from flex.evaluation.statistics import MARGIN, Difference
 from flex.evaluation.summary import Summary, summarize, with_cost
+from flex.evaluation.verdicts import primary_in
 from flex.files.atomic import write_json
 from flex.files.jsonlines import to_jsonable
 from flex.files.runlog import FREE_KEYS, RunLog
@@ -28,7 +29,7 @@ from flex.rate_limiter import RateLimitedLLMClient
 from flex.report import write_report
 from flex.report.canvas import Canvas
 from flex.report.forest import picture
-from flex.runs.comparison import compare_settings
+from flex.runs.comparison import compare_settings, first_named, registered
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
 from flex.runs.setup import Bar, Step, make_client, make_model, no_bar, watch_budget
@@ -44,7 +45,7 @@ class EvalResult:
     settings: Mapping[str, Summary]
     """By name; those that were finished."""
     comparisons: Sequence[Difference] = ()
-    """Every two settings, paired by task; `flex` minus the others first."""
+    """Every two settings, paired by task; the primary comparison first."""
     leaks: Sequence[Leak] = ()
     """What the guard found in the library and the examples."""
     hidden: int = 0
@@ -57,6 +58,11 @@ class EvalResult:
     usage_by_model: Mapping[str, Usage] = field(default_factory=dict)
     stopped: str | None = None
     """Why it ended early, None when it is finished; the same run goes on."""
+
+    @property
+    def primary(self) -> Difference | None:
+        """The comparison that counts."""
+        return primary_in(self.comparisons)
 
     @property
     def folder(self) -> Path:
@@ -90,13 +96,21 @@ async def evaluate(run: EvalRun, *, bar: Bar = no_bar, stop: Stop | None = None)
     Raises SettingsError for what only a person can mend, RunError for a folder of another run.
     """
     folders = {name: run.folder / name for name in run.settings}
-    result = await answer_split(run, folders, bar=bar, stop=stop)
+    result = await answer_split(with_primary(run, folders.values()), folders, bar=bar, stop=stop)
     if result.stopped is None:
-        comparisons = compare_settings({name: read_setting(folder) for name, folder in folders.items()})
+        settings = {name: read_setting(folder) for name, folder in folders.items()}
+        comparisons = compare_settings(settings, run.primary, run.margin)
         result = replace(result, comparisons=comparisons)
         write_json(run.folder / "summary.json", content_of(result))
         result = replace(result, report=write_report(run.folder))
     return result
+
+
+def with_primary(run: EvalRun, folders: Iterable[Path]) -> EvalRun:
+    """The run with the comparison that counts and its margin, which its settings' config.json will name."""
+    configs = [read_json(folder / "config.json") for folder in folders]
+    primary = run.primary or first_named(configs, run.settings)
+    return replace(run, primary=primary, margin=run.margin or registered(configs, "margin") or 100 * MARGIN)
 
 
 async def answer_split(
@@ -105,24 +119,31 @@ async def answer_split(
     """The settings, one after the other, each into its folder; nothing is compared."""
     if not folders:
         raise SettingsError("--settings names no setting")
-    settings = [get_setting(name) for name in folders]
-    plan, stop = make_plan(run, settings), stop or Stop()
+    places = {name: (get_setting(name), folder) for name, folder in folders.items()}
+    return await answer_all(run, places, bar=bar, stop=stop)
+
+
+async def answer_all(
+    run: EvalRun, places: Mapping[str, tuple[Setting, Path]], *, bar: Bar = no_bar, stop: Stop | None = None
+) -> EvalResult:
+    """The same, each setting under a name of its own, so that one may come twice."""
+    plan, stop = make_plan(run, [setting for setting, _ in places.values()]), stop or Stop()
     summaries: dict[str, Summary] = {}
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(make_client(run.endpoint))
         watch_budget(stop, run.budget, plan.prices, client, plan.models)
         await client.check()
-        for setting in settings:
-            log = stack.enter_context(RunLog(folders[setting.name]))
-            log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data"})
+        for setting, folder in places.values():
+            log = stack.enter_context(RunLog(folder))
+            log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data", "primary", "margin"})
         with start_telemetry(run.telemetry), make_retriever(plan, client) as retriever:
             resources = make_resources(plan, client, retriever)
-            with bar("", len(settings) * len(plan.tasks) * run.repeats, "answer") as step:
-                for setting in settings:
-                    summary = await answer_setting(plan, resources, setting, folders[setting.name], step, stop)
+            with bar("", len(places) * len(plan.tasks) * run.repeats, "answer") as step:
+                for name, (setting, folder) in places.items():
+                    summary = await answer_setting(plan, resources, setting, folder, step, stop, name)
                     if summary is None:
                         break
-                    summaries[setting.name] = summary
+                    summaries[name] = summary
     return EvalResult(
         run,
         summaries,
@@ -131,12 +152,12 @@ async def answer_split(
         tasks=len(plan.tasks),
         usage=client.usage,
         usage_by_model=client.usage_by_model,
-        stopped=None if len(summaries) == len(settings) else stop.reason,
+        stopped=None if len(summaries) == len(places) else stop.reason,
     )
 
 
 async def answer_setting(
-    plan: Plan, resources: Resources, setting: Setting, folder: Path, step: Step, stop: Stop
+    plan: Plan, resources: Resources, setting: Setting, folder: Path, step: Step, stop: Stop, title: str
 ) -> Summary | None:
     """Answer the split in one setting and write its summary; None, and no summary, when it was stopped before."""
     run = plan.run
@@ -153,7 +174,7 @@ async def answer_setting(
 
         def show(row: Result) -> None:
             counts.update(correct=row.correct, failed=row.error is not None, tokens=row.usage.tokens)
-            step({"setting": setting.name, **counts})
+            step({"setting": title, **counts})
 
         rows = await answer_tasks(plan.tasks, plan.benchmark, solve, config, folder, show, stop)
     if len(rows) < answers:
