@@ -6,8 +6,9 @@ import pytest
 
 from flex.errors import ParseError
 from flex.prompt import Prompts
-from flex.replies import ask, escape_tag, last_json, last_tag, user
+from flex.replies import ask, escape_tag, last_json, last_tag, parse_experience, user
 from flex.testing import ScriptedModel
+from flex.types import Rule
 from tests.cpu_time import cpu_seconds_below
 from tests.replies import fenced
 
@@ -57,7 +58,11 @@ def test_the_last_fenced_json_block_counts(text, value):
     [
         ("", "fenced json block with valid JSON"),
         ("no json at all", "fenced json block with valid JSON"),
-        ('```json\n{"a": 1,}\n```', "fenced json block with valid JSON"),
+        ('```json\n{"a": [1, 2\n```', "fenced json block with valid JSON"),
+        ('```json\n{"a": "half a', "fenced json block with valid JSON"),
+        ('```json\n{"a": {"b": 1}, "c', "fenced json block with valid JSON"),
+        ("```json\n{'a': 1, 'b\n```", "fenced json block with valid JSON"),
+        ('```json\n[{"a": 1}, {"a": 2}]\n```', "an object, not list"),
         ('```json\n{"a": "x" "b"}\n```', "valid JSON"),
         ('```json\n{"a": 1}\n```\n```json\n{"a": \n```', "fenced json block with valid JSON"),
         ("```json\n[1, 2]\n```", "an object, not list"),
@@ -88,11 +93,75 @@ def test_a_reply_that_repeats_itself_is_read_in_time():
         (r"\text{area} \theta \right) \neq", r"\text{area} \theta \right) \neq"),
         (r"a\nb\tc\"d\"\u00e9", 'a\nb\tc"d"é'),
         (r"\unit", r"\unit"),
+        (r"\lfloor x \rfloor, A \rightarrow B, \rho", r"\lfloor x \rfloor, A \rightarrow B, \rho"),
+        (r"x \notin S, \tau(n), \nu_2(n), a \ne b", r"x \notin S, \tau(n), \nu_2(n), a \ne b"),
+        (r"\forall x \beta, \binom{n}{k} \bmod 7", r"\forall x \beta, \binom{n}{k} \bmod 7"),
+        (r"\nu counts", r"\nu counts"),
+        (r"$x\ne y$ and $p\nmid q$", r"$x\ne y$ and $p\nmid q$"),
+        (r"\uparrow \underline{x} \u00e9", "\\uparrow \\underline{x} é"),
+        (r"\to \tfrac12 \tan x \top", r"\to \tfrac12 \tan x \top"),
+        (r"First.\nnow, then\nnot yet\nequal\nnumber\nnone", "First.\nnow, then\nnot yet\nequal\nnumber\nnone"),
+        (r"a) one;\ne = 2,\ni = 3,\nu = 4", "a) one;\ne = 2,\ni = 3,\nu = 4"),
+        (r"Cases: \ni) one \nii) two \ne.g. three", "Cases: \ni) one \nii) two \ne.g. three"),
+        (r"1.\nless is more\nparallel lines\nexists", "1.\nless is more\nparallel lines\nexists"),
+        (r"if x:\n\tif y:\n\t\ttop()\n\tother", "if x:\n\tif y:\n\t\ttop()\n\tother"),
+        (r"line\r\nline", "line\nline"),
+        (r"\b\f end", " end"),
+        (r"it\'s", "it's"),
         (r"\\\\ \n", "\\\\ \n"),
     ],
 )
 def test_tex_with_single_backslashes_is_read_as_meant(written, meant):
     assert last_json('```json\n{"a": "' + written + '"}\n```') == {"a": meant}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '```json\n{"a": [1, 2,], "b": "x, }",}\n```',
+        '```json\n// the entry\n{"a": [1, 2], // two\n "b": "x, }"}\n```',
+        '```json\n# the entry\n{"a": [1, 2], /* two\n of them */ "b": "x, }"}\n```',
+        "```json\n{'a': [1, 2], 'b': 'x, }'}\n```",
+        '```json\n[{"a": [1, 2], "b": "x, }"}]\n```',
+        'Here it is: {"a": [1, 2], "b": "x, }"} I hope that helps.',
+        'json\n{"a": [1, 2], "b": "x, }"}',
+        '```json\n{"a": [1, 2], "b": "x, }"}\n```\nI hope that helps, see // there.',
+        '```json\n{"a": [1, 2], "b": "x, }"}',
+    ],
+)
+def test_nearly_json_is_read(text):
+    assert last_json(text) == {"a": [1, 2], "b": "x, }"}
+
+
+def test_a_comment_mark_in_a_text_is_no_comment():
+    assert last_json('```json\n{"a": "http://x/*y*/ # z",}\n```') == {"a": "http://x/*y*/ # z"}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"experience": {"method": "m", "rules": ["r1", "r2"], "priority": "high"}},
+        {"method": "m", "rules": [{"rule": "r1", "examples": []}, {"rule": "r2"}], "priority": "5"},
+        {"method": ["m"], "rules": ["r1", {"rule": "r2", "examples": None}], "priority": 5.0},
+        {"method": "m", "rules": ["r1", "r2"], "priority": "5/5 (high)"},
+        {"method": "m", "rules": ["r1", "r2"], "priority": 9},
+    ],
+)
+def test_a_nearly_right_experience_is_understood(entry):
+    read = parse_experience(fenced(entry), "golden")
+    assert (read.method, [rule.rule for rule in read.rules], read.priority) == ("m", ["r1", "r2"], 5)
+
+
+def test_a_rule_that_stands_alone_is_a_list_of_one():
+    assert parse_experience(fenced({"method": "m", "rules": "r"}), "golden").rules == (Rule("r"),)
+    alone = {"method": "m", "rules": {"rule": "r", "examples": "e"}}
+    assert parse_experience(fenced(alone), "golden").rules == (Rule("r", ("e",)),)
+
+
+@pytest.mark.parametrize("entry", [{"rules": ["r"]}, {"method": "m", "rules": []}, {"method": "m", "rules": [{}]}])
+def test_half_an_experience_is_none(entry):
+    with pytest.raises(ParseError, match="does not fit its contract"):
+        parse_experience(fenced(entry), "golden")
 
 
 def test_code_fences_before_and_inside_the_json_do_not_confuse_it():

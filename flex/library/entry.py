@@ -11,7 +11,7 @@ from typing import Any, get_args
 from flex.errors import LibraryError
 from flex.types import ZONES, Experience, Rule, RuleKind, Zone
 
-_PRIORITIES = {"low": 1, "medium": 3, "high": 5}
+PRIORITIES = {"low": 1, "medium": 3, "moderate": 3, "normal": 3, "high": 5, "very high": 5, "critical": 5}
 _RULE_KEYS = "_rule_keys"
 """Where an entry's `extra` keeps unknown keys of its rules: rule text -> keys."""
 _KNOWN = {"id", "method", "rules", "revised_trajectory", "memory_type", "problem_category", "priority"}
@@ -174,8 +174,8 @@ def as_text(value: object) -> str:
 def _whole(value: object, name: str, missing: int) -> int:
     if value is None:
         return missing
-    if isinstance(value, str) and value.strip().lower() in _PRIORITIES:
-        return _PRIORITIES[value.strip().lower()]
+    if isinstance(value, str) and value.strip().lower() in PRIORITIES:
+        return PRIORITIES[value.strip().lower()]
     try:
         return round(float(value)) if isinstance(value, str | float) else int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError) as error:
