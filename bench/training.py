@@ -120,7 +120,7 @@ def team(client: RateLimitedLLMClient) -> Team:
     models = {role: ChatModel("m", client, role=role) for role in ("actor", "verifier", "critic", "updater")}
     return Team(
         Actor(models["actor"], MATH, PROMPTS),
-        Verifier(models["verifier"], MATH, PROMPTS),
+        Verifier(models["verifier"], MATH, PROMPTS, "verifier"),  # every round is one of both
         Critic(models["critic"], PROMPTS),
         Updater(models["updater"], PROMPTS),
         MemoryRetriever(models["actor"], PROMPTS),
