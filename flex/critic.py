@@ -6,7 +6,7 @@ from dataclasses import replace
 from flex.errors import SettingsError
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
-from flex.replies import ask, escape_tag, parse_experience, user
+from flex.replies import ExperienceReply, ask, escape_tag, parse_experience, user
 from flex.telemetry import span
 from flex.types import Experience, Model, Round, Task, Trajectory, Zone
 
@@ -51,7 +51,13 @@ class Critic:
         prompts = self.prompts or Prompts()
         prompt = prompts.render(name, question=task.question, target=task.target, **seen)
         with span("critic", "CHAIN", input=task.question) as recorded:
-            experience = await ask(self.model, [user(prompt)], lambda text: parse_experience(text, zone), prompts)
+            experience = await ask(
+                self.model,
+                [user(prompt)],
+                lambda text: parse_experience(text, zone),
+                prompts,
+                contract=ExperienceReply,
+            )
             recorded.set(output=experience.method)
         return experience
 
