@@ -8,7 +8,7 @@ from ast import literal_eval
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
@@ -16,7 +16,7 @@ from flex.errors import ParseError
 from flex.library.entry import PRIORITIES, as_text
 from flex.library.merging import distinct, over_caps
 from flex.prompt import Prompts
-from flex.types import Experience, Message, Model, Rule, Zone
+from flex.types import Experience, Message, Model, Rule, RuleKind, Zone
 
 T = TypeVar("T")
 Contract = TypeVar("Contract", bound=BaseModel)
@@ -235,11 +235,18 @@ Listed = BeforeValidator(_listed)
 class _RuleReply(BaseModel):
     rule: Annotated[Text, Field(min_length=1)]
     examples: Annotated[list[Text], Listed] = []
+    kind: RuleKind | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _a_bare_text_is_a_rule(cls, value: Any) -> Any:
         return {"rule": value} if isinstance(value, str) else value
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _a_known_kind(cls, value: Any) -> Any:
+        word = value.strip().lower() if isinstance(value, str) else value
+        return word if word in get_args(RuleKind) else None
 
 
 class ExperienceReply(BaseModel):
@@ -270,7 +277,7 @@ def parse_experience(text: str, zone: Zone) -> Experience:
     reply = parse_json_as(ExperienceReply, text)
     experience = Experience(
         method=reply.method,
-        rules=distinct(Rule(r.rule, tuple(r.examples)) for r in reply.rules),
+        rules=distinct(Rule(r.rule, tuple(r.examples), r.kind) for r in reply.rules),
         revised_trajectory=reply.revised_trajectory,
         zone=zone,
         problem_category=reply.problem_category,

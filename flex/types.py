@@ -37,6 +37,8 @@ Zone = Literal["golden", "warning", "mixed"]
 """Golden: from accepted trajectories; warning: from failures; mixed: a failure and a success contrasted."""
 Action = Literal["insert", "merge", "discard", "quarantine"]
 """The updater's three actions (paper, 3.2), and quarantine for an experience that it could not decide on."""
+RuleKind = Literal["avoid", "instead"]
+"""What a rule from a failed attempt is: what went wrong, or what is known to be right instead."""
 Level = Literal["method", "rule", "trajectory"]
 """The levels inside an experience, high to low: strategy, pattern, concrete case (paper, 3.2)."""
 Ending = Literal["stop", "length", "filtered", "tool_calls", "error", "empty"]
@@ -205,6 +207,13 @@ class Rule:
 
     rule: str
     examples: tuple[str, ...] = ()
+    kind: RuleKind | None = None
+    """Under which heading a reader sees it; None where it is to be followed, or an older warning does not say."""
+
+    @property
+    def labelled(self) -> str:
+        """Its text behind its kind, where it has one."""
+        return f"({self.kind}) {self.rule}" if self.kind else self.rule
 
 
 @dataclass(frozen=True, slots=True)
