@@ -85,6 +85,12 @@ def test_settings_of_several_runs_are_compared_by_what_they_agree_on(tmp_path):
     assert compare(tmp_path / "a", tmp_path / "b", tmp_path / "d").primary.b == "agent"
 
 
+@pytest.mark.parametrize("value", ["flex", {"a": 1}, [1, 2], [{}, []], ["flex"], -3, True])
+def test_a_configuration_that_names_nothing_usable_names_nothing(tmp_path, value):
+    found = compare(table(tmp_path, primary=value, margin=value))
+    assert (found.primary.name, found.primary.margin) == ("flex - agent (primary)", 0.01 if value is True else 0.02)
+
+
 def test_controls_alone_share_the_error_rate(tmp_path):
     table(tmp_path)
     put(tmp_path, "icl", 12)
@@ -102,7 +108,7 @@ def test_a_margin_named_afterwards_is_said_to_be(tmp_path):
     assert compare(tmp_path).primary.margin == 0.05
 
 
-@pytest.mark.parametrize("primary", ["flex", "flex,flex", "flex,agent,vanilla", "flex,magic"])
+@pytest.mark.parametrize("primary", ["", "flex", "flex,flex", "flex,agent,vanilla", "flex,magic"])
 def test_a_primary_comparison_is_two_of_the_settings(tmp_path, primary, capsys):
     table(tmp_path)
     with pytest.raises(SettingsError, match="primary has to be two of agent, flex, vanilla, such as flex,agent, not"):
@@ -110,6 +116,12 @@ def test_a_primary_comparison_is_two_of_the_settings(tmp_path, primary, capsys):
     assert compare_command([str(tmp_path), "--primary", primary]) == 2
     with pytest.raises(SettingsError, match="primary has to be two of the settings vanilla, agent, flex"):
         EvalRun(benchmark="math", model="m", primary=primary)
+
+
+@pytest.mark.parametrize("margin", [0, -1.0, float("nan")])
+def test_a_margin_of_nothing_is_refused(margin, tmp_path):
+    with pytest.raises(SettingsError, match="margin has to be a number of points above 0"):
+        compare(table(tmp_path), margin=margin)
 
 
 @pytest.mark.parametrize("margin", ["0", "-1", "nan", "two"])
