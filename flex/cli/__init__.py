@@ -34,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: Sequence[str]) -> int:
+    from flex.cli.command import show_safely
+
+    show_safely()
     if words[:1] == ["--version"]:
         from importlib.metadata import version
 

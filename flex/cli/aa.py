@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from flex.cli.command import RESUME, interruptible, progress_bar, run_command, stopped
+from flex.cli.command import RESUME, interruptible, run_command, stopped
 from flex.cli.flags import Parser
+from flex.cli.progress import progress_bar
 from flex.cli.tables import results_table
 from flex.evaluation.noise import RESOLVED, Noise
 from flex.runs.config import EvalRun

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from flex.cli.command import interruptible, progress_bar, run_command, script_name, stopped
+from flex.cli.command import interruptible, run_command, script_name, stopped
 from flex.cli.flags import Parser
+from flex.cli.progress import progress_bar
 from flex.runs.config import TrainRun
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from flex.report.forest import picture
 from flex.runs.comparison import compare_settings, first_margin, first_named
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
-from flex.runs.setup import Bar, make_client, make_model, no_bar, watch_budget
+from flex.runs.setup import Bar, Step, make_client, make_model, no_bar, watch_budget
 from flex.telemetry import start_telemetry
 from flex.types import Usage
 
@@ -138,11 +138,12 @@ async def answer_all(
             log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data", "primary", "margin"})
         with start_telemetry(run.telemetry), make_retriever(plan, client) as retriever:
             resources = make_resources(plan, client, retriever)
-            for name, (setting, folder) in places.items():
-                summary = await answer_setting(plan, resources, setting, folder, bar, stop, name)
-                if summary is None:
-                    break
-                summaries[name] = summary
+            with bar("", len(places) * len(plan.tasks) * run.repeats, "answer") as step:
+                for name, (setting, folder) in places.items():
+                    summary = await answer_setting(plan, resources, setting, folder, step, stop, name)
+                    if summary is None:
+                        break
+                    summaries[name] = summary
     return EvalResult(
         run,
         summaries,
@@ -156,7 +157,7 @@ async def answer_all(
 
 
 async def answer_setting(
-    plan: Plan, resources: Resources, setting: Setting, folder: Path, bar: Bar, stop: Stop, title: str
+    plan: Plan, resources: Resources, setting: Setting, folder: Path, step: Step, stop: Stop, title: str
 ) -> Summary | None:
     """Answer the split in one setting and write its summary; None, and no summary, when it was stopped before."""
     run = plan.run
@@ -169,11 +170,11 @@ async def answer_setting(
         hidden=plan.hidden if setting.library in ("own", "shuffled") else {},
     )
     started, counts, answers = time.monotonic(), Counter[str](), len(plan.tasks) * run.repeats
-    with solver(setting, resources) as solve, bar(title, answers, "answer") as step:
+    with solver(setting, resources) as solve:
 
         def show(row: Result) -> None:
             counts.update(correct=row.correct, failed=row.error is not None, tokens=row.usage.tokens)
-            step(counts)
+            step({"setting": title, **counts})
 
         rows = await answer_tasks(plan.tasks, plan.benchmark, solve, config, folder, show, stop)
     if len(rows) < answers:

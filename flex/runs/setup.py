@@ -21,12 +21,13 @@ from flex.types import Model
 from flex.updater import Updater
 from flex.verifier import Verifier
 
-Counts = Mapping[str, int]
-Bar = Callable[[str, int, str], AbstractContextManager[Callable[[Counts], None]]]
+Counts = Mapping[str, int | str]
+Step = Callable[[Counts], None]
+Bar = Callable[[str, int, str], AbstractContextManager[Step]]
 """Opens a progress bar: (title, number of steps, unit of a step); what it yields is called with counts at each step."""
 
 
-def no_bar(title: str, steps: int, unit: str) -> AbstractContextManager[Callable[[Counts], None]]:
+def no_bar(title: str, steps: int, unit: str) -> AbstractContextManager[Step]:
     return nullcontext(lambda counts: None)
 
 

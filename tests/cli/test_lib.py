@@ -326,3 +326,17 @@ def test_a_narrow_encoding_gets_escapes_rather_than_a_traceback(tmp_path):
         capture_output=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"}, timeout=300,
     )  # fmt: skip
     assert (done.returncode, b"\\u8bd5" in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["show"], ["show", "ID"], ["log"], ["blame", "ID"], ["show", "no\x1b[31m\u202esuch"]]
+)
+def test_no_text_of_others_makes_a_terminal_obey(tmp_path, capsys, command):
+    library = ExpLib()
+    text = "\x1b[31mred\x07 \x9b2J \u202egnp.exe"
+    made = library.add(Experience(text, (Rule(text, (text,)),), text, problem_category=text))
+    library.save(tmp_path / "lib.json")
+    words = [made.id if word == "ID" else word for word in command]
+    flex(["lib", words[0], str(tmp_path / "lib.json"), *words[1:]])
+    said = "".join(capsys.readouterr())
+    assert not set(said) & set("\x1b\x07\x9b\u202e")
