@@ -7,6 +7,7 @@ import pytest
 
 from flex.benchmarks import get_benchmark
 from flex.cli.compare import main as compare_command
+from flex.cli.table import main as table_command
 from flex.cli.tables import results_table
 from flex.errors import SettingsError
 from flex.evaluation.folder import read_run
@@ -165,12 +166,32 @@ def test_a_table_with_many_unanswered_has_no_verdict_over_them(tmp_path, capsys)
     assert any(line.startswith("* icl: 20 of 100 unanswered") for line in lines)
 
 
+def test_the_published_table_marks_what_is_incomplete(tmp_path, capsys):
+    table(tmp_path)
+    put(tmp_path, "icl", 10, unanswered=20)
+    put(tmp_path, "flex-empty", 10, unanswered=20)
+    assert table_command([str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = next(n for n, line in enumerate(lines) if "measured here" in line)
+    assert lines[place].count("*") == 1
+    assert lines[place + 1] == "  * answers that never came: 20 of 100 in icl"
+
+
 def test_pairs_are_the_tasks_that_both_have_answered(tmp_path):
     put(tmp_path, "flex", 50, unanswered=30)
     put(tmp_path, "agent", 10, unanswered=40)
     (found,) = compare(tmp_path).comparisons
     assert (found.tasks, found.pairs, found.unanswered) == (60, 100, 40)
     assert found.difference == pytest.approx(40 / 60)
+
+
+def test_errors_of_earlier_versions_are_taken_for_the_endpoints(tmp_path):
+    table(tmp_path)
+    path = tmp_path / "flex" / "results.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    old = [{**row, "error": "429" if row["index"] > 89 else None} for row in rows]
+    path.write_text("".join(json.dumps({k: v for k, v in row.items() if k != "unanswered"}) + "\n" for row in old))
+    assert compare(tmp_path).primary.verdict.startswith("no verdict: 10 of 100 pairs unanswered")
 
 
 def report_of(folder: Path) -> str:
