@@ -37,6 +37,8 @@ Zone = Literal["golden", "warning", "mixed"]
 """Golden: from accepted trajectories; warning: from failures; mixed: a failure and a success contrasted."""
 Action = Literal["insert", "merge", "discard", "quarantine"]
 """The updater's three actions (paper, 3.2), and quarantine for an experience that it could not decide on."""
+RuleKind = Literal["avoid", "instead"]
+"""What a rule from a failed attempt is: what went wrong, or what is known to be right instead."""
 Level = Literal["method", "rule", "trajectory"]
 """The levels inside an experience, high to low: strategy, pattern, concrete case (paper, 3.2)."""
 Ending = Literal["stop", "length", "filtered", "tool_calls", "error", "empty"]
@@ -94,8 +96,14 @@ class Model(Protocol):
     def name(self) -> str: ...
 
     def complete(
-        self, messages: Sequence[Message], *, stop: Sequence[str] | None = None
-    ) -> Coroutine[Any, Any, Reply]: ...
+        self,
+        messages: Sequence[Message],
+        *,
+        stop: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Coroutine[Any, Any, Reply]:
+        """One reply; `schema` is the JSON schema it is to keep where the endpoint can see to that."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +207,13 @@ class Rule:
 
     rule: str
     examples: tuple[str, ...] = ()
+    kind: RuleKind | None = None
+    """Under which heading a reader sees it; None where it is to be followed, or an older warning does not say."""
+
+    @property
+    def labelled(self) -> str:
+        """Its text behind its kind, where it has one."""
+        return f"({self.kind}) {self.rule}" if self.kind else self.rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ def closing_lines(result: "TrainResult") -> list[str]:
         f"verifier: asked about {progress.verdicts} of {progress.attempts} attempts, "
         f"disagreed with the score in {progress.disagreements}"
         + (f", {progress.unread} replies were no verdict" if progress.unread else ""),
+        *([f"{progress.copied} replies copied their prompt and were dropped"] if progress.copied else ()),
         f"calls {usage.calls}, retries {usage.retries}, "
         f"tokens {usage.prompt_tokens} in + {usage.completion_tokens} out",
         f"library: {len(result.library)} experiences in {result.save_to}",

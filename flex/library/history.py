@@ -200,7 +200,7 @@ def _lines(experience: Experience | None) -> Iterator[tuple[tuple[str, ...], str
         yield (name, value), f"{name}: {value}"
     yield from _prose("method", ("method",), experience.method)
     for number, rule in enumerate(experience.rules, start=1):
-        yield from _prose(f"rule {number}", ("rule",), rule.rule)
+        yield from _prose(f"rule {number}", ("rule",), rule.labelled)
         for example in rule.examples:
             yield from _prose("  example", ("example",), example)
     yield from _prose("trajectory", ("trajectory",), experience.revised_trajectory)

@@ -236,7 +236,20 @@ def test_export_writes_lines_and_pages(capsys, lib):
     ok(capsys, "export", lib, "page.txt", "--format", "markdown")
     assert [json.loads(line)["id"] for line in Path("lib.jsonl").read_text().splitlines()] == ["exp-amide", "exp-ester"]
     page = Path("page.txt").read_text()
-    assert "## Warning (1)\n\n### exp-ester: esters\n\nLook for an ester.\n\n1. Cut the ester.\n" in page
+    assert "## Warning: learned from failed attempts (1)\n\n### exp-ester: esters\n\nLook for an ester.\n\n" in page
+    assert "\n\nRules, on what went wrong and on what is right:\n\n1. Cut the ester.\n" in page
+
+
+def test_what_went_wrong_and_what_is_right_stand_apart_under_their_numbers(capsys, lib):
+    library = ExpLib("lib.json")
+    rules = (Rule("Cut the ring.", (), "avoid"), Rule("Cut the ester.", (), "instead"), Rule("Heat.", (), "avoid"))
+    library.add(Experience("Look.", rules, zone="warning", id="exp-new"))
+    library.save()
+    shown = ok(capsys, "show", lib, "exp-new")
+    assert "Avoid\n  1. Cut the ring.\n  3. Heat.\n\nRight instead\n  2. Cut the ester.\n" in shown
+    ok(capsys, "export", lib, "page.md", "--format", "markdown")
+    page = Path("page.md").read_text()
+    assert "\nAvoid:\n\n1. Cut the ring.\n3. Heat.\n\nRight instead:\n\n2. Cut the ester.\n" in page
 
 
 @pytest.mark.parametrize(
