@@ -5,8 +5,9 @@ import logging
 import math
 import re
 from ast import literal_eval
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -155,13 +156,19 @@ def assistant(text: str) -> Message:
 
 
 async def ask(
-    model: Model, messages: Sequence[Message], parse: Callable[[str], T], prompts: Prompts, retry: bool = True
+    model: Model,
+    messages: Sequence[Message],
+    parse: Callable[[str], T],
+    prompts: Prompts,
+    *,
+    retry: bool = True,
+    contract: type[BaseModel] | None = None,
 ) -> T:
     """What `parse` makes of the model's reply, or (with `retry`) of its second one, when the first broke the contract.
 
-    Raises ParseError when that one breaks it too.
+    An endpoint that can holds the first one to the JSON of `contract`. Raises ParseError when the second breaks it too.
     """
-    reply = await model.complete(messages)
+    reply = await (model.complete(messages, schema=schema_of(contract)) if contract else model.complete(messages))
     try:
         return parse(reply.text)
     except ParseError as error:
@@ -170,6 +177,33 @@ async def ask(
         log.info("%s is asked again: %s", model.name, error)
         problem = user(prompts.render("reask", problem=str(error)))
         return parse((await model.complete([*messages, assistant(reply.text), problem])).text)
+
+
+@cache
+def schema_of(contract: type[BaseModel]) -> Mapping[str, Any]:
+    """The JSON schema of a contract in what all endpoints understand: every field required, no bounds, nothing else.
+
+    It begins with room to think, which a reply that is nothing but JSON would not have.
+    """
+    schema = contract.model_json_schema()
+    shared = schema.get("$defs", {})
+
+    def plain(part: Any) -> Any:
+        if "$ref" in part:
+            return plain(shared[part["$ref"].rpartition("/")[2]])
+        kept = {key: part[key] for key in ("type", "enum") if key in part}
+        if "anyOf" in part:
+            kept["anyOf"] = [plain(choice) for choice in part["anyOf"]]
+        if "items" in part:
+            kept["items"] = plain(part["items"])
+        if "properties" in part:
+            kept["properties"] = {name: plain(value) for name, value in part["properties"].items()}
+            kept |= {"required": list(kept["properties"]), "additionalProperties": False}
+        return kept
+
+    whole = plain(schema)
+    fields = {"thoughts": {"type": "string"}, **whole["properties"]}
+    return {**whole, "properties": fields, "required": list(fields)}
 
 
 def parse_json_as(contract: type[Contract], text: str) -> Contract:
@@ -215,7 +249,9 @@ class _RuleReply(BaseModel):
         return word if word in get_args(RuleKind) else None
 
 
-class _ExperienceReply(BaseModel):
+class ExperienceReply(BaseModel):
+    """What a critic's reply holds."""
+
     method: Annotated[Text, Field(min_length=1)]
     rules: Annotated[list[_RuleReply], Listed, Field(min_length=1)]
     revised_trajectory: Text = ""
@@ -238,7 +274,7 @@ def parse_experience(text: str, zone: Zone) -> Experience:
 
     Raises ParseError naming every bad field, or what is too large for an entry.
     """
-    reply = parse_json_as(_ExperienceReply, text)
+    reply = parse_json_as(ExperienceReply, text)
     experience = Experience(
         method=reply.method,
         rules=distinct(Rule(r.rule, tuple(r.examples), r.kind) for r in reply.rules),

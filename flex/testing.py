@@ -1,6 +1,7 @@
 """Stand-ins for a model, for your tests and ours."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from flex.types import Message, Reply, Usage
 
@@ -17,7 +18,13 @@ class ScriptedModel:
         self.asked: list[list[Message]] = []
         self._lines = list(lines)
 
-    async def complete(self, messages: Sequence[Message], *, stop: Sequence[str] | None = None) -> Reply:
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        stop: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Reply:
         self.asked.append(list(messages))
         if not self._lines:
             raise AssertionError(f"the scripted model has no line left for: {messages[-1]['content'][:200]}")
@@ -42,6 +49,12 @@ class RuleModel(ScriptedModel):
         self.name = "rule"
         self._answer = answer
 
-    async def complete(self, messages: Sequence[Message], *, stop: Sequence[str] | None = None) -> Reply:
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        stop: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Reply:
         self.asked.append(list(messages))
         return Reply(self._answer(messages), usage=Usage(calls=1))

@@ -96,8 +96,14 @@ class Model(Protocol):
     def name(self) -> str: ...
 
     def complete(
-        self, messages: Sequence[Message], *, stop: Sequence[str] | None = None
-    ) -> Coroutine[Any, Any, Reply]: ...
+        self,
+        messages: Sequence[Message],
+        *,
+        stop: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Coroutine[Any, Any, Reply]:
+        """One reply; `schema` is the JSON schema it is to keep where the endpoint can see to that."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,23 @@
 """Tags and fenced JSON, read out of replies."""
 
 import asyncio
+from typing import ClassVar, Literal
 
 import pytest
+from pydantic import BaseModel, Field
 
 from flex.errors import ParseError
 from flex.prompt import Prompts
-from flex.replies import ask, escape_tag, last_json, last_tag, parse_experience, user
+from flex.replies import (
+    ask,
+    escape_tag,
+    last_json,
+    last_tag,
+    parse_experience,
+    parse_json_as,
+    schema_of,
+    user,
+)
 from flex.testing import ScriptedModel
 from flex.types import Rule
 from tests.cpu_time import cpu_seconds_below
@@ -202,3 +213,45 @@ def test_an_empty_reply_is_asked_again_without_an_empty_message():
 def test_two_malformed_replies_are_an_error():
     with pytest.raises(ParseError, match="fenced json block"):
         asked(ScriptedModel("nothing", "nothing again"))
+
+
+class Inner(BaseModel):
+    name: str = Field(min_length=1)
+
+
+class Contract(BaseModel):
+    kind: Literal["a", "b"] = "a"
+    parts: list[Inner] = Field(min_length=1)
+    target: str | None = None
+    priority: int = Field(default=1, ge=1)
+
+
+def test_a_schema_is_in_the_words_that_all_endpoints_understand():
+    inner = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    fields = {
+        "thoughts": {"type": "string"},
+        "kind": {"type": "string", "enum": ["a", "b"]},
+        "parts": {"type": "array", "items": {**inner, "additionalProperties": False}},
+        "target": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "priority": {"type": "integer"},
+    }
+    whole = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+    assert schema_of(Contract) == whole
+    assert next(iter(schema_of(Contract)["properties"])) == "thoughts"
+
+
+def test_the_first_reply_is_held_to_the_schema_and_validated_all_the_same():
+    class Recording(ScriptedModel):
+        schemas: ClassVar[list] = []
+
+        async def complete(self, messages, *, stop=None, schema=None):
+            self.schemas.append(schema)
+            return await super().complete(messages)
+
+    def parse(text: str) -> Contract:
+        return parse_json_as(Contract, text)
+
+    model = Recording('{"thoughts": "hm", "kind": "c", "parts": []}', '{"thoughts": "hm", "parts": [{"name": "n"}]}')
+    read = asyncio.run(ask(model, [user("give me json")], parse, Prompts(), contract=Contract))
+    assert read.parts == [Inner(name="n")]
+    assert model.schemas == [schema_of(Contract), None]
