@@ -175,7 +175,8 @@ async def ask(
         if not retry:
             raise
         log.info("%s is asked again: %s", model.name, error)
-        problem = user(prompts.render("reask", problem=str(error)))
+        brief = " (the reply was cut off at the token limit: be brief)" if reply.finish_reason == "length" else ""
+        problem = user(prompts.render("reask", problem=f"{error}{brief}"))
         return parse((await model.complete([*messages, assistant(reply.text), problem])).text)
 
 

@@ -282,6 +282,16 @@ def test_a_reply_that_holds_nothing_is_asked_for_again_and_paid_for(ending):
     assert reply.usage == Usage(1, 2, 30, 0, 15)
 
 
+def test_a_call_of_a_tool_that_nobody_offered_is_a_step_of_an_agent_and_else_nothing():
+    tool = {"function": {"name": "final_answer", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [tool]}
+    called = completion(None, choices=[{"index": 0, "finish_reason": "tool_calls", "message": message}])
+    with Endpoint(called, "hello", called) as endpoint:
+        assert ask(client_of(endpoint)).text == "hello"
+        assert ask(client_of(endpoint), stop=["Observation:"]).calls == (("final_answer", "{}"),)
+    assert len(endpoint.calls) == 3
+
+
 def test_who_stays_silent_is_believed_and_asked_once_the_next_time():
     with Endpoint(*[silence()] * 5, "hello", silence(), "again") as endpoint:
         client = client_of(endpoint)

@@ -212,6 +212,8 @@ class RateLimitedLLMClient:
     def _is_settled(self, call: Call[A], answer: A, retries: int) -> bool:
         """Whether an answer stands; an empty or broken one only when asking again did not help, or just did not."""
         ending = answer.finish_reason if isinstance(answer, Reply) else "stop"
+        if ending == "tool_calls" and isinstance(answer, Reply) and not answer.text and "stop" not in call.options:
+            ending = "empty"  # only agents, who alone set stop sequences, can do with the call of a tool
         if ending not in ("empty", "error"):
             self._silent.discard(call.model)
             return True
