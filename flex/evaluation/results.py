@@ -64,8 +64,12 @@ class Result:
 
 
 def load_results(folder: str | Path) -> list[Result]:
-    """The rows of a results folder, the last one for each task and repeat. Raises RunError."""
-    rows = (decode(Result, row) for row in JsonLines(Path(folder) / "results.jsonl"))
+    """The rows of a results folder, the last one for each task and repeat. Raises RunError.
+
+    Rows of earlier versions do not say whose an error was: it was nearly always the endpoint's.
+    """
+    lines = JsonLines(Path(folder) / "results.jsonl")
+    rows = (decode(Result, {"unanswered": row.get("error") is not None, **row}) for row in lines)
     return list({(row.task_id, row.repeat): row for row in rows}.values())
 
 
