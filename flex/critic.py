@@ -7,7 +7,7 @@ from flex.errors import SettingsError
 from flex.library.entry import texts_of
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
-from flex.replies import ask, escape_tag, parse_experience, user
+from flex.replies import ExperienceReply, ask, escape_tag, parse_experience, user
 from flex.telemetry import span
 from flex.types import Experience, Model, Round, Task, Trajectory, Zone
 
@@ -58,7 +58,7 @@ class Critic:
             return experience
 
         with span("critic", "CHAIN", input=task.question) as recorded:
-            experience = await ask(self.model, [user(prompt)], parse, prompts)
+            experience = await ask(self.model, [user(prompt)], parse, prompts, contract=ExperienceReply)
             recorded.set(output=experience.method)
         return experience
 

@@ -110,7 +110,7 @@ class ModelSelection:
                 raise
 
         try:
-            return await ask(self.model, [user(prompt)], parse, self.prompts, retry=self.retry)
+            return await ask(self.model, [user(prompt)], parse, self.prompts, retry=self.retry, contract=_Selection)
         except ParseError as error:
             log.warning("the retriever selected no %s, the index's order is used: %s", level, error)
             return None

@@ -5,8 +5,9 @@ import logging
 import math
 import re
 from ast import literal_eval
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -33,6 +34,8 @@ _TEX = re.compile(
     r"|n(?P<short>(?:u|less|parallel|exists|sim)(?![a-zA-Z])|[ei](?![a-zA-Z.):])))"
 )
 """A backslash of TeX in a JSON string that was not doubled; a real line break may stand before a word, too."""
+_BEFORE_COMMAND = re.compile(r"(?:\A|[ ({\[$=+*/^_&|<>-]|\\(?:[a-mo-su-z]\w+|tau|theta|to|nu))\Z", re.IGNORECASE)
+"""What a line does not end in, and a formula goes on after."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _QUOTE = re.compile(r"(?<!\\)\\'")
 _NO_JSON = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|^[ \t]*#[^\n]*', re.DOTALL | re.MULTILINE)
@@ -103,13 +106,16 @@ def _loads(block: str) -> Any:
     try:
         return _without_controls(json.loads(block, strict=False))
     except ValueError:
-        block = block[max(block.find("{"), 0) : block.rfind("}") + 1]
+        block = block[max(block.find("{"), 0) :]
         if re.match(r"\{\s*'", block):  # as Python writes it
             with suppress(ValueError, SyntaxError, MemoryError):
-                return _without_controls(literal_eval(block))
+                return _without_controls(literal_eval(block[: block.rfind("}") + 1]))
         bare = _TRAILING_COMMA.sub(r"\1", _NO_JSON.sub(r"\1", _QUOTE.sub("'", block)))
+        bare = bare[max(bare.find("{"), 0) :]
         with suppress(ValueError):
-            return _without_controls(json.loads(bare[max(bare.find("{"), 0) :], strict=False))
+            value, end = json.JSONDecoder(strict=False).raw_decode(bare)
+            if not re.search(r'\{\s*"', bare[end:]):  # words may follow, but not another object
+                return _without_controls(value)
         raise
 
 
@@ -126,7 +132,7 @@ def _doubled(tex: re.Match[str]) -> str:
     """The command with its backslash doubled, unless it is a line break before a short word that is no command here."""
     if tex["short"]:
         string = tex.string[: tex.start("slash")].rpartition('"')[2]
-        if string and string[-1] not in " ({[$=+-*/^_&|<>" and string.count("$") % 2 == 0:
+        if not _BEFORE_COMMAND.search(string) and string.count("$") % 2 == 0:
             return tex[0]
     place = tex.start("slash") - tex.start()
     return f"{tex[0][:place]}\\{tex[0][place:]}"
@@ -155,21 +161,55 @@ def assistant(text: str) -> Message:
 
 
 async def ask(
-    model: Model, messages: Sequence[Message], parse: Callable[[str], T], prompts: Prompts, retry: bool = True
+    model: Model,
+    messages: Sequence[Message],
+    parse: Callable[[str], T],
+    prompts: Prompts,
+    *,
+    retry: bool = True,
+    contract: type[BaseModel] | None = None,
 ) -> T:
     """What `parse` makes of the model's reply, or (with `retry`) of its second one, when the first broke the contract.
 
-    Raises ParseError when that one breaks it too.
+    An endpoint that can holds the first one to the JSON of `contract`. Raises ParseError when the second breaks it too.
     """
-    reply = await model.complete(messages)
+    reply = await (model.complete(messages, schema=schema_of(contract)) if contract else model.complete(messages))
     try:
         return parse(reply.text)
     except ParseError as error:
         if not retry:
             raise
         log.info("%s is asked again: %s", model.name, error)
-        problem = user(prompts.render("reask", problem=str(error)))
+        brief = " (the reply was cut off at the token limit: be brief)" if reply.finish_reason == "length" else ""
+        problem = user(prompts.render("reask", problem=f"{error}{brief}"))
         return parse((await model.complete([*messages, assistant(reply.text), problem])).text)
+
+
+@cache
+def schema_of(contract: type[BaseModel]) -> Mapping[str, Any]:
+    """The JSON schema of a contract in what all endpoints understand: every field required, no bounds, nothing else.
+
+    It begins with room to think, which a reply that is nothing but JSON would not have.
+    """
+    schema = contract.model_json_schema()
+    shared = schema.get("$defs", {})
+
+    def plain(part: Any) -> Any:
+        if "$ref" in part:
+            return plain(shared[part["$ref"].rpartition("/")[2]])
+        kept = {key: part[key] for key in ("type", "enum") if key in part}
+        if "anyOf" in part:
+            kept["anyOf"] = [plain(choice) for choice in part["anyOf"]]
+        if "items" in part:
+            kept["items"] = plain(part["items"])
+        if "properties" in part:
+            kept["properties"] = {name: plain(value) for name, value in part["properties"].items()}
+            kept |= {"required": list(kept["properties"]), "additionalProperties": False}
+        return kept
+
+    whole = plain(schema)
+    fields = {"thoughts": {"type": "string"}, **whole["properties"]}
+    return {**whole, "properties": fields, "required": list(fields)}
 
 
 def parse_json_as(contract: type[Contract], text: str) -> Contract:
@@ -177,15 +217,21 @@ def parse_json_as(contract: type[Contract], text: str) -> Contract:
 
     Raises ParseError naming every field.
     """
-    given = last_json(text)
+    given = _named(last_json(text))
     if not contract.model_fields.keys() & given.keys():
-        inner = [value for value in given.values() if isinstance(value, dict)]
-        given = inner[0] if len(inner) == 1 else given
+        parts = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in given.values()]
+        inner = [part for part in parts if isinstance(part, dict)]
+        given = _named(inner[0]) if len(inner) == 1 else given
     try:
         return contract.model_validate({key: value for key, value in given.items() if value is not None})
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ParseError(f"the json block does not fit its contract: {problems}") from error
+
+
+def _named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields under the names of a contract, however they are capitalised."""
+    return {key.strip().casefold().replace(" ", "_").replace("-", "_"): value for key, value in given.items()}
 
 
 def _listed(value: Any) -> Any:
@@ -206,7 +252,10 @@ class _RuleReply(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _a_bare_text_is_a_rule(cls, value: Any) -> Any:
-        return {"rule": value} if isinstance(value, str) else value
+        if not isinstance(value, dict):
+            return {"rule": value} if isinstance(value, str) else value
+        given = _named(value)
+        return {"rule": given.get("text"), "examples": given.get("example"), **given}
 
     @field_validator("kind", mode="before")
     @classmethod
@@ -215,7 +264,9 @@ class _RuleReply(BaseModel):
         return word if word in get_args(RuleKind) else None
 
 
-class _ExperienceReply(BaseModel):
+class ExperienceReply(BaseModel):
+    """What a critic's reply holds."""
+
     method: Annotated[Text, Field(min_length=1)]
     rules: Annotated[list[_RuleReply], Listed, Field(min_length=1)]
     revised_trajectory: Text = ""
@@ -238,7 +289,7 @@ def parse_experience(text: str, zone: Zone) -> Experience:
 
     Raises ParseError naming every bad field, or what is too large for an entry.
     """
-    reply = parse_json_as(_ExperienceReply, text)
+    reply = parse_json_as(ExperienceReply, text)
     experience = Experience(
         method=reply.method,
         rules=distinct(Rule(r.rule, tuple(r.examples), r.kind) for r in reply.rules),

@@ -13,7 +13,7 @@ from flex.library.entry import texts_of
 from flex.library.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
-from flex.replies import ask, parse_experience, parse_json_as, user
+from flex.replies import ExperienceReply, ask, parse_experience, parse_json_as, user
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Model, UpdateDecision
 
@@ -81,7 +81,7 @@ class Updater:
             return decision
 
         with span("updater", "CHAIN", input=experience.method) as recorded:
-            decision = await ask(self.model, [user(question.prompt)], parse, self.prompts)
+            decision = await ask(self.model, [user(question.prompt)], parse, self.prompts, contract=_Reply)
             if decision.action == "merge" and decision.target:
                 decision = await self._within_caps(entries[decision.target], experience, decision)
             recorded.set(output=f"{decision.action} {decision.target or ''}: {decision.reason}")
@@ -109,7 +109,7 @@ class Updater:
                 raise ParseError(f"the entry is still too large: {still}")
             return consolidating
 
-        return await ask(self.model, [user(prompt)], parse, self.prompts)
+        return await ask(self.model, [user(prompt)], parse, self.prompts, contract=ExperienceReply)
 
 
 def search_text(experience: Experience) -> str:

@@ -1,12 +1,23 @@
 """Tags and fenced JSON, read out of replies."""
 
 import asyncio
+from typing import ClassVar, Literal
 
 import pytest
+from pydantic import BaseModel, Field
 
 from flex.errors import ParseError
 from flex.prompt import Prompts
-from flex.replies import ask, escape_tag, last_json, last_tag, parse_experience, user
+from flex.replies import (
+    ask,
+    escape_tag,
+    last_json,
+    last_tag,
+    parse_experience,
+    parse_json_as,
+    schema_of,
+    user,
+)
 from flex.testing import ScriptedModel
 from flex.types import Rule
 from tests.cpu_time import cpu_seconds_below
@@ -97,6 +108,9 @@ def test_a_reply_that_repeats_itself_is_read_in_time():
         (r"x \notin S, \tau(n), \nu_2(n), a \ne b", r"x \notin S, \tau(n), \nu_2(n), a \ne b"),
         (r"\forall x \beta, \binom{n}{k} \bmod 7", r"\forall x \beta, \binom{n}{k} \bmod 7"),
         (r"\nu counts", r"\nu counts"),
+        (r"(\nu, \rho\tau\nu)", r"(\nu, \rho\tau\nu)"),
+        (r"Then\nu = 3", "Then\nu = 3"),
+        (r"1.\nThen\nu = 3", "1.\nThen\nu = 3"),
         (r"$x\ne y$ and $p\nmid q$", r"$x\ne y$ and $p\nmid q$"),
         (r"\uparrow \underline{x} \u00e9", "\\uparrow \\underline{x} é"),
         (r"\to \tfrac12 \tan x \top", r"\to \tfrac12 \tan x \top"),
@@ -125,6 +139,7 @@ def test_tex_with_single_backslashes_is_read_as_meant(written, meant):
         '```json\n[{"a": [1, 2], "b": "x, }"}]\n```',
         'Here it is: {"a": [1, 2], "b": "x, }"} I hope that helps.',
         'json\n{"a": [1, 2], "b": "x, }"}',
+        '{"a": [1, 2], "b": "x, }"}\n\nThis entry {captures} it.',
         '```json\n{"a": [1, 2], "b": "x, }"}\n```\nI hope that helps, see // there.',
         '```json\n{"a": [1, 2], "b": "x, }"}',
     ],
@@ -145,6 +160,8 @@ def test_a_comment_mark_in_a_text_is_no_comment():
         {"method": ["m"], "rules": ["r1", {"rule": "r2", "examples": None}], "priority": 5.0},
         {"method": "m", "rules": ["r1", "r2"], "priority": "5/5 (high)"},
         {"method": "m", "rules": ["r1", "r2"], "priority": 9},
+        {"experiences": [{"method": "m", "rules": ["r1", "r2"], "priority": 5}]},
+        {"Method": "m", "Rules": [{"Rule": "r1"}, {"text": "r2", "example": "e"}], "Priority": "high"},
     ],
 )
 def test_a_nearly_right_experience_is_understood(entry):
@@ -202,3 +219,45 @@ def test_an_empty_reply_is_asked_again_without_an_empty_message():
 def test_two_malformed_replies_are_an_error():
     with pytest.raises(ParseError, match="fenced json block"):
         asked(ScriptedModel("nothing", "nothing again"))
+
+
+class Inner(BaseModel):
+    name: str = Field(min_length=1)
+
+
+class Contract(BaseModel):
+    kind: Literal["a", "b"] = "a"
+    parts: list[Inner] = Field(min_length=1)
+    target: str | None = None
+    priority: int = Field(default=1, ge=1)
+
+
+def test_a_schema_is_in_the_words_that_all_endpoints_understand():
+    inner = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    fields = {
+        "thoughts": {"type": "string"},
+        "kind": {"type": "string", "enum": ["a", "b"]},
+        "parts": {"type": "array", "items": {**inner, "additionalProperties": False}},
+        "target": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "priority": {"type": "integer"},
+    }
+    whole = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+    assert schema_of(Contract) == whole
+    assert next(iter(schema_of(Contract)["properties"])) == "thoughts"
+
+
+def test_the_first_reply_is_held_to_the_schema_and_validated_all_the_same():
+    class Recording(ScriptedModel):
+        schemas: ClassVar[list] = []
+
+        async def complete(self, messages, *, stop=None, schema=None):
+            self.schemas.append(schema)
+            return await super().complete(messages)
+
+    def parse(text: str) -> Contract:
+        return parse_json_as(Contract, text)
+
+    model = Recording('{"thoughts": "hm", "kind": "c", "parts": []}', '{"thoughts": "hm", "parts": [{"name": "n"}]}')
+    read = asyncio.run(ask(model, [user("give me json")], parse, Prompts(), contract=Contract))
+    assert read.parts == [Inner(name="n")]
+    assert model.schemas == [schema_of(Contract), None]

@@ -19,7 +19,7 @@ from flex.endpoint.failures import (
     parse_failure,
     shorten,
 )
-from flex.endpoint.messages import folded, refuses_roles
+from flex.endpoint.messages import folded, refuses_roles, response_format
 from flex.endpoint.pacing import Pace
 from flex.endpoint.usage import UsageTracker, record_usage
 from flex.errors import EndpointError, FlexError, SettingsError, TaskRefused
@@ -34,6 +34,8 @@ BACKOFF_GROWTH = 2.5
 """0.5, 1.2, 3, 8, 20, 49 s: six retries outlast a provider's minute."""
 
 
+UNTESTED = (400, 404, 422, 500, 501)
+"""How a server that cannot keep a schema may fail, in whatever words, before it has once kept one."""
 EMPTY_RETRIES = 3
 """An empty reply may have been paid for: its thinking; so it is asked for less often than one that failed."""
 
@@ -42,8 +44,8 @@ CHARACTERS_A_TOKEN = 7
 """More than any text of ours has: a prompt that seems to have more was cut."""
 LEAST_CUT = 500
 """Tokens that are left of a prompt that was cut; fewer mean that the server counted otherwise."""
-HARMLESS = ("stop", "max_tokens")
-"""Parameters that we make good for: a reply is cut here, a limit has a second name."""
+HARMLESS = ("stop", "max_tokens", "response_format")
+"""Parameters that we make good for: a reply is cut and validated here, a limit has a second name."""
 
 
 class RateLimitedLLMClient:
@@ -51,8 +53,9 @@ class RateLimitedLLMClient:
 
     Settings come from the arguments, then BASE_URL and API_KEY, then OPENAI_BASE_URL and OPENAI_API_KEY; an empty one
     counts as unset, and a local server needs no key. `timeout` is for a whole try, in seconds; `backoff` the first
-    wait before a retry. Raises SettingsError when there is no usable address or key. Within `async with client` it is
-    the `current_client()`.
+    wait before a retry. `structured` lets the endpoint keep the schema of a reply that is JSON, where it can.
+    Raises SettingsError when there is no usable address or key. Within `async with client` it is the
+    `current_client()`.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class RateLimitedLLMClient:
         max_connections: int = 100,
         max_retries: int = 6,
         timeout: float = 600,
+        structured: bool = True,
         backoff: float = 0.5,
         transport: "httpx2.AsyncBaseTransport | None" = None,
     ) -> None:
@@ -72,6 +76,7 @@ class RateLimitedLLMClient:
         self.requests_per_minute = _limit("requests_per_minute", requests_per_minute)
         self.tokens_per_minute = _limit("tokens_per_minute", tokens_per_minute)
         self.max_connections = max_connections
+        self.structured = structured
         self._key = find_key(api_key)
         self._pace = Pace(requests_per_minute, tokens_per_minute)
         self._max_retries = max_retries
@@ -85,6 +90,7 @@ class RateLimitedLLMClient:
         self._answered: set[str] = set()
         self._silent: set[str] = set()
         self._without_system: set[str] = set()
+        self._keeps_schema: set[str] = set()
         self._notes: dict[str, None] = {}
         self._outer: RateLimitedLLMClient | None = None
 
@@ -125,12 +131,15 @@ class RateLimitedLLMClient:
         *,
         role: str = "",
         stop: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
         reasoning_effort: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
     ) -> Reply:
         """Ask for one reply, trying again as long as that makes sense.
+
+        `schema` is the JSON schema that it is to keep, as far as the endpoint can see to that.
 
         Raises SettingsError for what only the person running this can mend (key, model, address, a refused option of
         theirs), EndpointError when the endpoint fails for good.
@@ -140,6 +149,7 @@ class RateLimitedLLMClient:
             "max_tokens": max_tokens,
             "stop": list(stop) if stop else None,
             "reasoning_effort": reasoning_effort,
+            "response_format": response_format(schema) if schema and self.structured else None,
             **(extra_body or {}),
         }
         call = Call(
@@ -175,9 +185,13 @@ class RateLimitedLLMClient:
                     spent += replace(outcome.usage, calls=0)
                     self._answered.add(call.model)
                     self._compare_sizes(call, outcome.usage)
+                    if "response_format" in sent:
+                        self._keeps_schema.add(call.model)
                     if self._is_settled(call, outcome, retries):
                         return replace(outcome, usage=spent)
-                    call = call.without("stop")  # a server may stop at it amid the thinking; it is cut here anyway
+                    call = call.without(
+                        "stop", "response_format"
+                    )  # a server may stop at it amid the thinking; it is cut here anyway
                     outcome = Failure(200, "a reply that holds nothing")
                 await self._pause(call, outcome, retries)
                 retries += 1
@@ -198,6 +212,8 @@ class RateLimitedLLMClient:
     def _is_settled(self, call: Call[A], answer: A, retries: int) -> bool:
         """Whether an answer stands; an empty or broken one only when asking again did not help, or just did not."""
         ending = answer.finish_reason if isinstance(answer, Reply) else "stop"
+        if ending == "tool_calls" and isinstance(answer, Reply) and not answer.text and "stop" not in call.options:
+            ending = "empty"  # only agents, who alone set stop sequences, can do with the call of a tool
         if ending not in ("empty", "error"):
             self._silent.discard(call.model)
             return True
@@ -269,6 +285,10 @@ class RateLimitedLLMClient:
 
     def _reshaped(self, call: Call[A], failure: Failure) -> Call[A] | None:
         """The call in a shape that the model takes, if it is that what it refuses; remembered for its other calls."""
+        if failure.status in UNTESTED and "response_format" in call.options and call.model not in self._keeps_schema:
+            self._refused.setdefault(call.model, set()).add("response_format")
+            _log.info("%s is asked without a schema: %s", call, self._without_key(failure))
+            return call.without("response_format")
         messages = call.content.get("messages")
         if not messages or not refuses_roles(failure) or (other := folded(messages)) == messages:
             return None

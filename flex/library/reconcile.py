@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from flex.library.entry import content_hash, derived_id, dump_entry, entry_hash, free_id
 from flex.library.file import LibraryFile
-from flex.library.history import dump_change, replayed
+from flex.library.history import LOST, dump_change, replayed
 from flex.library.merging import distinct, merge, merged_provenance, normal_rule, over_caps, rules_in_zone
 from flex.types import Change, Experience, UpdateDecision
 
@@ -50,8 +50,9 @@ class Branch:
         return list(dict.fromkeys([*self.entries, *self._before]))
 
     def before(self, experience_id: str) -> Experience | None:
-        """The entry as it was when the libraries parted."""
-        return self._before.get(experience_id, self.entries.get(experience_id))
+        """The entry as it was when the libraries parted; None also where nobody knows it any more."""
+        before = self._before.get(experience_id, self.entries.get(experience_id))
+        return None if before == LOST else before
 
     def had(self, experience_id: str) -> bool:
         """Whether the entry is here, or was at any time since."""

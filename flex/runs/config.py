@@ -44,6 +44,8 @@ class EndpointConfig(Checked):
         None
     )
     """passed through to models that reason; a word of its own goes into --extra_body"""
+    response_format: Literal["auto", "off"] = "auto"
+    """auto: an endpoint that can holds replies to their JSON schema"""
     extra_body: Mapping[str, Any] | None = None
     """JSON object merged into every request"""
 

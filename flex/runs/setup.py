@@ -40,6 +40,7 @@ def make_client(endpoint: EndpointConfig) -> RateLimitedLLMClient:
         max_connections=endpoint.max_connections,
         max_retries=endpoint.max_retries,
         timeout=endpoint.timeout,
+        structured=endpoint.response_format == "auto",
     )
 
 

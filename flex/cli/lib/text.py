@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flex.explib import ExpLib
+from flex.library.by_hand import is_lost
 from flex.library.entry import characters
 from flex.library.history import Blamed
 from flex.library.merging import over_caps
@@ -83,7 +84,7 @@ def sources(provenance: Mapping[str, Any]) -> str:
 
 def change_line(change: Change) -> str:
     """One change: number, time, action, entry, why, by whom (but for the hash of the prompt), from what."""
-    who = ", ".join(str(value) for key, value in change.by.items() if key != "prompt")
+    who = ", ".join(str(value) for key, value in change.by.items() if key not in ("prompt", "hand"))
     tasks = change.source.get("tasks")
     told = [change.reason, f"by {who}" if who else "", f"task {_listed(tasks)}" if tasks else ""]
     line = f"{change.number:>5}  {change.time[:19]:<19}  {change.action:<10}  {change.entry:<16}"
@@ -96,6 +97,8 @@ def blame_lines(blamed: Iterable[Blamed]) -> Iterator[str]:
         change = one.version.change
         number = "before the history" if change is None else f"change {change.number}"
         who = " ".join(str(change.by[key]) for key in ("run", "model") if key in change.by) if change else ""
+        if change and change.by.get("hand"):
+            who = "by hand, or before" if is_lost(change) else "by hand"
         tasks = _listed(change.source.get("tasks", ())) if change else ""
         start = f"r{one.version.number:<4}{number:<12}{one_line(who, 24):<18}{one_line(tasks, 24):<18}{one.part}: "
         yield f"{start}{one_line(one.text, max(20, width() - len(start)))}"
