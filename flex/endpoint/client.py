@@ -19,6 +19,7 @@ from flex.endpoint.failures import (
     parse_failure,
     shorten,
 )
+from flex.endpoint.kept_replies import KeptReplies
 from flex.endpoint.messages import folded, refuses_roles, response_format
 from flex.endpoint.pacing import Pace
 from flex.endpoint.usage import UsageTracker, record_usage
@@ -93,6 +94,8 @@ class RateLimitedLLMClient:
         self._keeps_schema: set[str] = set()
         self._notes: dict[str, None] = {}
         self._outer: RateLimitedLLMClient | None = None
+        self.kept: KeptReplies | None = None
+        """Replies that were paid for before; none is asked for again. Set by whoever has a folder for them."""
 
     @property
     def usage(self) -> dict[str, Usage]:
@@ -152,6 +155,10 @@ class RateLimitedLLMClient:
             "response_format": response_format(schema) if schema and self.structured else None,
             **(extra_body or {}),
         }
+        question = self.kept.question(model, messages, options) if self.kept else None
+        if self.kept and question and (known := self.kept.find(question)):
+            record_usage(role, model, known.usage)  # what the answer cost, though not now
+            return known
         call = Call(
             role,
             model,
@@ -161,7 +168,10 @@ class RateLimitedLLMClient:
             characters=sum(len(message.get("content") or "") for message in messages),
             read=lambda body, _: parse_reply(body, stop or ()),
         )
-        return await self.ask(call)
+        reply = await self.ask(call)
+        if self.kept and question:
+            self.kept.keep(question, role, model, reply)
+        return reply
 
     async def ask(self, call: Call[A]) -> A:
         """Ask for one answer of any kind; raises as `complete` does."""
