@@ -4,7 +4,8 @@ import asyncio
 import functools
 import os
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -103,6 +104,32 @@ async def probe(address: str) -> None:
     writer.close()
 
 
+class Gate:
+    """Open, unless one call finds out on behalf of all whether there is use in asking on: then the others wait."""
+
+    def __init__(self) -> None:
+        self._finding_out = asyncio.Lock()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    @property
+    def is_open(self) -> bool:
+        return self._open.is_set()
+
+    async def passed(self) -> None:
+        await self._open.wait()
+
+    @asynccontextmanager
+    async def closed(self) -> AsyncIterator[None]:
+        """Keep the others waiting, one caller at a time."""
+        async with self._finding_out:
+            self._open.clear()
+            try:
+                yield
+            finally:
+                self._open.set()
+
+
 class Connection:
     """What belongs to one event loop: the SDK's client, slots for calls, and a place in the pace.
 
@@ -120,7 +147,8 @@ class Connection:
         import httpx2
         from openai import AsyncOpenAI, Omit
 
-        self.slots = asyncio.Semaphore(max_connections)
+        self._slots = asyncio.Semaphore(max_connections)
+        self.gate = Gate()
         self.pacer = Pacer(pace)
         http = httpx2.AsyncClient(
             verify=_certificates(),
@@ -141,6 +169,17 @@ class Connection:
 
     async def close(self) -> None:
         await self._lifetime.aclose()
+
+    @asynccontextmanager
+    async def slot(self, alone: bool) -> AsyncIterator[None]:
+        """A place for one call, once the gate is open; for the one call that keeps it closed (`alone`) at once."""
+        while True:
+            if not alone:
+                await self.gate.passed()
+            async with self._slots:
+                if alone or self.gate.is_open:
+                    yield
+                    return
 
     async def post(self, path: str, body: Mapping[str, Any]) -> "httpx2.Response":
         """Send one call the way the SDK's `with_raw_response` does, at 70 % of its CPU (bench/client.py).
