@@ -775,6 +775,28 @@ def test_a_key_that_is_revoked_is_asked_for_twice_by_one_call_on_behalf_of_all()
     assert len(endpoint.calls) <= 5 + 4 + 2
 
 
+def test_the_first_call_of_a_run_is_refused_on_behalf_of_all():
+    with Endpoint(default=dry()) as endpoint:
+
+        async def run():
+            async with client_of(endpoint) as client:
+                return await asked(client, 20)
+
+        assert {type(one) for one in asyncio.run(run())} == {EndpointUnusable}
+    assert len(endpoint.calls) == 1
+
+
+def test_a_first_call_that_takes_its_time_is_not_waited_for_long():
+    asked = Times(10.0)
+
+    async def run():
+        async with asked.client as client:
+            await ask_often(client, 3)
+
+    asked.clock.run(run())
+    assert asked.times == [0, 2, 2]
+
+
 def test_who_waits_for_another_try_hears_that_the_run_is_over():
     with Endpoint(Answer(429, headers={"retry-after": "100"}), dry()) as endpoint:
 

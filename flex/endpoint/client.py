@@ -157,12 +157,14 @@ class RateLimitedLLMClient:
         """Ask for one answer of any kind; raises as `complete` does."""
         self._check_size(call)
         retries, answers = 0, self._standing.answers
+        gate = (await self._connection_here()).gate
+        leads = self._standing.untried and gate.lead()
         spent = Usage(calls=1)
         try:
             while True:
                 self._standing.check()
                 sent = self._accepted(call)
-                outcome = await self._try(call, sent)
+                outcome = await self._try(call, sent, alone=leads)
                 if isinstance(outcome, Failure) and not outcome.refused(sent):
                     outcome, more = await self._doubted(call, sent, outcome)
                     spent += Usage(retries=more)
@@ -183,6 +185,8 @@ class RateLimitedLLMClient:
                 retries += 1
                 spent += Usage(retries=1)
         finally:
+            if leads:
+                gate.end_lead()
             self._usage.add(call.role, call.model, spent)
             record_usage(call.role, call.model, spent)
 

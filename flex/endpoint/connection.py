@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 30.0
 PROBE_TIMEOUT = 5.0
+HEAD_START = 2.0
+"""Seconds that the first call of a run goes ahead of all others: who is refused is refused once."""
 KEEPALIVE = 30.0
 """Seconds an idle connection is kept."""
 _NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
@@ -110,6 +112,19 @@ class Gate:
     def __init__(self) -> None:
         self._finding_out = asyncio.Lock()
         self._open = asyncio.Event()
+        self._open.set()
+        self._led = False
+
+    def lead(self) -> bool:
+        """Whether a call is the first; the others wait until it has ended, or for as long as a refusal takes."""
+        if self._led:
+            return False
+        self._led = True
+        self._open.clear()
+        asyncio.get_running_loop().call_later(HEAD_START, self._open.set)
+        return True
+
+    def end_lead(self) -> None:
         self._open.set()
 
     @property

@@ -35,6 +35,11 @@ class Standing:
         self._runs -= 1
         self.ended = None
 
+    @property
+    def untried(self) -> bool:
+        """Whether a run is under way in which nobody has answered yet."""
+        return self._runs > 0 and not self.answers
+
     def answer(self, model: str) -> None:
         self.answers += 1
         self._answered.add(model)
