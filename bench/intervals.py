@@ -1,7 +1,8 @@
 """Measure what the intervals and words of flex/evaluation/statistics.py promise,
 on simulated experiments whose truth is known.
 
-    python bench/intervals.py [--experiments 2000] [--resamples 2000] [--accuracy] [--power] [--largest]
+    python bench/intervals.py [--experiments 2000] [--resamples 2000]
+                              [--accuracy] [--power] [--largest] [--tables] [--no_worse]
 
 Tasks differ in difficulty (a beta distribution; `icc` is how strongly two attempts at one task agree), so that repeats
 are correlated. Two settings meet the same difficulties (`shared`), difficulties of their own (`own`) or half of each
@@ -11,11 +12,14 @@ are correlated. Two settings meet the same difficulties (`shared`), difficulties
 import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from flex.evaluation.statistics import accuracy_interval, paired_difference
+from flex.evaluation.statistics import MARGIN, Difference, accuracy_interval, paired_difference
+from flex.evaluation.verdicts import default_primary, judged, role_of
 
 SCENARIOS = (
     # how difficulties meet, accuracy of b, true difference, icc
@@ -107,6 +111,80 @@ def print_accuracy(count: int) -> None:
             print(f"{tasks:4}{repeats:3}  {icc:4}", *(f"{share:6.1f}" for share in shares), flush=True)
 
 
+SETTINGS = ("flex", "agent", "vanilla", "icl", "flex-empty", "flex-shuffled")
+BETTER, WORSE = "better", "worse"
+
+
+def table_of(scores: dict[str, list[list[int]]], resamples: int, *, primary: bool = True) -> list[Difference]:
+    """All comparisons of a table, with the verdicts they have together; those without any are left out."""
+    named = default_primary(scores) if primary else None
+    pairs = [(a, b, role_of(a, b, named)) for a, b in combinations(scores, 2)]
+    return judged(
+        [
+            replace(paired_difference(scores[a], scores[b], resamples=resamples), a=a, b=b, role=role)
+            for a, b, role in pairs
+            if role != "aside"
+        ]
+    )
+
+
+def tables(
+    names: tuple[str, ...], effect: float, *, tasks: int, repeats: int, count: int, resamples: int, primary: bool = True
+) -> Any:
+    """Of simulated tables, the shares with a false verdict, with one on the primary comparison, and with one on it
+    when it is the only one. Tasks are solved with chances from a beta distribution (.6, .6), by all settings alike; in
+    `agent` only with so much smaller ones (`effect`).
+    """
+    dice, rows = np.random.default_rng(tasks * repeats + len(names)), []
+    for _ in range(count):
+        chances = dice.beta(0.6, 0.6, tasks)
+        lower = {"agent": chances * (1 - 2 * effect)}
+        scores = {
+            name: (dice.random((tasks, repeats)) < lower.get(name, chances)[:, None]).astype(int).tolist()
+            for name in names
+        }
+        found = table_of(scores, resamples, primary=primary)
+        alone = paired_difference(scores["flex"], scores["agent"], resamples=resamples)
+        said = {(d.a, d.b): d.verdict for d in found if d.verdict in (BETTER, WORSE)}
+        main = said.get(("flex", "agent"))
+        false = any("agent" not in pair for pair in said) or (main is not None and not (effect and main == BETTER))
+        rows.append((false, main == BETTER, alone.verdict == BETTER))
+    return 100 * np.mean(rows, axis=0)
+
+
+def print_tables(count: int, resamples: int) -> None:
+    print("settings   n  k  effect  primary    any false  flex - agent better  alone  (% of tables)")
+    for effect, primary in ((0.0, True), (0.0, False), (0.15, True)):
+        for names in (SETTINGS[:3], SETTINGS):
+            for tasks, repeats in SIZES:
+                sizes = {"tasks": tasks, "repeats": repeats, "count": count, "resamples": resamples}
+                false, better, alone = tables(names, effect, primary=primary, **sizes)
+                said = "flex - agent" if primary else "none"
+                print(
+                    f"{len(names):8}{tasks:4}{repeats:3}{effect:8}  {said:12}{false:8.1f}{better:21.1f}{alone:7.1f}",
+                    flush=True,
+                )
+
+
+def print_no_worse(count: int, resamples: int) -> None:
+    """How often "no worse than 2 points" or "better" is said of a setting that is worse by 2 points, and of an equal
+    one; `gains`: the share of tasks that it alone solves, of single attempts."""
+    print("gains      n  truth -2 points  truth 0  (% of comparisons)")
+    for gains in (0.0, 0.01, 0.03, 0.1):
+        for tasks in (30, 100, 200, 300, 600, 1319):
+            dice, rows = np.random.default_rng(tasks), []
+            for _ in range(count):
+                shares = []
+                for losses in (gains + MARGIN, gains):
+                    place = dice.random(tasks)
+                    d = (place < gains).astype(int) - ((place >= gains) & (place < gains + losses))
+                    a, b = (np.maximum(x, 0)[:, None].tolist() for x in (d, -d))
+                    shares.append(paired_difference(a, b, resamples=resamples).no_worse)
+                rows.append(shares)
+            worse, equal = 100 * np.mean(rows, axis=0)
+            print(f"{gains:5}{tasks:7}{worse:17.1f}{equal:9.1f}", flush=True)
+
+
 def print_largest() -> None:
     """Time the comparison of two settings over the largest split."""
     for name, draw in (
@@ -126,12 +204,18 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=2000)
     parser.add_argument("--accuracy", action="store_true", help="only the intervals of one accuracy")
     parser.add_argument("--power", action="store_true", help="only a true difference of 25 points")
+    parser.add_argument("--tables", action="store_true", help="only the verdicts of whole tables")
+    parser.add_argument("--no_worse", action="store_true", help='only "no worse", where it is worse by the margin')
     parser.add_argument("--largest", action="store_true", help="only the time for 1,319 tasks")
     given = parser.parse_args()
     if given.accuracy:
         print_accuracy(given.experiments)
     elif given.power:
         print_paired((("shared", 0.375, 0.25, 0.5),), given.experiments, given.resamples)
+    elif given.tables:
+        print_tables(given.experiments, given.resamples)
+    elif given.no_worse:
+        print_no_worse(given.experiments, given.resamples)
     elif given.largest:
         print_largest()
     else:

@@ -10,7 +10,7 @@ FLOORS = """errors types text
 chemistry telemetry concurrency files proteins
 prompt search endpoint
 library
-replies explib rate_limiter benchmarks memory_tool testing
+replies explib rate_limiter mathematics benchmarks memory_tool testing
 actor verifier critic updater memory_retriever
 agents training
 evaluation reject_sampling

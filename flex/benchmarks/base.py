@@ -158,6 +158,10 @@ class Benchmark(ABC):
         """What is wrong with a target, None when it can be scored against."""
         return None
 
+    def check(self, question: str, target: str) -> str | None:
+        """What is wrong with a row, None when it can be asked and a right answer to it would be recognised."""
+        return self.check_question(question) or self.check_target(target)
+
     def _row(self, path: Path, number: int, line: str) -> dict[str, str]:
         where = f"{path}, line {number}"
         try:
@@ -175,9 +179,17 @@ class Benchmark(ABC):
                 raise BenchmarkError(f"{where}: '{key}' has {len(row[key]):,} characters; {MAX_TEXT:,} is the most")
             if valid_utf8(row[key]) != row[key]:
                 raise BenchmarkError(f"{where}: '{key}' holds half of a surrogate pair, which no file can hold")
-        if problem := self.check_question(row["question"]) or self.check_target(row["answer"]):
-            raise BenchmarkError(f"{where}: {problem}")
+        if problem := self.check(row["question"], row["answer"]):
+            raise BenchmarkError(f"{where}: {problem}{self._hint(row['question'], row['answer'])}")
         return row
+
+    def _hint(self, question: str, target: str) -> str:
+        """Which other benchmarks a row would fit."""
+        from flex.benchmarks import benchmark_names, get_benchmark  # they all import this module
+
+        others = [get_benchmark(name) for name in benchmark_names() if name != self.name]
+        fitting = [b.name for b in others if type(b).load is Benchmark.load and not b.check(question, target)]
+        return f"; for such rows use --benchmark {' or '.join(fitting)}" if fitting else ""
 
     def _numbered(self, rows: Sequence[tuple[str, str]]) -> list[Task]:
         """Tasks with ids that depend on the question only; a repeated question gets `-2`, `-3`, ..."""

@@ -7,12 +7,12 @@ A row whose answer is the number alone is fine as well.
 
 import re
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
 
 from flex.benchmarks.base import Anchor
-from flex.benchmarks.math import Math, value
+from flex.benchmarks.math import Math
+from flex.mathematics.answers import exact
 
 _MARK = "####"
 _AROUND = re.compile(
@@ -43,7 +43,8 @@ class Gsm8k(Math):
         return super().score(answer, _final(target))
 
     def check_target(self, target: str) -> str | None:
-        if not isinstance(value(_final(target)), Fraction):
+        number = _final(target)
+        if exact(number) is None or "=" in number:
             return f"the answer '{target[-60:]}' does not end in {_MARK} and a number"
         return None
 

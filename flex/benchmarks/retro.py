@@ -11,18 +11,17 @@ from itertools import chain
 from typing import Any, ClassVar
 
 from flex.benchmarks.base import Anchor, Benchmark
-from flex.chemistry.molecules import LONGEST, Molecules, largest, molecules
+from flex.chemistry.molecules import Molecules, largest, molecules
+from flex.chemistry.reactants import reactants_in, stated_reactants
 from flex.chemistry.smiles import smiles_in
 from flex.chemistry.tools import atom_balance, canonical_smiles, functional_groups
+from flex.endpoint import chat_templates
+from flex.mathematics.reading import last_boxed
 from flex.replies import last_answer
 
-_LABEL = re.compile(r"\A(?:[A-Za-z ()]*\b(?:smiles|reactants?|precursors?|answer)\b[A-Za-z ()]*)[:=]\s*", re.IGNORECASE)
-_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)(?:```|$)", re.DOTALL)
 _BETWEEN = re.compile(r"[\s,;+&\"'`*]*(?:and[\s\"'`*]+)?")
 LISTED = 4
 """So many molecules one after the other are read as one set of reactants."""
-
-_QUOTES = " \t\r\n`'\"*"
 
 
 class Retro(Benchmark):
@@ -30,6 +29,7 @@ class Retro(Benchmark):
     folder: ClassVar[str] = "data/uspto50k"
     source: ClassVar[str] = "`flex download --only uspto50k` fetches data/uspto50k"
     icl_k: ClassVar[int] = 50
+    scorer: ClassVar[str] = "2"
     prompts: ClassVar[str] = "retro"
     anchors: ClassVar[Sequence[Anchor]] = (
         Anchor("<answer>c1ccccc1O.C(C)(=O)Cl</answer>", "CC(=O)Cl.Oc1ccccc1", 1.0),
@@ -39,18 +39,14 @@ class Retro(Benchmark):
     )
 
     def extract(self, text: str) -> str | None:
-        """The SMILES in the last `<answer>` tag, or the whole text when it is one SMILES.
+        """The SMILES in the last `<answer>` tag or box, else the line of them that the reply states.
 
         Fences, quotes, labels and prose behind the SMILES are dropped; of a reaction `A.B>>P` the left side counts.
         """
-        tagged = last_answer(text)
-        answer = text if tagged is None else tagged
-        if len(answer) > LONGEST:
-            return None
-        bare = _unwrapped(answer)
-        if tagged is None:
-            return bare if _is_smiles(bare) else None
-        return _first_smiles(bare)
+        said = chat_templates.read(text)[0]
+        marked = last_answer(said)
+        marked = last_boxed(said) if marked is None else marked
+        return stated_reactants(said) if marked is None else reactants_in(marked)
 
     def score(self, answer: str | None, target: str) -> float:
         """1 when the answer is the target's multiset of molecules."""
@@ -94,25 +90,6 @@ class Retro(Benchmark):
 
     def tools(self) -> Sequence[Callable[..., Any]]:
         return canonical_smiles, functional_groups, atom_balance
-
-
-def _unwrapped(said: str) -> str:
-    fenced = _FENCE.search(said)
-    said = _LABEL.sub("", (fenced[1] if fenced else said).strip(_QUOTES)).strip(_QUOTES)
-    return re.sub(r"\s+[+.]\s+", ".", said)
-
-
-def _first_smiles(said: str) -> str | None:
-    """What stands before the prose; a second SMILES is not prose, the answer is then ambiguous and scores nothing."""
-    first, *rest = said.split() or [""]
-    if rest and any(_is_smiles(word.strip(_QUOTES + ",;()")) for word in rest):
-        return said
-    smiles = first.rstrip(",;.").strip(_QUOTES)
-    return (smiles.split(">")[0] if smiles.count(">") == 2 else smiles) or None
-
-
-def _is_smiles(word: str) -> bool:
-    return molecules(word) is not None
 
 
 benchmark = Retro()

@@ -9,19 +9,19 @@ from fractions import Fraction
 from typing import ClassVar
 
 from flex.benchmarks.base import Anchor
-from flex.benchmarks.math import MAX_ANSWER, Math, value
+from flex.benchmarks.math import MAX_ANSWER, Math
+from flex.mathematics.answers import exact
 from flex.types import Task
 
 WITHIN = Fraction(1, 1000)
 """Of the target; the questions say so."""
-_ABOUT = re.compile(r"\A\s*(?:≈|~|\\approx\b|about\b|approximately\b)\s*")
 
 
 class Units(Math):
     name: ClassVar[str] = "units"
     folder: ClassVar[str] = "data/units"
     source: ClassVar[str] = "`python scripts/make_units.py` writes data/units"
-    scorer: ClassVar[str] = "1"
+    scorer: ClassVar[str] = "2"
     prompts: ClassVar[str] = "units"
     retrieval: ClassVar[str] = "flat"
     anchors: ClassVar[Sequence[Anchor]] = (
@@ -35,8 +35,8 @@ class Units(Math):
         """1 when the answer is a number within 0.1 % of the target, whatever unit is written behind it."""
         if answer is None or len(answer) > MAX_ANSWER:
             return 0.0
-        number, exact = value(_ABOUT.sub("", answer)), Fraction(target)
-        return float(isinstance(number, Fraction) and abs(number - exact) <= WITHIN * abs(exact))
+        number, wanted = exact(answer), Fraction(target)
+        return float(number is not None and abs(number - wanted) <= WITHIN * abs(wanted))
 
     def example(self, task: Task) -> str | None:
         """The target in decimals, as an answer is given."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flex.cli.command import RESUME, interruptible, progress_bar, run_command, stopped
-from flex.cli.flags import Parser
+from flex.cli.flags import ALL_PAIRS, Parser
 from flex.cli.tables import results_table
 from flex.runs.config import EvalRun
 
@@ -19,12 +19,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "flex eval --benchmark math --model gpt-5-mini --library exps/mine.json --settings agent,flex,flex-shuffled",
     )
     parser.add_config(EvalRun)
+    parser.add_argument("--all_pairs", **ALL_PAIRS)
     options = parser.parse(argv)
     run = parser.config(EvalRun, options)
-    return run_command(lambda: eval_command(run), verbose=options.verbose, resume=RESUME)
+    return run_command(lambda: eval_command(run, all_pairs=options.all_pairs), verbose=options.verbose, resume=RESUME)
 
 
-async def eval_command(run: EvalRun) -> int:
+async def eval_command(run: EvalRun, *, all_pairs: bool = False) -> int:
     """Run every setting, compare them, and say what came of it; 1 when a setting failed throughout."""
     from flex.runs import evaluate
 
@@ -32,7 +33,8 @@ async def eval_command(run: EvalRun) -> int:
         result = await evaluate(run, bar=progress_bar, stop=stop)
     if result.stopped is not None:
         return stopped(result.stopped, RESUME)
-    for line in [*filter(None, [result.leakage]), *results_table(result.settings, result.comparisons)]:
+    table = results_table(result.settings, result.comparisons, all_pairs=all_pairs)
+    for line in [*filter(None, [result.leakage]), *table]:
         print(line)
     for line in [f"report: {result.report}", *failures(result)]:
         print(line)

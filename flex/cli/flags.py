@@ -19,7 +19,7 @@ from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_ty
 from flex.cli.command import run_command
 from flex.errors import SettingsError
 from flex.runs.config import body_problem
-from flex.runs.fields import FromZero, Natural, Positive, Range, alternatives, field_docs, range_of
+from flex.runs.fields import AboveZero, FromZero, Natural, Positive, Range, alternatives, field_docs, range_of
 
 T = TypeVar("T")
 
@@ -61,6 +61,9 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
         if isinstance(action, argparse.BooleanOptionalAction):
             return f"{name}, --no-{name.removeprefix('--')}"
         return name if action.nargs == 0 else f"{name} {self._format_args(action, action.dest.upper())}"
+
+
+ALL_PAIRS: dict[str, Any] = {"action": "store_true", "help": "show also the comparisons that are not tested"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -219,5 +222,5 @@ def json_object(text: str) -> dict[str, Any]:
     return dict(value)
 
 
-positive, natural, from_zero = reader(Positive), reader(Natural), reader(FromZero)
-"""A whole number from 1, one from 0, and a number from 0, as argparse reads them."""
+positive, natural, from_zero, above_zero = map(reader, (Positive, Natural, FromZero, AboveZero))
+"""A whole number from 1, one from 0, a number from 0, and one above, as argparse reads them."""

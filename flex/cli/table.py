@@ -47,6 +47,12 @@ def table_command(options: argparse.Namespace) -> None:
 
 def line_of(run: Sequence[Summary]) -> str:
     """A run as a row: each setting's number and half the width of its interval, in per cent."""
-    cells = {s.setting: f"{100 * s.value:.1f}±{50 * (s.high - s.low):.1f}" for s in run if s.value is not None}
+    cells = {
+        s.setting: f"{100 * s.value:.1f}±{50 * (s.high - s.low):.1f}{'*' if s.unanswered else ''}"
+        for s in run
+        if s.value is not None
+    }
     shown = "".join(f"{cells.get(name, '-'):>14}" for name in SETTINGS)
-    return f"{run[0].benchmark:<11}{run[0].model:<26}{'measured here':<15}{shown}"
+    missing = ", ".join(f"{s.unanswered} of {s.answers} in {s.setting}" for s in run if s.unanswered)
+    note = f"\n  * answers that never came: {missing}" if missing else ""
+    return f"{run[0].benchmark:<11}{run[0].model:<26}{'measured here':<15}{shown}{note}"

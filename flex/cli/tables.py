@@ -8,24 +8,48 @@ if TYPE_CHECKING:
     from flex.evaluation.summary import Summary
 
 
-def results_table(settings: "Mapping[str, Summary]", comparisons: "Sequence[Difference]") -> list[str]:
-    """Settings with intervals, then the paired differences with their verdicts."""
-    heads = f"{'correct':>9}{'failed':>8}{'calls':>8}{'tokens':>11}{'seconds':>9}"
+def results_table(
+    settings: "Mapping[str, Summary]", comparisons: "Sequence[Difference]", *, all_pairs: bool = False
+) -> list[str]:
+    """Settings with intervals, then the paired differences with their verdicts; those not tested on request."""
     graded = any(summary.graded for summary in settings.values())
-    lines = [f"{'setting':<16}{'score' if graded else 'accuracy':>9}  {'95 % interval':>15}{heads}"]
-    for name, s in settings.items():
-        interval = f"{100 * s.low:.1f} to {100 * s.high:.1f}"
-        shown = f"{value(s):>9}" if graded or s.value is None else f"{value(s):>7} %"
-        spent = f"{s.usage.calls:>8}{s.usage.tokens:>11}{s.wall_seconds:>9.1f}"
-        lines.append(f"{name:<16}{shown}  {interval:>15}{f'{s.correct}/{s.answered}':>9}{s.failed:>8}{spent}")
-    lines += [f"{name}: {s.notes}" for name, s in settings.items() if s.notes]
-    if comparisons:
-        lines += ["", f"{'difference in points':<32}{'':>6}  {'95 % interval':>16}{'p':>8}  verdict"]
+    heads = f"{'setting':<16}{'score' if graded else 'accuracy':>9}  {'95 % interval':>15}{'correct':>9}{'failed':>8}"
+    lines = [f"{heads}{'consulted':>11}{'calls':>8}{'tokens':>11}{'seconds':>9}"]
+    lines += [setting_line(name, summary, graded=graded) for name, summary in settings.items()]
+    lines += [f"{'* ' if s.unanswered else ''}{name}: {s.notes}" for name, s in settings.items() if s.notes]
+    return [*lines, *(["", *comparison_lines(comparisons, all_pairs=all_pairs)] if comparisons else [])]
+
+
+def setting_line(name: str, s: "Summary", *, graded: bool) -> str:
+    """A setting's numbers; a star says that answers are missing."""
+    interval = f"{100 * s.low:.1f} to {100 * s.high:.1f}"
+    shown = f"{value(s):>9}" if graded or s.value is None else f"{value(s):>7} %"
+    counts = f"{f'{s.correct}/{s.answered}':>9}{s.failed:>8}{s.consulted_of or '-':>11}"
+    spent = f"{s.usage.calls:>8}{s.usage.tokens:>11}{s.wall_seconds:>9.1f}"
+    return f"{name + (' *' if s.unanswered else ''):<16}{shown}  {interval:>15}{counts}{spent}"
+
+
+def comparison_lines(comparisons: "Sequence[Difference]", *, all_pairs: bool = False) -> list[str]:
+    """The paired differences, the primary one first, and what their numbers are."""
+    from flex.evaluation.verdicts import footnote
+
+    lines = [f"{'difference in points':<32}{'':>6}  {'95 % interval':>16}{'p':>8}{'adjusted':>10}  verdict"]
     for d in comparisons:
-        interval = f"{100 * d.low:+.1f} to {100 * d.high:+.1f}"
-        p = "<0.001" if d.p < 0.001 else f"{d.p:.3f}"
-        lines.append(f"{f'{d.a} - {d.b}':<32}{100 * d.difference:>+6.1f}  {interval:>16}{p:>8}  {d.verdict}")
-    return lines
+        if d.role == "aside" and not all_pairs:
+            continue
+        numbers = f"{'-':>6}  {'-':>16}{'-':>8}{'-':>10}"
+        if d.measured:
+            interval, adjusted = f"{100 * d.low:+.1f} to {100 * d.high:+.1f}", p_value(d.p_adjusted)
+            numbers = f"{100 * d.difference:>+6.1f}  {interval:>16}{p_value(d.p):>8}{adjusted:>10}"
+        lines.append(f"{d.name:<32}{numbers}  {d.verdict}")
+    note = footnote(comparisons)
+    folded = not all_pairs and any(d.role == "aside" for d in comparisons)
+    return [*lines, *([f"{note}{' (--all_pairs shows them)' if folded else ''}"] if note else [])]
+
+
+def p_value(p: float | None) -> str:
+    """ "0.031", "<0.001", or a dash for what was not tested."""
+    return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def closing_lines(summary: "Summary") -> list[str]:

@@ -27,7 +27,7 @@ def benchmark_parser(benchmark: str, script: str) -> Parser:
     parser.add_argument("--use_actor", action=yes_or_no, default=True, help="an agent, or one chat reply")
     parser.add_argument("--retrieve", action=yes_or_no, default=False, help="let it consult the library")
     parser.description = f"{parser.description} With --retrieve and no --library it reads {PUBLISHED[benchmark]}."
-    parser.add_config(EvalRun, leave_out=("settings", "benchmark", "split"), defaults=SAMPLING)
+    parser.add_config(EvalRun, leave_out=("settings", "primary", "margin", "benchmark", "split"), defaults=SAMPLING)
     parser.set_defaults(benchmark=benchmark, max_concurrent=None)
     return parser
 
@@ -39,7 +39,7 @@ def flex_parser() -> Parser:
         "python scripts/test_flex.py --benchmark math --model gpt-5-mini",
     )
     parser.add_argument("--no-retrieve", dest="retrieve", action="store_false", help="the same agent without a library")
-    parser.add_config(EvalRun, leave_out=("settings",), defaults=SAMPLING)
+    parser.add_config(EvalRun, leave_out=("settings", "primary", "margin"), defaults=SAMPLING)
     return parser
 
 

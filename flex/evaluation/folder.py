@@ -10,7 +10,7 @@ from typing import Any
 from flex.benchmarks import benchmark_names, get_benchmark
 from flex.errors import RunError, SettingsError
 from flex.evaluation.results import Result, load_results
-from flex.evaluation.statistics import Difference, paired_difference
+from flex.evaluation.statistics import MARGIN, Difference, paired_difference
 from flex.evaluation.summary import Cost, Summary, summarize
 from flex.files.jsonlines import decode
 from flex.files.paths import existing
@@ -57,19 +57,28 @@ class SettingRun:
                 outcomes.append(row.score if self.summary.graded else float(row.correct))
         return scores
 
-    def minus(self, other: "SettingRun") -> Difference:
-        """The paired difference to another setting over the tasks that both answered.
+    def unanswered(self) -> set[tuple[str, int]]:
+        """The tasks and repeats that have no answer."""
+        return {(row.task_id, row.repeat) for row in self.rows if row.unanswered}
 
-        Raises RunError when the tasks are others.
+    def minus(self, other: "SettingRun", margin: float = MARGIN) -> Difference:
+        """The paired difference to another setting over the tasks that both answered, as if it were the only one.
+
+        `margin` is what "no worse" may lose. Raises RunError when the tasks are others.
         """
         ours, theirs = self.scores(), other.scores()
         if set(ours) != set(theirs):
             raise RunError(f"{self.name} and {other.name} cannot be compared: one of them has not answered every task")
         both = [task for task in theirs if ours[task] and theirs[task]]
-        if not both:
-            return Difference(0.0, -1.0, 1.0, 1.0, "no task was answered in both", a=self.name, b=other.name)
-        difference = paired_difference([ours[task] for task in both], [theirs[task] for task in both])
-        return replace(difference, a=self.name, b=other.name)
+        difference = Difference(0.0, -1.0, 1.0, 1.0, "no task was answered in both")
+        if both:
+            scores = [ours[task] for task in both], [theirs[task] for task in both]
+            difference = paired_difference(*scores, margin=margin)
+        repeats = max(self.summary.repeats, other.summary.repeats)
+        missing = {(task, repeat) for task, repeat in self.unanswered() | other.unanswered() if repeat < repeats}
+        return replace(
+            difference, a=self.name, b=other.name, pairs=len(ours) * repeats, unanswered=len(missing), margin=margin
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +99,24 @@ def read_run(folder: str | Path) -> Run:
     if (folder / "results.jsonl").is_file():
         settings = [read_setting(folder)]
     else:
-        numbers = _object(overall, "settings")
-        found = [path.parent for path in folder.glob("*/results.jsonl")]
-        order: Sequence[str] = [*numbers, *ORDER]
-        found.sort(key=lambda path: (order.index(path.name) if path.name in order else len(order), path.name))
-        costs = _object(_object(overall, "cost"), "settings")
-        settings = [read_setting(path, _object(numbers, path.name), _object(costs, path.name)) for path in found]
+        numbers, costs = _object(overall, "settings"), _object(_object(overall, "cost"), "settings")
+        settings = [
+            read_setting(path, _object(numbers, path.name), _object(costs, path.name))
+            for path in in_order(folder, numbers)
+        ]
     if not settings:
         raise RunError(f"{folder} holds no results: no results.jsonl in it or in a folder of it")
     comparisons = tuple(decode(Difference, row) for row in overall.get("comparisons") or ())
     first = settings[0].summary
     benchmark, model = (str(overall.get(key) or getattr(first, key)) for key in ("benchmark", "model"))
     return Run(folder, tuple(settings), comparisons, benchmark, model)
+
+
+def in_order(run: Path, numbers: Mapping[str, Any]) -> list[Path]:
+    """The folders of a run's settings, in the order of its summary's `settings`, others behind them."""
+    order = [*numbers, *ORDER]
+    found = [path.parent for path in run.glob("*/results.jsonl")]
+    return sorted(found, key=lambda path: (order.index(path.name) if path.name in order else len(order), path.name))
 
 
 def read_setting(
@@ -131,7 +146,8 @@ def named_settings(runs: Sequence[Path]) -> dict[str, SettingRun]:
     found: list[SettingRun] = []
     for run in runs:
         existing(run, "the run")
-        folders = [run] if (run / "results.jsonl").exists() else sorted(p.parent for p in run.glob("*/results.jsonl"))
+        numbers = _object(read_json(run / "summary.json"), "settings")
+        folders = [run] if (run / "results.jsonl").exists() else in_order(run, numbers)
         if not folders:
             raise SettingsError(f"{run} holds no results.jsonl, nor does a folder in it")
         if unfinished := [folder for folder in folders if not (folder / "summary.json").exists()]:

@@ -4,25 +4,22 @@ Measured coverage of every interval here, and how often the words are wrong: `py
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-
-Z95 = 1.959963984540054
-"""The 97.5 % quantile of the standard normal distribution."""
+from flex.evaluation.resampling import Z95, Floats, bootstrap, sign_flip, sign_flip_exact, student, with_pseudo_tasks
 
 Z80 = 0.8416212335729143
 """The 80 % quantile of the standard normal distribution."""
 
+MARGIN = 0.02
+"""What "no worse" may lose, unless said otherwise: two points."""
+
 DISCORDANCE = 0.25
 """Share of tasks two settings are assumed to disagree on: both solve half of them, correlated by one half."""
-
-FEW = 4
-"""With fewer tasks that stand out the bootstrap is blind, so that two pseudo-tasks help it (`paired_difference`)."""
 
 
 def wilson(successes: float, n: float) -> tuple[float, float]:
@@ -88,33 +85,72 @@ def majority(answers: Sequence[str | None], key: Callable[[str], Hashable] = str
     return [group[0] for group in sorted(groups.values(), key=len, reverse=True)]
 
 
+Role = Literal["primary", "afterwards", "secondary", "aside"]
+"""What a comparison is in its table: the primary one, one that was made primary after the run, one of the others that
+share an error rate, or one that is shown without a verdict (flex/evaluation/verdicts.py)."""
+
+
 @dataclass(frozen=True)
 class Difference:
-    """How much better setting `a` did than `b` on the same tasks: mean(a) - mean(b), with its 95 % interval."""
+    """How much better setting `a` did than `b` on the same tasks: mean(a) - mean(b), with its 95 % interval.
+
+    The interval is this comparison's own; `p` too, but not `p_adjusted` and the verdict, which are the table's.
+    """
 
     difference: float
     low: float
     high: float
     p: float
     verdict: str
-    """ "better" or "worse" where that is shown; else that no difference is shown, and which one would be."""
+    """ "better", "worse" or "no worse than 2 points" where that is shown; else which difference would be shown, or why
+    nothing is said."""
     tasks: int = 0
+    """Those that both have answered."""
     repeats: int = 1
     gains: int = 0
     """Tasks whose mean score is higher in a than in b."""
     losses: int = 0
     detectable: float = 0.0
     """The smallest true difference that such a comparison shows four times in five."""
+    reach: str = ""
+    """The same in words."""
     a: str = ""
     b: str = ""
+    role: Role = "secondary"
+    p_adjusted: float | None = None
+    """At most 0.05 where a difference is shown, all comparisons of the table considered; None where none was tested."""
+    margin: float = MARGIN
+    no_worse: bool = False
+    """Whether it is shown that a is no worse than b by more than `margin`; of the primary comparison only."""
+    pairs: int = 0
+    """Tasks and repeats that both were asked."""
+    unanswered: int = 0
+    """Those of them that one of the two has no answer to."""
+
+    @property
+    def name(self) -> str:
+        """ "flex - agent (primary)"."""
+        mark = {"primary": " (primary)", "afterwards": " (named afterwards)"}.get(self.role, "")
+        return f"{self.a} - {self.b}{mark}"
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a difference at all: not where no task was answered in both."""
+        return self.unanswered == 0 or self.tasks > 0
 
     def to_json(self) -> dict[str, object]:
         """One of the `comparisons` of a run's summary.json."""
-        return {name: getattr(self, name) for name in ("a", "b", "difference", "low", "high", "p", "verdict")}
+        names = ("a", "b", "role", "difference", "low", "high", "p", "p_adjusted", "verdict")
+        more = ("tasks", "repeats", "no_worse", "margin", "pairs", "unanswered")
+        return {name: getattr(self, name) for name in (*names, *more)}
 
 
 def paired_difference(
-    a: Sequence[Sequence[float]], b: Sequence[Sequence[float]], seed: int = 0, resamples: int = 10_000
+    a: Sequence[Sequence[float]],
+    b: Sequence[Sequence[float]],
+    seed: int = 0,
+    resamples: int = 10_000,
+    margin: float = MARGIN,
 ) -> Difference:
     """The paired difference a - b with a 95 % interval, p and verdict; a[i], b[i] are the scores of task i's repeats.
 
@@ -124,7 +160,8 @@ def paired_difference(
     +1 and -1 join (Bonett & Price 2012, J. Educ. Behav. Stat. 37:479), so that equal results are no point at zero.
     p is the exact sign-flip test over tasks, which for one repeat of 0 and 1 is McNemar's exact test (1947,
     Psychometrika 12:153).
-    The verdict on a is "better" or "worse" only when the interval excludes zero and p <= 0.05.
+    The verdict on a, as if this were the only comparison, is "better" or "worse" only when the interval excludes zero
+    and p <= 0.05. `no_worse` is true when the interval lies above -margin, `_surely_above` agrees and a is not worse.
     Raises ValueError when the tasks differ in number, there are none, or one has no score or one that is not finite.
     """
     first, second = _task_means(a), _task_means(b)
@@ -132,25 +169,53 @@ def paired_difference(
         raise ValueError(f"a paired difference needs the same tasks twice, not {len(first)} and {len(second)}")
     d, binary, counts = first - second, _is_binary(a) and _is_binary(b), {len(row) for row in (*a, *b)}
     generator = np.random.default_rng(seed)
-    low, high = _bootstrap(d, generator, resamples)
+    low, high = bootstrap(d, generator, resamples)
     units = d * math.lcm(*counts)  # whole numbers when the scores are
     exact = binary and np.abs(units).sum() < 50_000
-    p = _sign_flip_exact(np.rint(units).astype(np.int64)) if exact else _sign_flip(d, generator, resamples)
+    p = sign_flip_exact(np.rint(units).astype(np.int64)) if exact else sign_flip(d, generator, resamples)
     mean, repeats = float(d.mean()), max(counts)
     if binary:
         detectable = minimum_detectable_effect(len(d), repeats=_effective_repeats(first, second, repeats))
     else:
-        detectable = (Z95 + Z80) * float(_with_pseudo_tasks(d).std(ddof=1)) / math.sqrt(len(d))
-    verdict = _verdict(low, high, p) or f"no difference shown ({_reach(len(d), repeats, detectable, binary)})"
-    gains, losses = int((d > 1e-12).sum()), int((d < -1e-12).sum())
-    return Difference(mean, min(low, mean), max(high, mean), p, verdict, len(d), repeats, gains, losses, detectable)
+        detectable = (Z95 + Z80) * float(with_pseudo_tasks(d).std(ddof=1)) / math.sqrt(len(d))
+    word = shown(low, high, p)
+    no_worse = low > -margin and word != "worse" and _surely_above(d, -margin)
+    reach = _reach(len(d), repeats, detectable, binary)
+    verdict = word or f"no difference shown ({reach})"
+    return Difference(
+        mean,
+        min(low, mean),
+        max(high, mean),
+        p,
+        verdict,
+        tasks=len(d),
+        repeats=repeats,
+        gains=int((d > 1e-12).sum()),
+        losses=int((d < -1e-12).sum()),
+        detectable=detectable,
+        reach=reach,
+        margin=margin,
+        no_worse=no_worse,
+        pairs=len(d) * repeats,
+    )
 
 
-def _verdict(low: float, high: float, p: float) -> str:
+def shown(low: float, high: float, p: float) -> str:
     """The word that interval and test agree on, or nothing; five tasks never get one, their p is 1/16 at least."""
     if p > 0.05 or low <= 0 <= high:
         return ""
     return "better" if low > 0 else "worse"
+
+
+def _surely_above(d: Floats, bound: float) -> bool:
+    """Whether the mean of d is above a negative bound, by Student's t with no less variance than such a mean has.
+
+    A mean of -0.02 comes of 2 % of tasks lost, say, which 200 tasks may show only once: the bootstrap sees too little.
+    """
+    if len(d) < 2:
+        return False
+    variance = max(float(d.var(ddof=1)), -bound - bound**2)
+    return float(d.mean()) - bound > student(len(d) - 1) * math.sqrt(variance / len(d))
 
 
 def _reach(n: int, repeats: int, detectable: float, binary: bool) -> str:
@@ -180,18 +245,6 @@ def minimum_detectable_effect(n: int, discordance: float = DISCORDANCE, repeats:
     return high
 
 
-def student(df: int) -> float:
-    """The 97.5 % quantile of Student's t: within 0.1 % from df = 5, 3 % at 2 (Abramowitz & Stegun 26.7.5)."""
-    z = Z95
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum(term / float(df) ** power for power, term in enumerate(terms, start=1))
-
-
 def _task_means(rows: Sequence[Sequence[float]]) -> Floats:
     if not all(len(row) and all(math.isfinite(score) for score in row) for row in rows):
         raise ValueError("every task needs at least one score, and finite ones")
@@ -200,57 +253,6 @@ def _task_means(rows: Sequence[Sequence[float]]) -> Floats:
 
 def _is_binary(rows: Sequence[Sequence[float]]) -> bool:
     return all(score in (0, 1) for row in rows for score in row)
-
-
-def _with_pseudo_tasks(d: Floats) -> Floats:
-    """The differences, and +1 and -1 when fewer than FEW stand out from the commonest one."""
-    commonest = np.unique(np.round(d, 12), return_counts=True)[1].max()
-    return np.append(d, (1.0, -1.0)) if len(d) - commonest < FEW else d
-
-
-def _bootstrap(d: Floats, generator: np.random.Generator, resamples: int) -> tuple[float, float]:
-    """The 95 % expanded percentile interval of the mean of d."""
-    d = _with_pseudo_tasks(d)
-    n = len(d)
-    draws = (generator.integers(0, n, (rows, n), dtype=np.int32) for rows in _chunks(resamples))
-    means = np.concatenate([d[rows].mean(axis=1) for rows in draws])
-    tail = 0.5 * math.erfc(math.sqrt(n / (n - 1)) * student(n - 1) / math.sqrt(2))
-    low = np.quantile(means, tail, method="lower")
-    high = np.quantile(means, 1 - tail, method="higher")
-    return round(float(low), 10) + 0.0, round(float(high), 10) + 0.0
-
-
-def _sign_flip_exact(units: NDArray[np.int64]) -> float:
-    """The chance that the sum of whole numbers with random signs is as far from zero as theirs."""
-    total = int(np.abs(units).sum())
-    chances = np.ones(1)  # of the sum of those with a positive sign
-    for value, count in zip(*np.unique(np.abs(units[units != 0]), return_counts=True), strict=True):
-        logs = [-math.lgamma(k + 1) - math.lgamma(count - k + 1) for k in range(count + 1)]
-        step = np.zeros(count * value + 1)
-        step[::value] = np.exp(np.array(logs) + math.lgamma(count + 1) - count * math.log(2))
-        chances = np.convolve(chances, step)
-    extreme = np.abs(2 * np.arange(total + 1) - total) >= abs(int(units.sum()))
-    return min(1.0, float(chances[extreme].sum()))
-
-
-def _sign_flip(d: Floats, generator: np.random.Generator, resamples: int) -> float:
-    """The same for real numbers: all signs where there are few, else random ones (Phipson & Smyth 2010)."""
-    d = d[d != 0]
-    extreme = abs(d.sum()) - 1e-9 * np.abs(d).sum()
-    if 2 ** min(len(d), 60) <= resamples:
-        signs = np.arange(2 ** len(d))[:, None] >> np.arange(len(d)) & 1
-        return float((np.abs((2 * signs - 1) @ d) >= extreme).mean())
-    hits = sum(
-        int((np.abs((2 * generator.integers(0, 2, (rows, len(d)), dtype=np.int8) - 1) @ d) >= extreme).sum())
-        for rows in _chunks(resamples)
-    )
-    return (hits + 1) / (resamples + 1)
-
-
-def _chunks(resamples: int, most: int = 500) -> Iterator[int]:
-    """Row counts that add up to so many resamples, few at a time for the memory's sake."""
-    for done in range(0, resamples, most):
-        yield min(most, resamples - done)
 
 
 def _effective_repeats(first: Floats, second: Floats, repeats: int) -> float:

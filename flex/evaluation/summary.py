@@ -65,8 +65,8 @@ class Summary:
     """Answers that a content filter ended or refused."""
     empty: int = 0
     """Answers whose reply said nothing, or only called a tool that nobody had offered."""
-    consulted: int = 0
-    """Tasks in which the library was consulted."""
+    consulted: int | None = None
+    """Tasks in which the library was consulted; None where nobody has counted them."""
     benchmark: str = ""
     setting: str = ""
     model: str = ""
@@ -106,6 +106,12 @@ class Summary:
     def answered(self) -> int:
         """Answers that count: right, wrong or failed."""
         return self.answers - self.unanswered
+
+    @property
+    def consulted_of(self) -> str:
+        """In how many tasks the library was consulted, "54/100"; empty for a setting that has none."""
+        reads = self.consulted is not None and (self.consulted > 0 or self.setting.startswith("flex"))
+        return f"{self.consulted}/{self.n}" if reads else ""
 
     @property
     def notes(self) -> str:

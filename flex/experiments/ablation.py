@@ -11,7 +11,7 @@ from typing import Any
 from flex.errors import SettingsError
 from flex.evaluation.folder import SettingRun
 from flex.experiments.config import Ablation
-from flex.experiments.measured import difference_numbers, numbers, percent, points, unit
+from flex.experiments.measured import judged_together, numbers, percent, points, unit
 from flex.experiments.pictures import Table
 from flex.experiments.pictures.ablation import ablation_picture
 from flex.experiments.published import ABLATION, ABLATION_WHAT
@@ -112,13 +112,14 @@ def raw_record(trajectory: Trajectory) -> Experience:
 
 
 def finish(run: Ablation, steps: Steps, answered: Mapping[str, SettingRun], sizes: Mapping[str, int]) -> Findings:
-    whole = answered[FULL]
+    whole, parts = answered[FULL], [name for name in answered if name != FULL]
+    against = dict(zip(parts, judged_together(answered[name].minus(whole) for name in parts), strict=True))
     variants: list[dict[str, Any]] = [
         {
             "name": name,
             "library": sizes[name],
             **numbers(one.summary),
-            "difference_to_full": None if name == FULL else difference_numbers(one.minus(whole)),
+            "difference_to_full": against.get(name),
         }
         for name, one in answered.items()
     ]

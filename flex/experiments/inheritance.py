@@ -6,8 +6,9 @@ from typing import Any
 
 from flex.errors import SettingsError
 from flex.evaluation.folder import SettingRun
+from flex.evaluation.statistics import Difference
 from flex.experiments.config import Inheritance
-from flex.experiments.measured import difference_numbers, numbers, percent, points, unit
+from flex.experiments.measured import judged_together, numbers, percent, points, unit
 from flex.experiments.pictures import Table
 from flex.experiments.pictures.inheritance import inheritance_picture
 from flex.experiments.published import INHERITANCE
@@ -32,7 +33,8 @@ async def inheritance(run: Inheritance, steps: Steps) -> Findings:
         steps.say(f"{model} learned {len(library)} experiences")
         libraries[model] = folder / "library.json"
     libraries |= given
-    rows = []
+    rows: list[dict[str, Any]] = []
+    differences: list[Difference] = []
     for model in run.models:
         place = steps.out / "used" / file_name(model)
         alone = await steps.answer(place / "no-library", "agent", model)
@@ -40,10 +42,13 @@ async def inheritance(run: Inheritance, steps: Steps) -> Findings:
         cells = []
         for name, path in libraries.items():
             used = await steps.answer(place / f"library-of-{file_name(name)}", "flex", model, path)
-            difference = difference_numbers(used.minus(alone))
-            cells.append({"library": name, **numbers(used.summary), "difference": difference})
+            cells.append({"library": name, **numbers(used.summary)})
+            differences.append(used.minus(alone))
             steps.say(f"{model} with the library of {name}: {percent(numbers(used.summary))}")
         rows.append({"model": model, "agent": numbers(alone.summary), "cells": cells})
+    all_cells = (cell for row in rows for cell in row["cells"])
+    for cell, difference in zip(all_cells, judged_together(differences), strict=True):
+        cell["difference"] = difference
     return finish(run, steps, libraries, rows, alone)
 
 

@@ -1,12 +1,13 @@
 """What an experiment writes of finished runs: values with intervals, paired differences, first attempts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from flex.errors import EndpointError
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary
+from flex.evaluation.verdicts import judged
 from flex.files.runlog import RunLog
 from flex.types import Task
 
@@ -27,10 +28,16 @@ def numbers(summary: Summary) -> dict[str, Any]:
     return {"percent": value, "low": low, "high": high, **counts}
 
 
-def difference_numbers(difference: Difference) -> dict[str, Any]:
-    """For result.json; points are per cent."""
+def judged_together(differences: Iterable[Difference]) -> list[dict[str, Any]]:
+    """For result.json; points are per cent. Verdicts and `p_adjusted` are those of all comparisons of an experiment."""
+    return [_numbers(difference) for difference in judged(list(differences))]
+
+
+def _numbers(difference: Difference) -> dict[str, Any]:
     low, points, high = (round(100 * x, 4) for x in (difference.low, difference.difference, difference.high))
-    return {"points": points, "low": low, "high": high, "p": round(difference.p, 6), "verdict": difference.verdict}
+    adjusted = None if difference.p_adjusted is None else round(difference.p_adjusted, 6)
+    tested = {"p": round(difference.p, 6), "p_adjusted": adjusted, "verdict": difference.verdict}
+    return {"points": points, "low": low, "high": high, **tested}
 
 
 def first_attempts(folder: Path, tasks: Sequence[Task], accepts: Callable[[float], bool]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from flex.evaluation.folder import SettingRun
 from flex.evaluation.statistics import wilson
 from flex.evaluation.summary import mean
 from flex.experiments.config import ScalingLaw
-from flex.experiments.measured import difference_numbers, first_attempts, numbers, percent, points, unit
+from flex.experiments.measured import first_attempts, judged_together, numbers, percent, points, unit
 from flex.experiments.pictures import Table
 from flex.experiments.pictures.scaling import scaling_picture
 from flex.experiments.power_law import fit_power_law
@@ -82,7 +82,7 @@ def row_of(
         "zones": library.stats()["zones"],
         "train": train,
         "test": numbers(tested.summary),
-        "difference_to_no_library": difference_numbers(tested.minus(baseline)),
+        "difference_to_no_library": tested.minus(baseline),
         "outcomes": [mean(scores) for _, scores in sorted(tested.scores().items())],
     }
 
@@ -95,6 +95,8 @@ def line_of(row: Mapping[str, Any]) -> str:
 def finish(
     run: ScalingLaw, steps: Steps, rows: list[dict[str, Any]], baseline: SettingRun, latest: SettingRun
 ) -> Findings:
+    against = judged_together(row["difference_to_no_library"] for row in rows)
+    rows = [row | {"difference_to_no_library": d} for row, d in zip(rows, against, strict=True)]
     law = fit_power_law([row["library"] for row in rows], [row.pop("outcomes") for row in rows])
     result: dict[str, Any] = {
         "experiment": "scaling law",

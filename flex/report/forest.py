@@ -32,7 +32,9 @@ def picture(settings: Mapping[str, Summary], comparisons: Sequence[Difference], 
         measured(name, 100 * s.value, 100 * s.low, 100 * s.high) for name, s in settings.items() if s.value is not None
     ]
     differences = [
-        measured(f"{d.a} - {d.b}", 100 * d.difference, 100 * d.low, 100 * d.high, d.verdict) for d in comparisons
+        measured(d.name, 100 * d.difference, 100 * d.low, 100 * d.high, d.verdict)
+        for d in comparisons
+        if d.role != "aside" and d.measured
     ]
     title = "Mean score x 100" if graded else "Correct, %"
     canvas.height = two_forests(canvas, title, values, "Difference in points (paired)", differences) + 8

@@ -5,6 +5,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from flex.evaluation.folder import Run, read_run
+from flex.evaluation.verdicts import footnote
 from flex.files.atomic import write_atomically
 from flex.files.clock import now
 from flex.report import problems, tables
@@ -39,6 +40,7 @@ def render(run: Run) -> str:
         written=now(),
         settings=[visible(setting.name)[: tables.NAME] for setting in run.settings],
         run=run,
+        footnote=footnote(run.comparisons),
         tables=tables,
         problems=matrix,
         details=details,

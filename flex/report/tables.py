@@ -7,33 +7,45 @@ from typing import Any
 from flex.evaluation.folder import Run
 from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary
+from flex.evaluation.verdicts import primary_in
 from flex.report.safe_text import shortened, visible
 
 NAME = 80
 """Characters of a setting's or model's name."""
-HEADLINES = (("flex", "agent"), ("flex", "vanilla"), ("flex-chat", "vanilla"), ("agent", "vanilla"))
-"""Which comparison to open with; the first that was made."""
+ROLES = {"primary": "primary comparison", "afterwards": "named afterwards"}
+"""How the comparison that counts is marked."""
 
 
 def headline(run: Run) -> str:
     """The result as one would say it."""
-    comparisons = {(c.a, c.b): c for c in run.comparisons}
-    chosen = next((comparisons[pair] for pair in HEADLINES if pair in comparisons), next(iter(run.comparisons), None))
+    chosen = primary_in(run.comparisons) or next(iter(run.comparisons), None)
     summaries = {setting.name: setting.summary for setting in run.settings}
     kind = f"{visible(run.benchmark)} " if run.benchmark else ""
     if chosen and chosen.a in summaries and chosen.b in summaries:
         a, b = summaries[chosen.a], summaries[chosen.b]
-        return (
-            f"{name_of(chosen.a)} {_reached(a)} {a.n:,} {kind}problems, {name_of(chosen.b)} {_number(b)}: "
-            f"a difference of {points(chosen.difference)} points "
-            f"(95\u00a0% interval {points(chosen.low)} to {points(chosen.high)}): {shortened(chosen.verdict, 300)}."
-        )
+        verdict = shortened(chosen.verdict, 300)
+        if not verdict.startswith("no verdict"):
+            interval = f"95\u00a0% interval {points(chosen.low)} to {points(chosen.high)}"
+            verdict = f"a difference of {points(chosen.difference)} points ({interval}): {verdict}"
+        late = " (a comparison named afterwards)" if chosen.role == "afterwards" else ""
+        both = f"{name_of(chosen.a)} {_reached(a)} {a.n:,} {kind}problems, {name_of(chosen.b)} {_number(b)}"
+        return f"{both}: {verdict}{late}."
     parts = [
         f"{name_of(name)} {_reached(s)} {s.n:,} {kind}problems "
         f"(95\u00a0% interval {percent(s.low)} to {percent(s.high)})"
         for name, s in summaries.items()
     ]
     return ("; ".join(parts[:4]) + ("; and so on" if len(parts) > 4 else "")) + "."
+
+
+def folded(run: Run) -> tuple[list[Difference], list[Difference]]:
+    """The comparisons that are shown at once, and those that are folded: not tested, beside the point."""
+    return [d for d in run.comparisons if d.role != "aside"], [d for d in run.comparisons if d.role == "aside"]
+
+
+def adjusted(run: Run) -> bool:
+    """Whether the verdicts were made together; those of earlier versions were not."""
+    return any(d.p_adjusted is not None for d in run.comparisons)
 
 
 def measure(run: Run) -> str:

@@ -174,6 +174,10 @@ class EvalRun(Run):
 
     settings: tuple[str, ...] = ("vanilla", "agent", "flex")
     """comma-separated: vanilla, icl, agent, flex, flex-empty, flex-shuffled, flex-chat"""
+    primary: tuple[str, ...] | None = None
+    """the comparison that counts, as two settings; default: flex,agent, else the nearest to it"""
+    margin: AboveZero | None = None
+    """points that "no worse" may lose; default: 2"""
     split: str = "test"
     """which split of a folder"""
     train_path: Path | None = None
@@ -202,6 +206,14 @@ class EvalRun(Run):
     """a file of yours instead of ours"""
     memory_prompt: Path | None = None
     """a file of yours instead of ours"""
+
+    def __post_init__(self) -> None:
+        Checked.__post_init__(self)
+        if self.primary is not None and (len(self.primary) != 2 or not {*self.primary} <= {*self.settings}):
+            names = ", ".join(self.settings)
+            raise SettingsError(
+                f"primary has to be two of the settings {names}, such as flex,agent, not {','.join(self.primary)!r}"
+            )
 
     @property
     def models(self) -> dict[str, str]:

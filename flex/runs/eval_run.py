@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,15 +11,16 @@ from typing import Any
 from flex.concurrency import Stop
 from flex.endpoint.cost import by_model
 from flex.errors import SettingsError
-from flex.evaluation.folder import read_setting
+from flex.evaluation.folder import read_json, read_setting
 from flex.evaluation.leakage import Leak
 from flex.evaluation.loop import EvalConfig
 from flex.evaluation.loop import evaluate as answer_tasks
 from flex.evaluation.reading import Retriever
 from flex.evaluation.results import Result
 from flex.evaluation.settings import Resources, Setting, get_setting, solver
-from flex.evaluation.statistics import Difference
+from flex.evaluation.statistics import MARGIN, Difference
 from flex.evaluation.summary import Summary, summarize, with_cost
+from flex.evaluation.verdicts import primary_in
 from flex.files.atomic import write_json
 from flex.files.jsonlines import to_jsonable
 from flex.files.runlog import FREE_KEYS, RunLog
@@ -28,7 +29,7 @@ from flex.rate_limiter import RateLimitedLLMClient
 from flex.report import write_report
 from flex.report.canvas import Canvas
 from flex.report.forest import picture
-from flex.runs.comparison import compare_settings
+from flex.runs.comparison import compare_settings, first_named, registered
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
 from flex.runs.setup import Bar, make_client, make_model, no_bar, watch_budget
@@ -44,7 +45,7 @@ class EvalResult:
     settings: Mapping[str, Summary]
     """By name; those that were finished."""
     comparisons: Sequence[Difference] = ()
-    """Every two settings, paired by task; `flex` minus the others first."""
+    """Every two settings, paired by task; the primary comparison first."""
     leaks: Sequence[Leak] = ()
     """What the guard found in the library and the examples."""
     hidden: int = 0
@@ -57,6 +58,11 @@ class EvalResult:
     usage_by_model: Mapping[str, Usage] = field(default_factory=dict)
     stopped: str | None = None
     """Why it ended early, None when it is finished; the same run goes on."""
+
+    @property
+    def primary(self) -> Difference | None:
+        """The comparison that counts."""
+        return primary_in(self.comparisons)
 
     @property
     def folder(self) -> Path:
@@ -90,13 +96,21 @@ async def evaluate(run: EvalRun, *, bar: Bar = no_bar, stop: Stop | None = None)
     Raises SettingsError for what only a person can mend, RunError for a folder of another run.
     """
     folders = {name: run.folder / name for name in run.settings}
-    result = await answer_split(run, folders, bar=bar, stop=stop)
+    result = await answer_split(with_primary(run, folders.values()), folders, bar=bar, stop=stop)
     if result.stopped is None:
-        comparisons = compare_settings({name: read_setting(folder) for name, folder in folders.items()})
+        settings = {name: read_setting(folder) for name, folder in folders.items()}
+        comparisons = compare_settings(settings, run.primary, run.margin)
         result = replace(result, comparisons=comparisons)
         write_json(run.folder / "summary.json", content_of(result))
         result = replace(result, report=write_report(run.folder))
     return result
+
+
+def with_primary(run: EvalRun, folders: Iterable[Path]) -> EvalRun:
+    """The run with the comparison that counts and its margin, which its settings' config.json will name."""
+    configs = [read_json(folder / "config.json") for folder in folders]
+    primary = run.primary or first_named(configs, run.settings)
+    return replace(run, primary=primary, margin=run.margin or registered(configs, "margin") or 100 * MARGIN)
 
 
 async def answer_split(
@@ -114,7 +128,7 @@ async def answer_split(
         await client.check()
         for setting in settings:
             log = stack.enter_context(RunLog(folders[setting.name]))
-            log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data"})
+            log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data", "primary", "margin"})
         with start_telemetry(run.telemetry), make_retriever(plan, client) as retriever:
             resources = make_resources(plan, client, retriever)
             for setting in settings:

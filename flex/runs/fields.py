@@ -49,7 +49,7 @@ class Checked:
                 continue
             if Path in options and isinstance(value, str):
                 object.__setattr__(self, name, Path(value))
-            elif hint == tuple[str, ...] and isinstance(value, str):
+            elif tuple[str, ...] in options and isinstance(value, str):
                 object.__setattr__(self, name, names_in(value))
             elif problem := next(filter(None, (_problem(option, value) for option in options)), None):
                 raise SettingsError(f"{name} has to be {problem}, not {value!r}")

@@ -142,5 +142,7 @@ def configuration(plan: Plan, setting: Setting) -> dict[str, Any]:
         tasks=fingerprint(plan.tasks),
         library=own if setting.library in ("own", "shuffled") else None,
         allow_leakage=run.allow_leakage,
+        primary=run.primary,
+        margin=run.margin,
         **sampling(run.endpoint),
     )

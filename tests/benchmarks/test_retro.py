@@ -37,7 +37,7 @@ EXTRACTED = [
     ("<answer>CCO.CC(=O)Cl>CCN(CC)CC>CC(=O)OCC</answer>", "CCO.CC(=O)Cl"),
     ("<answer>N->[Fe]</answer>", "N->[Fe]"),
     ("<answer>CCO CCO</answer>", "CCO CCO"),
-    ("<answer>CCO\nCCN</answer>", "CCO\nCCN"),
+    ("<answer>CCO\nCCN</answer>", "CCO.CCN"),
     ("cut off by a stop sequence: <answer>CCO", "CCO"),
     ("<answer>C/C=C\\C</answer>", "C/C=C\\C"),
     ("<answer>none can be made</answer>", "none"),

@@ -48,15 +48,39 @@ def test_the_controls_tell_what_the_library_is_worth(run):
     )
 
 
-def test_every_pair_is_compared_flex_first(run):
+def test_every_pair_is_compared_the_primary_one_first(run):
     rows = summary(run)["comparisons"]
     assert len(rows) == 15
     assert [row["a"] for row in rows[:5]] == ["flex"] * 5
-    assert set(rows[0]) == {"a", "b", "difference", "low", "high", "p", "verdict"}
-    assert next(row for row in rows if row["b"] == "vanilla")["verdict"] == "better"
+    assert [row["role"] for row in rows] == ["primary"] + ["secondary"] * 4 + ["aside"] * 10
+    assert {"a", "b", "difference", "low", "high", "p", "p_adjusted", "verdict", "unanswered"} <= set(rows[0])
+    assert (rows[0]["b"], rows[0]["verdict"]) == ("agent", "better")
+    assert next(row for row in rows if row["b"] == "vanilla")["p"] < rows[1]["p_adjusted"] <= 0.05
     same = next(row for row in rows if {row["a"], row["b"]} == {"vanilla", "agent"})
-    assert same["difference"] == 0
-    assert same["verdict"].startswith("no difference shown (n = 15 detects >= ")
+    assert (same["difference"], same["verdict"]) == (0, "not tested")
+
+
+def test_the_primary_comparison_is_written_down_when_the_run_begins(run, url, tmp_path, capsys):
+    written = [json.loads((run / name / "config.json").read_text()) for name in ("vanilla", "flex")]
+    assert [(config["primary"], config["margin"]) for config in written] == [(["flex", "agent"], 2.0)] * 2
+    again = [*words(url, run, ALL), "--primary", "flex,vanilla", "--all_pairs"]
+    capsys.readouterr()
+    assert evaluate(again) == 0, "it goes on, and says that the name came late"
+    assert "flex - vanilla (named afterwards)" in capsys.readouterr().out
+    assert evaluate(words(url, run, ALL)) == 0
+    shown = capsys.readouterr().out
+    assert "flex - agent (primary)" in shown
+    assert "10 without flex are not tested (--all_pairs shows them)" in shown
+    assert "vanilla - icl" not in shown
+
+
+def test_eval_and_compare_print_the_same(run, url, capsys):
+    assert evaluate(words(url, run, "flex,icl,agent")) == 0
+    capsys.readouterr()
+    assert evaluate(words(url, run, ALL)) == 0
+    shown = capsys.readouterr().out.split("\n\n")[1]
+    assert compare([str(run)]) == 0
+    assert capsys.readouterr().out.split("\n\n")[1].strip() == shown.partition("\nreport:")[0]
 
 
 def test_an_unknown_price_is_unknown(run):

@@ -87,9 +87,14 @@ def test_a_stop_that_was_requested_begins_nothing(finished, tmp_path):
         compare(tmp_path / "vanilla", result.folder / "flex")
 
 
-@pytest.mark.parametrize("begin", [lambda out: evaluate(EvalRun(benchmark="units", model="m", out=out, telemetry=False)),
-                                   lambda out: train(TrainRun(benchmark="units", model="m", out=out, telemetry=False))],
-                         ids=["evaluate", "train"])  # fmt: skip
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda out: evaluate(EvalRun(benchmark="units", model="m", out=out, telemetry=False)),
+        lambda out: train(TrainRun(benchmark="units", model="m", out=out, telemetry=False)),
+    ],
+    ids=["evaluate", "train"],
+)
 def test_a_grader_that_cannot_be_trusted_is_not_paid_for(monkeypatch, tmp_path, begin):
     monkeypatch.setattr(type(flex.get_benchmark("units")), "score", lambda self, answer, target: 1.0)
     with pytest.raises(BenchmarkError, match="'units' is not graded as it should be"):  # and nobody looks for BASE_URL

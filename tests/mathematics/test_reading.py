@@ -1,0 +1,136 @@
+"""Replies in which the answer stands in all the places where models put it, scored by benchmark."""
+
+import pytest
+
+from flex.benchmarks import get_benchmark
+
+MATH_RIGHT = [
+    (r"\boxed{\text{The answer is } 73}", "73"),
+    ("\\boxed{73}\n\nThis uses 8 and \\boxed{}", "73"),
+    ("The answer is (B).", "B"),
+    ("The answer is B", "B"),
+    (r"$$\boxed{\begin{aligned} 73 \end{aligned}}$$", "73"),
+    (r"\[ \boxed{ 73 } \]", "73"),
+    (r"\boxed{73}\$", "73"),
+    ("La respuesta es 73. Usé 4 pasos.", "73"),
+    ("La réponse est 73, en 4 étapes.", "73"),
+    ("Die Antwort ist 73. Das waren 4 Schritte.", "73"),
+    ("Die Antwort lautet: 73 (4 Fälle).", "73"),
+    ("A resposta é 73. Foram 4 passos.", "73"),
+    ("La risposta è 73. In 4 passi.", "73"),
+    ("Ответ: 73. Всего 4 случая.", "73"),
+    ("答案：73。共4步。", "73"),
+    ("答案为73，共4步", "73"),
+    ("最终答案是 **73**（检验了2次）。", "73"),
+    ("答えは73です。4通り調べました。", "73"),
+    ("정답은 73입니다. 4단계.", "73"),
+    (r"因此，答案是 $\boxed{73}$。", "73"),
+    ("**Answer**: 73\n\n*Confidence: 95%*", "73"),
+    ("## Final Answer\n\n$73$\n\nLet me know if you have 2 more questions!", "73"),
+    ("Final answer: 73\n\nVerification: 8*9 + 1 = 73 ✓ (2 ways)", "73"),
+    (r"The final answer is \(73\). This can be checked in 2 ways.", "73"),
+    ("FINAL ANSWER: **73**", "73"),
+    ("### Answer:\n73", "73"),
+    ("### Solution\nFirst 1, then 2.\n\n### Answer\nThe number is 73.", "73"),
+    ("**Final Answer:** The sum is **73**.", "73"),
+    ("Therefore the answer equals 73. (Took 3 steps.)", "73"),
+    ("The answer turns out to be 73; I tried 5 cases.", "73"),
+    ("The answer must be 73, not 12.", "73"),
+    ("Answer = 73.", "73"),
+    ("The correct option is (C).", "C"),
+    ("<answer>73</answer>", "73"),
+    ("<answer>$73$</answer>", "73"),
+    ("<answer>\n73\n</answer>", "73"),
+    ("<answer>x = 73</answer>", "73"),
+    (r"<answer>The answer is \boxed{73}</answer>", "73"),
+    ("<final_answer>73</final_answer>\n(2 tries)", "73"),
+    ("Output:\n```\n73\n```", "73"),
+    (">>> print(f())\n73", "73"),
+    ("The answer is $x^2+1$.", "x^2+1"),
+    (r"The answer is $\frac{\sqrt{3}}{2}$, by 30-60-90.", r"\frac{\sqrt{3}}{2}"),
+    ("Answer: 73.\n\nWe verify: 73 mod 9 = 1.", "73"),
+    ("So the answer is **73**.\n\n**Check:** 73 = 72 + 1", "73"),
+    ("Thus, $n = 73$.\n\n(Note: 72 fails.)", "73"),
+    ("**73**", "73"),
+    ("∴ n = 73", "73"),
+    ("n=73 ∎", "73"),
+    ("The answer is: $$73$$", "73"),
+    ("The answer is:\n\\[\n73\n\\]\nas claimed in 2 places.", "73"),
+    (r"Answer: \( \dfrac{3}{4} \)", "3/4"),
+]
+MATH_WRONG = [
+    ("I think it is 73, but the answer is 74.", "73"),
+    ("The answer is not 73.", "73"),
+    ("", "73"),
+    ("I cannot solve this.", "73"),
+]
+GSM8K_RIGHT = [
+    ("The total is 73 dollars and 0 cents. #### 73", "73"),
+    ("#### 73.", "73"),
+    ("#### $73.00 per week", "73"),
+    ("<answer>€73</answer>", "73"),
+    ("<answer>73 km</answer>", "73"),
+    ("<answer>73 miles per hour</answer>", "73"),
+    ("<answer>Rs 1,00,000</answer>", "100000"),
+    ("<answer>₹1,00,000</answer>", "100000"),
+    ("<answer>£73.00</answer>", "73"),
+    ("<answer>73 dollars</answer>", "73"),
+    ("<answer>Tom needs $73 more</answer>", "73"),
+    ("<answer>It takes 73 minutes.</answer>", "73"),
+    ("<answer>8 * 9 + 1 = 73</answer>", "73"),
+    ("<answer>Total: 73</answer>", "73"),
+    ("<answer>**$73**</answer>", "73"),
+    ("<answer>73%</answer>", "73"),
+    ("<answer>seventy-three (73)</answer>", "73"),
+    ("So, **Tom has 73 apples**.\n\nCheck: 80 - 7 = 73, and 7 were eaten.", "73"),
+    ("Tom pays $73 in total.\n\n(That is $7 more than before.)", "73"),
+    ("The answer is 73 (i.e. 70 + 3).", "73"),
+    ("The answer is $73.00 for 8 hours.", "73"),
+    ("Answer: $1,073.50", "1073.5"),
+    ("**Answer:** Tom has **73** apples.", "73"),
+    ("### Answer\nTom has 73 apples left.", "73"),
+    ("#### Tom has 73 apples", "73"),
+    ("The answer is 73 apples, 7 fewer than 80.", "73"),
+    ("Ans: 73", "73"),
+    ("#### 73\n\nLet me know if you need 2 more examples.", "73"),
+    (r"\boxed{73 \text{ minutes (1 hour 13 minutes)}}", "73"),
+    (r"\boxed{\text{Tom has 73 apples}}", "73"),
+    ("<answer>approximately 73</answer>", "73"),
+    ("<answer>about $73</answer>", "73"),
+    ("The answer is USD 73.", "73"),
+    ("The answer is 73 USD.", "73"),
+    ("#### 73/1", "73"),
+    ("#### =73", "73"),
+    ("#### `73`", "73"),
+    ("#### ~73", "73"),
+    ("<answer>73 </answer>", "73"),
+    ("<answer>73\n</answer>", "73"),
+    ("<answer>= 73</answer>", "73"),
+    ("The answer is ＄73。", "73"),
+]
+GSM8K_WRONG = [
+    ("<answer>7 or 73</answer>", "73"),
+    ("<answer>between 70 and 73</answer>", "73"),
+    ("#### 730", "73"),
+    ("<answer>-73</answer>", "73"),
+    ("<answer>73 thousand</answer>", "73"),
+    ("<answer>0.73</answer>", "73"),
+    ("<answer>more than 73</answer>", "73"),
+    ("<answer>not 73</answer>", "73"),
+]
+ROWS = [
+    (name, reply, target, score)
+    for name, score, rows in (
+        ("math", 1, MATH_RIGHT),
+        ("math", 0, MATH_WRONG),
+        ("gsm8k", 1, GSM8K_RIGHT),
+        ("gsm8k", 0, GSM8K_WRONG),
+    )
+    for reply, target in rows
+]
+
+
+@pytest.mark.parametrize(("name", "reply", "target", "score"), ROWS)
+def test_a_reply_scores_what_a_careful_reader_gives_it(name, reply, target, score):
+    benchmark = get_benchmark(name)
+    assert benchmark.score(benchmark.extract(reply), target) == score
