@@ -10,7 +10,7 @@ from typing import Any
 
 from flex.concurrency import Stop
 from flex.endpoint.cost import by_model
-from flex.errors import SettingsError
+from flex.errors import SettingsError, Unusable
 from flex.evaluation.folder import read_json, read_setting
 from flex.evaluation.leakage import Leak
 from flex.evaluation.loop import EvalConfig
@@ -86,14 +86,16 @@ class EvalResult:
 
     @property
     def failed(self) -> bool:
-        """Whether in one of the settings no answer came at all, or an error came up that nobody foresaw."""
-        return any(s.failed + s.unanswered == s.answers or s.unforeseen for s in self.settings.values())
+        """Whether answers never came, all of a setting failed, or an error came up that nobody foresaw."""
+        return any(s.unanswered or s.unforeseen or s.failed == s.answers for s in self.settings.values())
 
 
 async def evaluate(run: EvalRun, *, bar: Bar = no_bar, stop: Stop | None = None) -> EvalResult:
     """Answer a test split in every setting, compare them, write summary.json and report.html; resumes.
 
-    Raises SettingsError for what only a person can mend, RunError for a folder of another run.
+    When no task can be answered any more (the account is dry, the model gone), what there is is kept and returned with
+    why it `stopped`. Raises Unusable when it was so from the beginning, SettingsError for what only a person can mend,
+    RunError for a folder of another run.
     """
     folders = {name: run.folder / name for name in run.settings}
     result = await answer_split(with_primary(run, folders.values()), folders, bar=bar, stop=stop)
@@ -116,7 +118,7 @@ def with_primary(run: EvalRun, folders: Iterable[Path]) -> EvalRun:
 async def answer_split(
     run: EvalRun, folders: Mapping[str, Path], *, bar: Bar = no_bar, stop: Stop | None = None
 ) -> EvalResult:
-    """The settings, one after the other, each into its folder; nothing is compared."""
+    """The settings, one after the other, each into its folder; nothing is compared. Raises as `evaluate` does."""
     if not folders:
         raise SettingsError("--settings names no setting")
     settings = [get_setting(name) for name in folders]
@@ -132,7 +134,13 @@ async def answer_split(
         with start_telemetry(run.telemetry), make_retriever(plan, client) as retriever:
             resources = make_resources(plan, client, retriever)
             for setting in settings:
-                summary = await answer_setting(plan, resources, setting, folders[setting.name], bar, stop)
+                try:
+                    summary = await answer_setting(plan, resources, setting, folders[setting.name], bar, stop)
+                except Unusable as error:
+                    if not any((folder / "results.jsonl").exists() for folder in folders.values()):
+                        raise
+                    stop.request(str(error))
+                    break
                 if summary is None:
                     break
                 summaries[setting.name] = summary
