@@ -196,6 +196,8 @@ PASSING = {
     "choices null": {"choices": None, "usage": None},
     "message null": {"choices": [{"message": None}]},
     "error in a 200": error("upstream is busy", code=502),
+    "a tool that nobody offered": Answer(400, error("Tool choice is none, but model called", code="tool_use_failed")),
+    "Groq is full": Answer(498, error("Flex tier capacity exceeded", code="capacity_exceeded")),
     "error in a choice": {"choices": [{"error": {"code": 429, "message": "busy"}}]},
     "cut off in the head": Answer(cut=10),
     "cut off in the body": Answer(body=completion("ok"), cut=150),
@@ -714,6 +716,34 @@ def test_tracing_sees_the_calls():
     assert span.name == "ChatCompletion"
     assert span.attributes["llm.output_messages.0.message.content"] == "hello"
     assert span.attributes["llm.token_count.total"] == 15
+
+
+def test_a_model_without_a_system_role_gets_it_in_the_first_question_once_learned():
+    def gemma(call: Call):
+        roles = [message["role"] for message in call.body["messages"]]
+        return Answer(400, {"object": "error", "message": "System role not supported"}) if "system" in roles else "7"
+
+    with Endpoint(default=gemma) as endpoint:
+        client = client_of(endpoint, max_retries=0)
+        talk = [{"role": "system", "content": "Be brief."}, *HI]
+        assert [asyncio.run(client.complete("m", talk)).text for _ in range(2)] == ["7", "7"]
+        assert len(endpoint.calls) == 3
+        assert endpoint.calls[-1].body["messages"] == [{"role": "user", "content": "Be brief.\n\nhi"}]
+    assert [note.split(":")[0] for note in client.notes] == ["model 'm' takes no system message"]
+
+
+def test_a_server_that_cuts_prompts_is_noted_once_a_model():
+    short = completion("ok", usage={"prompt_tokens": 12})
+    cut = completion("ok", usage={"prompt_tokens": 2050})
+    long = [{"role": "user", "content": "word " * 5_000}]
+    with Endpoint(short, cut, cut, completion("ok", usage={"prompt_tokens": 5_000})) as endpoint:
+        client = client_of(endpoint)
+        ask(client)
+        assert client.notes == []
+        for _ in range(3):
+            asyncio.run(client.complete("m", long))
+    assert len(client.notes) == 1
+    assert "only a part of a long prompt" in client.notes[0]
 
 
 # What ends a run

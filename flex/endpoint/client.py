@@ -20,6 +20,7 @@ from flex.endpoint.failures import (
     parse_failure,
     shorten,
 )
+from flex.endpoint.messages import folded, refuses_roles
 from flex.endpoint.pacing import Pace
 from flex.endpoint.standing import Standing
 from flex.endpoint.usage import UsageTracker, record_usage
@@ -43,6 +44,10 @@ EMPTY_RETRIES = 3
 """An empty reply may have been paid for: its thinking; so it is asked for less often than one that failed."""
 
 
+CHARACTERS_A_TOKEN = 7
+"""More than any text of ours has: a prompt that seems to have more was cut."""
+LEAST_CUT = 500
+"""Tokens that are left of a prompt that was cut; fewer mean that the server counted otherwise."""
 HARMLESS = ("stop", "max_tokens")
 """Parameters that we make good for: a reply is cut here, a limit has a second name."""
 
@@ -85,6 +90,7 @@ class RateLimitedLLMClient:
         self._refused: dict[str, set[str]] = {}
         self._standing = Standing(self.base_url, self._key)
         self._silent: set[str] = set()
+        self._without_system: set[str] = set()
         self._notes: dict[str, None] = {}
         self._outer: RateLimitedLLMClient | None = None
 
@@ -146,7 +152,7 @@ class RateLimitedLLMClient:
             role,
             model,
             "/chat/completions",
-            {"messages": messages},
+            {"messages": folded(messages) if model in self._without_system else messages},
             {name: value for name, value in options.items() if value is not None},
             characters=sum(len(message.get("content") or "") for message in messages),
             read=lambda body, _: parse_reply(body, stop or ()),
@@ -165,18 +171,22 @@ class RateLimitedLLMClient:
                 self._standing.check()
                 sent = self._accepted(call)
                 outcome = await self._try(call, sent, alone=leads)
-                if isinstance(outcome, Failure) and not outcome.refused(sent):
-                    outcome, more = await self._doubted(call, sent, outcome)
-                    spent += Usage(retries=more)
                 if isinstance(outcome, Failure):
                     if refused := outcome.refused(sent):
                         self._learn(call, refused, sent[refused], outcome)
                         continue
+                    if reshaped := self._reshaped(call, outcome):
+                        call = reshaped
+                        continue
+                    outcome, more = await self._doubted(call, sent, outcome)
+                    spent += Usage(retries=more)
+                if isinstance(outcome, Failure):
                     if not self._standing.retries(call, outcome) or retries >= self._max_retries:
                         raise self._standing.error(call, outcome, retries, answers)
                 else:
                     spent += replace(outcome.usage, calls=0)
                     self._standing.answer(call.model)
+                    self._compare_sizes(call, outcome.usage)
                     if self._is_settled(call, outcome, retries):
                         return replace(outcome, usage=spent)
                     call = call.without("stop")  # a server may stop at it amid the thinking; it is cut here anyway
@@ -207,6 +217,15 @@ class RateLimitedLLMClient:
                     return outcome, asked + 1
                 failure = outcome
             raise self._standing.error(call, failure, 0, self._standing.answers)
+
+    def _compare_sizes(self, call: Call[A], usage: Usage) -> None:
+        """Note a server that cuts long prompts without a word, as Ollama does at its context length."""
+        tokens = usage.prompt_tokens + usage.cached_tokens  # some do not count what was cached among the others
+        if call.completes and LEAST_CUT <= tokens < call.characters / CHARACTERS_A_TOKEN:
+            self.note(
+                f"{call} saw only a part of a long prompt, by its count of tokens: its server cuts what is longer than "
+                "its context; raise that (Ollama: num_ctx)"
+            )
 
     def _is_settled(self, call: Call[A], answer: A, retries: int) -> bool:
         """Whether an answer stands; an empty or broken one only when asking again did not help, or just did not."""
@@ -287,6 +306,17 @@ class RateLimitedLLMClient:
             refused.add(name)
             tell = _log.info if name in HARMLESS else self.note
             tell(f"{call} refuses {name}={value!r} and is asked without it: {reason}")
+
+    def _reshaped(self, call: Call[A], failure: Failure) -> Call[A] | None:
+        """The call in a shape that the model takes, if it is that what it refuses; remembered for its other calls."""
+        messages = call.content.get("messages")
+        if not messages or not refuses_roles(failure) or (other := folded(messages)) == messages:
+            return None
+        self._without_system.add(call.model)
+        self.note(
+            f"{call} takes no system message: it opens the first question instead ({self._standing.words(failure)})"
+        )
+        return replace(call, content={**call.content, "messages": other})
 
     async def _pause(self, call: Call[A], failure: Failure, retries: int) -> None:
         """Wait before the next try: as long as the endpoint asks, else longer every time; never all at once."""

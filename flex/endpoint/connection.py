@@ -7,8 +7,9 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
+from flex.endpoint.gate import Gate
 from flex.endpoint.pacing import Pace, Pacer
 from flex.errors import SettingsError
 
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
     import httpx2
     from openai._legacy_response import LegacyAPIResponse
 
+OPENAI = "https://api.openai.com/v1"
 CONNECT_TIMEOUT = 30.0
 PROBE_TIMEOUT = 5.0
-HEAD_START = 2.0
-"""Seconds that the first call of a run goes ahead of all others: who is refused is refused once."""
 KEEPALIVE = 30.0
 """Seconds an idle connection is kept."""
 _NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
@@ -36,8 +36,14 @@ def _setting(argument: str | None, *names: str) -> str:
 
 
 def find_address(argument: str | None) -> str:
-    """The endpoint's address without a trailing slash. Raises SettingsError when there is none or it is no URL."""
-    address = _setting(argument, "BASE_URL", "OPENAI_BASE_URL").rstrip("/").removesuffix("/chat/completions")
+    """The endpoint's address without a trailing slash. Raises SettingsError when there is none or it is no URL.
+
+    A query, such as Azure's `?api-version=...`, stays. With OpenAI's key alone the address is OpenAI's.
+    """
+    path, mark, query = _setting(argument, "BASE_URL", "OPENAI_BASE_URL").partition("?")
+    address = path.rstrip("/").removesuffix("/chat/completions") + mark + query
+    if not address and _setting(None, "OPENAI_API_KEY") and not _setting(None, "API_KEY"):
+        return OPENAI
     if not address:
         raise SettingsError(
             "no endpoint: export BASE_URL=https://.../v1 and API_KEY=..., or try everything without one: flex demo"
@@ -63,6 +69,12 @@ def find_key(argument: str | None) -> str:
 def without_password(address: str) -> str:
     """An address without the user and password in it."""
     return re.sub(r"//[^/@]*@", "//", address)
+
+
+def is_here(host: str | None) -> bool:
+    """Whether a host is this machine, which no proxy knows the way to."""
+    host = (host or "").casefold()
+    return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
 
 
 @functools.cache
@@ -94,7 +106,7 @@ async def probe(address: str) -> None:
     from urllib.request import getproxies, proxy_bypass
 
     url, proxies = urlsplit(address), getproxies()
-    if (proxies.get(url.scheme) or proxies.get("all")) and not proxy_bypass(url.netloc):
+    if (proxies.get(url.scheme) or proxies.get("all")) and not (is_here(url.hostname) or proxy_bypass(url.netloc)):
         return
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
@@ -106,43 +118,24 @@ async def probe(address: str) -> None:
     writer.close()
 
 
-class Gate:
-    """Open, unless one call finds out on behalf of all whether there is use in asking on: then the others wait."""
+def _http(
+    host: str | None, max_connections: int, transport: "httpx2.AsyncBaseTransport | None"
+) -> "httpx2.AsyncClient":
+    """Raises SettingsError for a proxy of the environment that cannot be used; this machine needs none."""
+    import httpx2
 
-    def __init__(self) -> None:
-        self._finding_out = asyncio.Lock()
-        self._open = asyncio.Event()
-        self._open.set()
-        self._led = False
-
-    def lead(self) -> bool:
-        """Whether a call is the first; the others wait until it has ended, or for as long as a refusal takes."""
-        if self._led:
-            return False
-        self._led = True
-        self._open.clear()
-        asyncio.get_running_loop().call_later(HEAD_START, self._open.set)
-        return True
-
-    def end_lead(self) -> None:
-        self._open.set()
-
-    @property
-    def is_open(self) -> bool:
-        return self._open.is_set()
-
-    async def passed(self) -> None:
-        await self._open.wait()
-
-    @asynccontextmanager
-    async def closed(self) -> AsyncIterator[None]:
-        """Keep the others waiting, one caller at a time."""
-        async with self._finding_out:
-            self._open.clear()
-            try:
-                yield
-            finally:
-                self._open.set()
+    try:
+        return httpx2.AsyncClient(
+            trust_env=not is_here(host),
+            verify=_certificates(),
+            limits=httpx2.Limits(max_connections=max_connections, keepalive_expiry=KEEPALIVE),
+            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),  # the whole try has one of its own
+            follow_redirects=True,
+            transport=transport,
+        )
+    except (ImportError, ValueError) as error:
+        hint = "unset it, or pip install 'httpx2[socks]' for socks5://"
+        raise SettingsError(f"the proxy in the environment (ALL_PROXY, ...) cannot be used: {error}; {hint}") from error
 
 
 class Connection:
@@ -159,23 +152,24 @@ class Connection:
         pace: Pace,
         transport: "httpx2.AsyncBaseTransport | None",
     ) -> None:
-        import httpx2
         from openai import AsyncOpenAI, Omit
 
         self._slots = asyncio.Semaphore(max_connections)
         self.gate = Gate()
         self.pacer = Pacer(pace)
-        http = httpx2.AsyncClient(
-            verify=_certificates(),
-            limits=httpx2.Limits(max_connections=max_connections, keepalive_expiry=KEEPALIVE),
-            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),  # the whole try has one of its own
-            follow_redirects=True,
-            transport=transport,
+        url = urlsplit(address)
+        self._sdk = AsyncOpenAI(
+            api_key=key or "none",
+            base_url=url._replace(query="").geturl(),
+            default_query=dict(parse_qsl(url.query)),
+            max_retries=0,
+            http_client=_http(url.hostname, max_connections, transport),
         )
-        self._sdk = AsyncOpenAI(api_key=key or "none", base_url=address, max_retries=0, http_client=http)
         self._headers: dict[str, str | Omit] = {RAW_RESPONSE_HEADER: "true"}
         if not key:
             self._headers["Authorization"] = Omit()
+        elif (url.hostname or "").endswith(".azure.com"):
+            self._headers["api-key"] = key
         self._lifetime = self._until_the_loop_ends()
 
     async def open(self) -> None:

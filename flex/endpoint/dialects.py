@@ -11,6 +11,8 @@ from flex.text import valid_utf8
 from flex.types import Ending, Reply, Usage
 
 _STREAM = (b"data:", b"event:", b":")
+_COMMENTS = re.compile(r"\A(?:\s*:[^\n]*(?:\n|\Z))*\s*")
+"""How a gateway keeps a connection alive until its reply is there: `: OPENROUTER PROCESSING`."""
 
 _ENDINGS: tuple[tuple[Ending, re.Pattern[str]], ...] = (
     ("filtered", re.compile("filter|safety|recitation|prohibit|block|spii|refus|guardrail|toxic|sensitive|moderation")),
@@ -24,11 +26,12 @@ _ENDINGS: tuple[tuple[Ending, re.Pattern[str]], ...] = (
 def decode(content: bytes, text: str) -> Any:
     """The JSON of a reply, or of a stream of events that nobody asked for. Raises ValueError.
 
-    `text` is the content as its header declares it, for those who write no UTF-8.
+    `text` is the content as its header declares it, for those who write no UTF-8; comments may stand before it.
     """
     try:
         if content.lstrip().startswith(_STREAM):
-            return _assembled(text)
+            bare = _COMMENTS.sub("", text)
+            return json.loads(bare) if bare.startswith("{") else _assembled(text)
         return json.loads(content)
     except UnicodeDecodeError:
         return json.loads(text)

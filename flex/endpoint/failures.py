@@ -26,7 +26,9 @@ DETAILS = 4000
 LONGEST_WAIT = 120.0
 """Seconds; an endpoint that asks us to stay away for longer is asked again after this."""
 
-_RETRYABLE = {408, 409, 425, 429}
+_RETRYABLE = {408, 409, 425, 429, 498}
+_UNREADABLE = re.compile("tool_use_failed|json_validate_failed|output_parse_failed")
+"""Codes for a reply that the server itself could not read: the next one may be better."""
 _REFUSAL = re.compile(
     r"unsupported|not? support|n't support|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields)|extra_forbidden"
     r"|not permitted|not allowed|not available|deprecated|invalid|only the default|may only|can only|must be|cannot"
@@ -56,7 +58,8 @@ class Failure:
             return False
         if self.should_retry is not None:
             return self.should_retry
-        return self.status in _RETRYABLE or self.status >= 500 or self.status in (0, 200)
+        passing = self.status in _RETRYABLE or self.status >= 500 or self.status in (0, 200)
+        return passing or bool(_UNREADABLE.search(self.code))
 
     @property
     def cause(self) -> Cause | None:
@@ -67,6 +70,8 @@ class Failure:
 
     def refused(self, sent: Collection[str]) -> str | None:
         """Which of the optional parameters that were sent it refuses, None if it is about something else."""
+        if "response_format" in sent and "json_validate_failed" in self.code:
+            return "response_format"
         if self.status not in (400, 422) or not _REFUSAL.search(self._said.replace("invalid_request_error", "")):
             return None
         if self.param:

@@ -43,6 +43,11 @@ def test_who_writes_no_utf8_is_read_as_the_header_says():
     assert decode(content, content.decode(errors="replace")) == {"a": "\ufffd"}
 
 
+@pytest.mark.parametrize("before", [": OPENROUTER PROCESSING\n\n" * 3, "\n  \n", "\r\n: wait\r\n\r\n"])
+def test_comments_and_blank_lines_before_the_json_are_passed_over(before):
+    assert decode(f'{before}{{"a": 1}}'.encode(), f'{before}{{"a": 1}}') == {"a": 1}
+
+
 def choice(ending, native=None, **message) -> dict:
     return {"choices": [{"finish_reason": ending, "native_finish_reason": native, "message": message}]}
 
