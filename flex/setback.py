@@ -73,5 +73,5 @@ def machine_fails(error: BaseException | None) -> bool:
             return True
         if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE:
             return True
-        error = error.__cause__
+        error = error.__cause__ if error.__cause__ is not error else None
     return False

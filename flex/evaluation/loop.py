@@ -110,7 +110,8 @@ async def _answered(
             graded = grade(attempt.answer, target, benchmark)
         except Exception as error:  # a task is a bulkhead, see flex/setback.py
             setback = Setback.of(error)
-            log.warning("task %s, repeat %d failed: %s", task.id, repeat, setback.traceback or setback)
+            if not setback.ends_run:
+                log.warning("task %s, repeat %d failed: %s", task.id, repeat, setback.traceback or setback)
     if setback and setback.ends_run and not spent.total.tokens:
         return None, setback.ends_run
     found = attempt or Attempt("", finish_reason="filtered" if setback and setback.filtered else "error")

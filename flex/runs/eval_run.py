@@ -33,6 +33,7 @@ from flex.runs.comparison import compare_settings, first_named, registered
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
 from flex.runs.setup import Bar, make_client, make_model, no_bar, watch_budget
+from flex.setback import Setback
 from flex.telemetry import start_telemetry
 from flex.types import Usage
 
@@ -136,10 +137,11 @@ async def answer_split(
             for setting in settings:
                 try:
                     summary = await answer_setting(plan, resources, setting, folders[setting.name], bar, stop)
-                except Unusable as error:
-                    if not any((folder / "results.jsonl").exists() for folder in folders.values()):
+                except (Unusable, OSError) as error:
+                    why = Setback.of(error).ends_run
+                    if why is None or not any((folder / "results.jsonl").exists() for folder in folders.values()):
                         raise
-                    stop.request(str(error))
+                    stop.request(str(why))
                     break
                 if summary is None:
                     break
