@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flex.runs import EndpointConfig as EndpointConfig
     from flex.runs import EvalRun as EvalRun
     from flex.runs import TrainRun as TrainRun
+    from flex.runs import aa as aa
     from flex.runs import compare as compare
     from flex.runs import evaluate as evaluate
     from flex.runs import train as train
@@ -42,7 +43,7 @@ _NAMES = {
     "prompt": ("Prompts",),
     "rate_limiter": ("ChatModel", "RateLimitedLLMClient"),
     "reject_sampling": ("process_task",),
-    "runs": ("Budget", "EndpointConfig", "EvalRun", "TrainRun", "compare", "evaluate", "train"),
+    "runs": ("Budget", "EndpointConfig", "EvalRun", "TrainRun", "aa", "compare", "evaluate", "train"),
     "updater": ("Updater",),
     "verifier": ("Verifier",),
 }

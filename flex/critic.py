@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flex.errors import SettingsError
+from flex.library.entry import texts_of
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
-from flex.replies import ask, escape_tag, parse_experience, user
+from flex.replies import ExperienceReply, ask, escape_tag, parse_experience, user
 from flex.telemetry import span
 from flex.types import Experience, Model, Round, Task, Trajectory, Zone
 
@@ -50,8 +51,14 @@ class Critic:
     async def _ask(self, name: str, task: Task, zone: Zone, **seen: Sequence[Round] | list[Trajectory]) -> Experience:
         prompts = self.prompts or Prompts()
         prompt = prompts.render(name, question=task.question, target=task.target, **seen)
+
+        def parse(text: str) -> Experience:
+            experience = parse_experience(text, zone)
+            prompts.refuse_copies(name, *texts_of(experience))
+            return experience
+
         with span("critic", "CHAIN", input=task.question) as recorded:
-            experience = await ask(self.model, [user(prompt)], lambda text: parse_experience(text, zone), prompts)
+            experience = await ask(self.model, [user(prompt)], parse, prompts, contract=ExperienceReply)
             recorded.set(output=experience.method)
         return experience
 

@@ -196,7 +196,8 @@ class ExpLib:
     def rollback(self, number: int, author: Author = NOBODY) -> int:
         """Make the content what it was after change `number` (0: before the first); the number of changes undone.
 
-        Undoing is recorded as changes itself, so a rollback can be rolled back. LibraryError for no such number.
+        Undoing is recorded as changes itself, so a rollback can be rolled back. An entry that was edited by hand stays
+        as it is where nobody knows what it said before. LibraryError for no such number.
         """
         with self._changing():
             last = self._store.last_change()

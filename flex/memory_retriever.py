@@ -62,10 +62,12 @@ class MemoryRetriever:
             (Hit(entry.id, 0, "rule", rule=number, revision=hit.revision), _rule_text(rule))
             for hit, entry in entries
             for number, rule in enumerate(entry.rules)
+            if rule.kind != "avoid"
         ]
         proposed = [texts[place] for place in rank_texts(query, [text for _, text in texts], POOL)]
         rules = await self._selected("rules", query, proposed, select)
         kept = {hit.experience_id for hit in rules}
+        kept |= {entry.id for _, entry in entries if all(rule.kind == "avoid" for rule in entry.rules)}
         texts = [
             (Hit(entry.id, 0, "trajectory", revision=hit.revision), entry.revised_trajectory)
             for hit, entry in entries
@@ -108,7 +110,7 @@ class ModelSelection:
                 raise
 
         try:
-            return await ask(self.model, [user(prompt)], parse, self.prompts, retry=self.retry)
+            return await ask(self.model, [user(prompt)], parse, self.prompts, retry=self.retry, contract=_Selection)
         except ParseError as error:
             log.warning("the retriever selected no %s, the index's order is used: %s", level, error)
             return None
@@ -122,7 +124,10 @@ async def searched(library: ExpLib, query: str, top_k: int, hidden: Collection[s
 
 
 def hits_text(hits: Sequence[Hit], library: ExpLib, prompts: Prompts) -> str:
-    """What an actor reads of these hits: methods in order, with the rules and trajectories that were hit."""
+    """What an actor reads of these hits: methods in order, with the rules and trajectories that were hit.
+
+    Whoever reads of an entry reads what went wrong there: rules to be avoided need no hit, and take the place of none.
+    """
     cases = {hit.experience_id for hit in hits if hit.level == "trajectory"}
     rules = {(hit.experience_id, hit.rule) for hit in hits if hit.level == "rule"}
     found = [library.get(experience_id) for experience_id in dict.fromkeys(hit.experience_id for hit in hits)]
@@ -131,7 +136,11 @@ def hits_text(hits: Sequence[Hit], library: ExpLib, prompts: Prompts) -> str:
             "zone": e.zone,
             "category": e.problem_category,
             "method": e.method,
-            "rules": [rule for number, rule in enumerate(e.rules) if (e.id, number) in rules],
+            "rules": [
+                rule if (e.id, number) in rules else replace(rule, examples=rule.examples[:1])
+                for number, rule in enumerate(e.rules)
+                if rule.kind == "avoid" or (e.id, number) in rules
+            ],
             "trajectory": e.revised_trajectory if e.id in cases else "",
             "disputed": [library.get(other).method for other in e.contradicts if other in library],
         }
@@ -153,12 +162,12 @@ def parse_selection(text: str, candidates: int, top_k: int) -> list[int]:
 
 
 def _method_text(experience: Experience) -> str:
-    warning = "(mistake to avoid) " if experience.zone == "warning" else ""
+    warning = "(from a failed attempt) " if experience.zone == "warning" else ""
     return f"{warning}{experience.problem_category}\n{experience.method}".strip()
 
 
 def _rule_text(rule: Rule) -> str:
-    return "\n".join([rule.rule, *rule.examples[:1]])
+    return "\n".join([rule.labelled, *rule.examples[:1]])
 
 
 def create_memory_retriever(

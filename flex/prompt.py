@@ -7,7 +7,9 @@ from typing import Any
 
 import jinja2
 import jinja2.meta
+import jinja2.nodes
 
+from flex.echo import Wording
 from flex.errors import PromptError
 from flex.files.paths import shipped
 
@@ -24,6 +26,7 @@ class Prompts:
         self.overrides = {name: Path(path) for name, path in (overrides or {}).items() if path}
         self._texts: dict[str, str] = {}
         self._templates: dict[str, jinja2.Template] = {}
+        self._wordings: dict[str, Wording] = {}
 
     def path(self, name: str) -> Path:
         """The file for `name`: the override, `name_family.txt`, `name_default.txt` or `name.txt`, first that exists."""
@@ -53,6 +56,13 @@ class Prompts:
         except jinja2.TemplateError as error:
             known = ", ".join(sorted(variables)) or "none"
             raise PromptError(f"prompt {self.path(name)}: {error}; it may use: {known}") from error
+
+    def refuse_copies(self, name: str, *texts: str) -> None:
+        """Raises ParseError when a text of a reply to prompt `name` repeats what the prompt says itself."""
+        if name not in self._wordings:
+            pieces = _ENVIRONMENT.parse(self.text(name)).find_all(jinja2.nodes.TemplateData)
+            self._wordings[name] = Wording.of([piece.data for piece in pieces])
+        self._wordings[name].refuse_copies(texts)
 
     def checked(self, names: Collection[str]) -> dict[str, str]:
         """The prompts' sha256 by name. Raises PromptError if one could not be rendered, before anything is paid for."""

@@ -45,6 +45,14 @@ class ChatModel:
         """The same model, reached through this client."""
         return ChatModel(self.name, client, role=self.role, **self._options)
 
-    async def complete(self, messages: Sequence[Message], *, stop: Sequence[str] | None = None) -> Reply:
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        stop: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Reply:
         """Ask for one reply; raises as `RateLimitedLLMClient.complete` does."""
-        return await self.client.complete(self.name, messages, role=self.role, stop=stop, **self._options)
+        return await self.client.complete(
+            self.name, messages, role=self.role, stop=stop, schema=schema, **self._options
+        )

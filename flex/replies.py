@@ -2,16 +2,21 @@
 
 import json
 import logging
+import math
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from ast import literal_eval
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from flex.errors import ParseError
+from flex.library.entry import PRIORITIES, as_text
 from flex.library.merging import distinct, over_caps
 from flex.prompt import Prompts
-from flex.types import Experience, Message, Model, Rule, Zone
+from flex.types import Experience, Message, Model, Rule, RuleKind, Zone
 
 T = TypeVar("T")
 Contract = TypeVar("Contract", bound=BaseModel)
@@ -19,11 +24,20 @@ log = logging.getLogger(__name__)
 
 _JSON_FENCE = re.compile(r"```[ \t]*json[ \t]*\r?\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.IGNORECASE | re.MULTILINE)
 _ANY_FENCE = re.compile(r"^[ \t]*```.*\n", re.MULTILINE)
-# TeX in a JSON string whose backslashes were not doubled: no escape at all, or one that would swallow a command.
 _TEX = re.compile(
-    r"(?<!\\)((?:\\\\)*)\\(?=[^\"\\/bfnrtu]|u(?![0-9a-fA-F]{4})|[bf][a-zA-Z]"
-    r"|t(?:imes|ext|heta|riangle|frac|ilde|an|o)\b|r(?:ight|ho|angle)\b|n(?:eq|mid|abla|ot)\b|t(?:ext|frac)\w*\{)"
+    r"(?<!\\)(?:\\\\)*(?P<slash>\\)(?:"
+    r"[^\"'\\/bfnrtu]|u(?![0-9a-fA-F]{4})|[bfr][a-zA-Z]"  # no escape of JSON, or one that nobody means
+    r"|t(?:imes|ext[a-z]*|heta|h(?:ick|in)(?:space|sim|approx)|riangle[a-z]*|[bf]rac|binom|ilde|herefore|a[nu]|anh|ag|op?)"
+    r"(?![a-zA-Z])"
+    r"|n(?:eq+|mid|abla|ot(?:in|ni)?|earrow|warrow|eg|[lg]e?q+(?:slant)?|gtr|cong|subset(?:eq)?|supset(?:eq)?|rightarrow"
+    r"|leftarrow|Rightarrow|Leftarrow|ewline|olimits|atural|onumber|orm|prec|succ)(?![a-zA-Z])"
+    r"|n(?P<short>(?:u|less|parallel|exists|sim)(?![a-zA-Z])|[ei](?![a-zA-Z.):])))"
 )
+"""A backslash of TeX in a JSON string that was not doubled; a real line break may stand before a word, too."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_QUOTE = re.compile(r"(?<!\\)\\'")
+_NO_JSON = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|^[ \t]*#[^\n]*', re.DOTALL | re.MULTILINE)
+_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 
 _MARKED = re.compile(
     r"</answer>|\\f?boxed\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*+\}){0,400}+\}|####[ \t]*[-+$€£]*\d[\d.,/]*%?[ \t]*\r?\n",
@@ -67,19 +81,56 @@ def escape_tag(text: str, tag: str) -> str:
 def last_json(text: str) -> dict[str, Any]:
     """The object in the last fenced json block; a bare object that is the whole reply counts too.
 
-    Backslashes of TeX commands need not be doubled. Raises ParseError, saying what is wrong, when there is no block or
-    it is not valid JSON.
+    Backslashes of TeX commands need not be doubled; comments, trailing commas and single quotes are passed over, and
+    of a list with one object that one counts. Raises ParseError, saying what is wrong, when there is no block or it is
+    not valid JSON; one that was cut off never is.
     """
-    block = _TEX.sub(r"\1\\\\", _last_block(text))
+    block = _TEX.sub(_doubled, _last_block(text))
     try:
-        value = json.loads(block, strict=False)
+        value = _loads(block)
     except ValueError as error:  # a number of 5,000 digits is no JSONDecodeError
         raise ParseError(f"the reply has to end in one fenced json block with valid JSON ({error})") from error
     except RecursionError as error:
         raise ParseError("the json block is nested too deeply") from error
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if not isinstance(value, dict):
         raise ParseError(f"the json block has to hold an object, not {type(value).__name__}")
     return value
+
+
+def _loads(block: str) -> Any:
+    """JSON, or what models write for it, read strictly all the same: what is not closed is an error."""
+    try:
+        return _without_controls(json.loads(block, strict=False))
+    except ValueError:
+        block = block[max(block.find("{"), 0) : block.rfind("}") + 1]
+        if re.match(r"\{\s*'", block):  # as Python writes it
+            with suppress(ValueError, SyntaxError, MemoryError):
+                return _without_controls(literal_eval(block))
+        bare = _TRAILING_COMMA.sub(r"\1", _NO_JSON.sub(r"\1", _QUOTE.sub("'", block)))
+        with suppress(ValueError):
+            return _without_controls(json.loads(bare[max(bare.find("{"), 0) :], strict=False))
+        raise
+
+
+def _without_controls(value: Any) -> Any:
+    """Texts in it without characters that only an escape by mistake can have meant."""
+    if isinstance(value, str):
+        return _CONTROL.sub("", value.replace("\r\n", "\n"))
+    if isinstance(value, list):
+        return [_without_controls(item) for item in value]
+    return {key: _without_controls(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _doubled(tex: re.Match[str]) -> str:
+    """The command with its backslash doubled, unless it is a line break before a short word that is no command here."""
+    if tex["short"]:
+        string = tex.string[: tex.start("slash")].rpartition('"')[2]
+        if string and string[-1] not in " ({[$=+-*/^_&|<>" and string.count("$") % 2 == 0:
+            return tex[0]
+    place = tex.start("slash") - tex.start()
+    return f"{tex[0][:place]}\\{tex[0][place:]}"
 
 
 def _last_block(text: str) -> str:
@@ -105,54 +156,118 @@ def assistant(text: str) -> Message:
 
 
 async def ask(
-    model: Model, messages: Sequence[Message], parse: Callable[[str], T], prompts: Prompts, retry: bool = True
+    model: Model,
+    messages: Sequence[Message],
+    parse: Callable[[str], T],
+    prompts: Prompts,
+    *,
+    retry: bool = True,
+    contract: type[BaseModel] | None = None,
 ) -> T:
     """What `parse` makes of the model's reply, or (with `retry`) of its second one, when the first broke the contract.
 
-    Raises ParseError when that one breaks it too.
+    An endpoint that can holds the first one to the JSON of `contract`. Raises ParseError when the second breaks it too.
     """
-    reply = await model.complete(messages)
+    reply = await (model.complete(messages, schema=schema_of(contract)) if contract else model.complete(messages))
     try:
         return parse(reply.text)
     except ParseError as error:
         if not retry:
             raise
         log.info("%s is asked again: %s", model.name, error)
-        problem = user(prompts.render("reask", problem=str(error)))
+        brief = " (the reply was cut off at the token limit: be brief)" if reply.finish_reason == "length" else ""
+        problem = user(prompts.render("reask", problem=f"{error}{brief}"))
         return parse((await model.complete([*messages, assistant(reply.text), problem])).text)
 
 
+@cache
+def schema_of(contract: type[BaseModel]) -> Mapping[str, Any]:
+    """The JSON schema of a contract in what all endpoints understand: every field required, no bounds, nothing else.
+
+    It begins with room to think, which a reply that is nothing but JSON would not have.
+    """
+    schema = contract.model_json_schema()
+    shared = schema.get("$defs", {})
+
+    def plain(part: Any) -> Any:
+        if "$ref" in part:
+            return plain(shared[part["$ref"].rpartition("/")[2]])
+        kept = {key: part[key] for key in ("type", "enum") if key in part}
+        if "anyOf" in part:
+            kept["anyOf"] = [plain(choice) for choice in part["anyOf"]]
+        if "items" in part:
+            kept["items"] = plain(part["items"])
+        if "properties" in part:
+            kept["properties"] = {name: plain(value) for name, value in part["properties"].items()}
+            kept |= {"required": list(kept["properties"]), "additionalProperties": False}
+        return kept
+
+    whole = plain(schema)
+    fields = {"thoughts": {"type": "string"}, **whole["properties"]}
+    return {**whole, "properties": fields, "required": list(fields)}
+
+
 def parse_json_as(contract: type[Contract], text: str) -> Contract:
-    """The last json block of a reply as its contract; null counts as left out. Raises ParseError naming every field."""
-    given = {key: value for key, value in last_json(text).items() if value is not None}
+    """The last json block of a reply as its contract; null counts as left out, and one wrapping is taken off.
+
+    Raises ParseError naming every field.
+    """
+    given = last_json(text)
+    if not contract.model_fields.keys() & given.keys():
+        inner = [value for value in given.values() if isinstance(value, dict)]
+        given = inner[0] if len(inner) == 1 else given
     try:
-        return contract.model_validate(given)
+        return contract.model_validate({key: value for key, value in given.items() if value is not None})
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ParseError(f"the json block does not fit its contract: {problems}") from error
 
 
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+Text = Annotated[str, BeforeValidator(lambda value: as_text(value) if isinstance(value, list | dict) else value)]
+"""What is parted into points is joined."""
+Listed = BeforeValidator(_listed)
+"""What stands alone is a list of one."""
+
+
 class _RuleReply(BaseModel):
-    rule: str = Field(min_length=1)
-    examples: list[str] = []
+    rule: Annotated[Text, Field(min_length=1)]
+    examples: Annotated[list[Text], Listed] = []
+    kind: RuleKind | None = None
 
-    @field_validator("examples", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _one_example_is_a_list(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
+    def _a_bare_text_is_a_rule(cls, value: Any) -> Any:
+        return {"rule": value} if isinstance(value, str) else value
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _a_known_kind(cls, value: Any) -> Any:
+        word = value.strip().lower() if isinstance(value, str) else value
+        return word if word in get_args(RuleKind) else None
 
 
-class _ExperienceReply(BaseModel):
-    method: str = Field(min_length=1)
-    rules: list[_RuleReply] = Field(min_length=1)
-    revised_trajectory: str = ""
-    problem_category: str = ""
+class ExperienceReply(BaseModel):
+    """What a critic's reply holds."""
+
+    method: Annotated[Text, Field(min_length=1)]
+    rules: Annotated[list[_RuleReply], Listed, Field(min_length=1)]
+    revised_trajectory: Text = ""
+    problem_category: Text = ""
     priority: int = 1
 
-    @field_validator("priority")
+    @field_validator("priority", mode="before")
     @classmethod
-    def _from_one_to_five(cls, value: int) -> int:
-        return min(max(value, 1), 5)
+    def _from_one_to_five(cls, value: Any) -> Any:
+        """Also as a word, "4" or "4/5 (high)"."""
+        if isinstance(value, str):
+            word = value.strip().casefold().replace("_", " ")
+            digits = re.search(r"\d+", value)
+            value = PRIORITIES.get(word, int(digits[0][:9]) if digits else value)
+        return min(max(round(value), 1), 5) if isinstance(value, int | float) and math.isfinite(value) else value
 
 
 def parse_experience(text: str, zone: Zone) -> Experience:
@@ -160,10 +275,10 @@ def parse_experience(text: str, zone: Zone) -> Experience:
 
     Raises ParseError naming every bad field, or what is too large for an entry.
     """
-    reply = parse_json_as(_ExperienceReply, text)
+    reply = parse_json_as(ExperienceReply, text)
     experience = Experience(
         method=reply.method,
-        rules=distinct(Rule(r.rule, tuple(r.examples)) for r in reply.rules),
+        rules=distinct(Rule(r.rule, tuple(r.examples), r.kind) for r in reply.rules),
         revised_trajectory=reply.revised_trajectory,
         zone=zone,
         problem_category=reply.problem_category,

@@ -1,4 +1,4 @@
-"""Texts: as words, on one line, and as UTF-8 can hold them."""
+"""Texts: as words, on one line, as a terminal may be given them, and as UTF-8 can hold them."""
 
 import re
 import unicodedata
@@ -7,6 +7,7 @@ from functools import lru_cache
 MARKUP = "$\\{}_^"
 """Characters of TeX that 4-grams leave out, as they do white space."""
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d*\.?\d+|[^\W\d_]+")
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _NUMBER_WORDS = {
     word: number
     for number, written in {
@@ -25,6 +26,18 @@ def one_line(text: str, limit: int) -> str:
     line = " ".join(text.split())
     line = line if len(line) <= limit else f"{line[: limit - 3]}..."
     return "".join(character if character.isprintable() else " " for character in line)
+
+
+def for_terminal(text: str) -> str:
+    """The text without what a terminal would obey: escape sequences, other control characters, changes of direction.
+
+    They are shown as escapes; lines and tabs stay.
+    """
+    return _OBEYED.sub(lambda found: _escape(ord(found[0])), text)
+
+
+def _escape(number: int) -> str:
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
 def valid_utf8(text: str) -> str:

@@ -37,6 +37,8 @@ Zone = Literal["golden", "warning", "mixed"]
 """Golden: from accepted trajectories; warning: from failures; mixed: a failure and a success contrasted."""
 Action = Literal["insert", "merge", "discard", "quarantine"]
 """The updater's three actions (paper, 3.2), and quarantine for an experience that it could not decide on."""
+RuleKind = Literal["avoid", "instead"]
+"""What a rule from a failed attempt is: what went wrong, or what is known to be right instead."""
 Level = Literal["method", "rule", "trajectory"]
 """The levels inside an experience, high to low: strategy, pattern, concrete case (paper, 3.2)."""
 Ending = Literal["stop", "length", "filtered", "tool_calls", "error", "empty"]
@@ -94,8 +96,14 @@ class Model(Protocol):
     def name(self) -> str: ...
 
     def complete(
-        self, messages: Sequence[Message], *, stop: Sequence[str] | None = None
-    ) -> Coroutine[Any, Any, Reply]: ...
+        self,
+        messages: Sequence[Message],
+        *,
+        stop: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Coroutine[Any, Any, Reply]:
+        """One reply; `schema` is the JSON schema it is to keep where the endpoint can see to that."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +207,13 @@ class Rule:
 
     rule: str
     examples: tuple[str, ...] = ()
+    kind: RuleKind | None = None
+    """Under which heading a reader sees it; None where it is to be followed, or an older warning does not say."""
+
+    @property
+    def labelled(self) -> str:
+        """Its text behind its kind, where it has one."""
+        return f"({self.kind}) {self.rule}" if self.kind else self.rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,16 +264,16 @@ class Change:
     number: int
     """From 1, without gaps."""
     action: str
-    """insert, merge, discard, link, quarantine, release, remove, rollback, import."""
+    """insert, merge, discard, link, quarantine, release, remove, rollback, import; edit for what was done by hand."""
     entry: str
     time: str = ""
     reason: str = ""
     by: Mapping[str, Any] = field(default_factory=dict)
-    """Who: `run`, `model`, `prompt` (sha256 of the updater's prompt)."""
+    """Who: `run`, `model`, `prompt` (sha256 of the updater's prompt); `hand` where the file was changed without us."""
     source: Mapping[str, Any] = field(default_factory=dict)
     """From what: `tasks`, `rollout` or `rollouts`, `epoch`, `number`."""
     before: Mapping[str, Any] | None = None
-    """The entry before, as in a file; None where there was none or it did not change."""
+    """The entry before, as in a file; None where there was none, it did not change, or nobody knows it any more."""
     place: int | None = None
     """Its position in its zone, from 0, when it left that zone."""
     before_hash: str | None = None

@@ -9,12 +9,13 @@ from pydantic import BaseModel, Field, field_validator
 
 from flex.errors import ParseError, SettingsError
 from flex.explib import ExpLib
+from flex.library.entry import texts_of
 from flex.library.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
-from flex.replies import ask, parse_experience, parse_json_as, user
+from flex.replies import ExperienceReply, ask, parse_experience, parse_json_as, user
 from flex.telemetry import span
-from flex.types import TOP_K, Experience, Model, Rule, UpdateDecision
+from flex.types import TOP_K, Experience, Model, UpdateDecision
 
 ROOM_SIMILAR = 4_500
 """Characters of a similar entry in the updater's prompt, about 1,500 tokens; most of ours have fewer."""
@@ -75,10 +76,12 @@ class Updater:
         experience = question.experience
 
         def parse(text: str) -> UpdateDecision:
-            return parse_decision(text, set(entries), len(experience.rules))
+            decision = parse_decision(text, set(entries), len(experience.rules))
+            self.prompts.refuse_copies("updater", decision.reason)
+            return decision
 
         with span("updater", "CHAIN", input=experience.method) as recorded:
-            decision = await ask(self.model, [user(question.prompt)], parse, self.prompts)
+            decision = await ask(self.model, [user(question.prompt)], parse, self.prompts, contract=_Reply)
             if decision.action == "merge" and decision.target:
                 decision = await self._within_caps(entries[decision.target], experience, decision)
             recorded.set(output=f"{decision.action} {decision.target or ''}: {decision.reason}")
@@ -99,12 +102,14 @@ class Updater:
         )
 
         def parse(text: str) -> UpdateDecision:
-            consolidating = replace(decision, consolidated=parse_experience(text, merged.zone))
+            consolidated = parse_experience(text, merged.zone)
+            self.prompts.refuse_copies("updater_consolidate", *texts_of(consolidated))
+            consolidating = replace(decision, consolidated=consolidated)
             if still := over_caps(merge(target, new, consolidating)):
                 raise ParseError(f"the entry is still too large: {still}")
             return consolidating
 
-        return await ask(self.model, [user(prompt)], parse, self.prompts)
+        return await ask(self.model, [user(prompt)], parse, self.prompts, contract=ExperienceReply)
 
 
 def search_text(experience: Experience) -> str:
@@ -129,7 +134,10 @@ def shortened(experience: Experience, room: int, max_rules: int, max_examples: i
     return replace(
         experience,
         method=method,
-        rules=tuple(Rule(text, tuple(kept)) for text, kept in zip(rule_texts, examples, strict=True)),
+        rules=tuple(
+            replace(rule, rule=text, examples=tuple(kept))
+            for rule, text, kept in zip(rules, rule_texts, examples, strict=True)
+        ),
         revised_trajectory=trajectory,
     )
 

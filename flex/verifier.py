@@ -66,7 +66,13 @@ class Verifier:
             attempt=escape_tag(attempt.text, "attempt"),
             answer=None if attempt.answer is None else escape_tag(attempt.answer, "answer"),
         )
-        return await ask(self.model, [user(prompt)], parse_verdict, self.prompts)
+
+        def parse(text: str) -> tuple[bool, str]:
+            accepted, feedback = parse_verdict(text)
+            self.prompts.refuse_copies("verifier", feedback)
+            return accepted, feedback
+
+        return await ask(self.model, [user(prompt)], parse, self.prompts)
 
 
 class MeasuringVerifier(Verifier):

@@ -117,7 +117,11 @@ def test_merge_brings_novel_rules_examples_and_tasks():
     merged = lib.apply(new, UpdateDecision("merge", fish.id, (2, 0, 2), "new"))
     assert merged == replace(
         fish,
-        rules=(Rule("Use a net", ("a trout", "a pike")), Rule("Wait"), Rule("Go at dawn", ("a carp",))),
+        rules=(
+            Rule("Use a net", ("a trout", "a pike"), "instead"),
+            Rule("Wait", (), "instead"),
+            Rule("Go at dawn", ("a carp",)),
+        ),
         revised_trajectory="We caught a carp.",
         zone="warning",
         priority=4,

@@ -8,13 +8,15 @@ from flex.memory_retriever import (
     MemoryRetriever,
     create_memory_retrieval_tool,
     create_memory_retriever,
+    hits_text,
     index_order,
     parse_selection,
 )
 from flex.prompt import Prompts
 from flex.testing import RuleModel, ScriptedModel
-from flex.types import Experience, Rule, UpdateDecision
+from flex.types import Experience, Hit, Rule, UpdateDecision
 from tests.replies import fenced
+from tests.test_echo import LIBRARIES
 
 
 def library(size: int, rules: int = 1) -> ExpLib:
@@ -181,3 +183,38 @@ def test_an_entry_that_another_one_contradicts_says_so():
     text = retrieve(ScriptedModel(), lib, "circle").text
     assert "the opposite: Never double the circle" in text
     assert "the opposite: Always double the circle" in text
+
+
+MARKED = (Rule("square the circles", ("circle 1", "circle 2"), "avoid"), Rule("measure circles", ("r",), "instead"))
+
+
+def test_who_reads_of_an_entry_reads_what_went_wrong_there():
+    lib = ExpLib()
+    lib.add(Experience("circles", (*MARKED, *(Rule(f"circles {n}") for n in range(8))), "trajectory", zone="warning"))
+    shown = []
+
+    async def the_marked_one(level, query, candidates):
+        shown.extend(candidates)
+        return [next(n for n, text in enumerate(candidates) if text.startswith("(instead) "))]
+
+    found = asyncio.run(MemoryRetriever(ScriptedModel(), Prompts(), select=the_marked_one).retrieve("circles", lib))
+    assert "Avoid:\n1. square the circles\n   - circle 1\nRight instead:\n1. measure circles\n   - r\n" in found.text
+    assert not any("square" in text for text in shown)
+    assert [hit.rule for hit in found.hits if hit.level == "rule"] == [1]
+
+
+def test_the_case_of_an_entry_that_only_warns_is_shown():
+    lib = ExpLib()
+    lib.add(Experience("circles", MARKED[:1], "how it went wrong", zone="warning"))
+    assert "The failed case:\nhow it went wrong" in retrieve(ScriptedModel(), lib).text
+
+
+@pytest.mark.parametrize("path", LIBRARIES, ids=lambda path: path.stem)
+def test_no_rule_that_may_be_right_stands_under_a_heading_that_says_not_to_follow_it(path):
+    lib = ExpLib(path)
+    for entry in lib:
+        hits = [Hit(entry.id, 1.0), *(Hit(entry.id, 1.0, "rule", rule=n) for n in range(len(entry.rules)))]
+        text = hits_text(hits, lib, Prompts())
+        avoided = text.partition("\nAvoid:\n")[2].partition("\nRight instead:\n")[0]
+        assert "MISTAKE" not in text
+        assert not [rule for rule in entry.rules if rule.kind != "avoid" and rule.rule in avoided]

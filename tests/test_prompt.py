@@ -16,8 +16,9 @@ from smolagents.agents import populate_template
 from smolagents.default_tools import FinalAnswerTool
 
 from flex.benchmarks import benchmark_names, get_benchmark
-from flex.errors import PromptError
+from flex.errors import ParseError, PromptError
 from flex.files.paths import shipped
+from flex.library.entry import texts_of
 from flex.memory_retriever import parse_selection
 from flex.prompt import Prompts
 from flex.replies import parse_experience
@@ -189,20 +190,35 @@ def test_the_example_of_a_consolidation_is_an_experience():
 
 
 @pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith("memory")])
-def test_the_example_of_a_retriever_keeps_its_contract(stem):
-    assert parse_selection(static(stem), candidates=3, top_k=5) == [2, 0]
+def test_the_example_of_a_retriever_selects_nothing(stem):
+    with pytest.raises(ParseError):
+        parse_selection(static(stem), candidates=3, top_k=5)
 
 
-def test_the_example_of_the_updater_keeps_its_contract():
-    decision = parse_decision(static("updater"), {"id-of-an-entry-shown"}, rules=2)
-    assert (decision.action, decision.novel_rules, decision.trajectory) == ("merge", (1,), "existing")
+def test_the_example_of_the_updater_decides_nothing():
+    with pytest.raises(ParseError, match="action"):
+        parse_decision(static("updater"), {"a1"}, rules=2)
 
 
 @pytest.mark.parametrize("stem", ["verifier", "verifier_retro"])
-def test_the_example_of_a_verifier_keeps_its_contract(stem):
-    accepted, feedback = parse_verdict(static(stem).rpartition("Example:\n")[2].partition("\n\n")[0])
+def test_the_example_of_a_verifier_is_no_feedback(stem):
+    accepted, feedback = parse_verdict(static(stem).rpartition("Example of the form")[2].partition("\n\n")[0])
     assert not accepted
-    assert feedback
+    with pytest.raises(ParseError, match="copies its prompt"):
+        Prompts().refuse_copies(stem, feedback.partition("\n")[2])
+
+
+@pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith("critic") or s == "updater_consolidate"])
+def test_no_text_of_an_example_that_is_an_experience_can_be_handed_in(stem):
+    example = parse_experience(static(stem), "warning")
+    for text in filter(None, texts_of(example)):
+        with pytest.raises(ParseError, match="copies its prompt"):
+            Prompts().refuse_copies(stem, text)
+
+
+@pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith("critic_failed")])
+def test_a_critic_of_failures_is_asked_for_what_to_avoid_and_what_is_right(stem):
+    assert [rule.kind for rule in parse_experience(static(stem), "warning").rules] == ["avoid", "instead"]
 
 
 @pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith(("verifier", "critic"))])
@@ -230,13 +246,21 @@ def test_what_a_task_says_is_not_a_template():
     )
 
 
-def test_retrieved_warnings_are_marked_as_mistakes():
+def test_a_retrieved_entry_says_what_it_was_learned_from():
     text = rendered("retrieved")
-    assert (
-        text.index("PROVEN APPROACH: Doubling") < text.index("MISTAKE TO AVOID\n") < text.index("FAILURE AND SUCCESS")
-    )
-    assert text.count("\nRules:\n") == 2
+    headings = ("PROVEN APPROACH: Doubling", "LEARNED FROM A FAILED ATTEMPT\n", "FAILURE AND SUCCESS")
+    places = [text.index(heading) for heading in headings]
+    assert places == sorted(places)
+    assert text.count("\nRules:\n") == text.count("\nRules, on what went wrong and on what is right:\n") == 1
     assert text.count("\nWorked case:\n") == 1
+
+
+def test_what_went_wrong_and_what_is_right_stand_under_headings_of_their_own():
+    rules = [Rule("Triple it.", ("3 became 9",), "avoid"), Rule("Look.", ()), Rule("Double it.", ("6",), "instead")]
+    for zone in ("golden", "warning", "mixed"):
+        text = rendered("retrieved", entries=[entry(zone, "", "m", rules)])
+        assert "Avoid:\n1. Triple it.\n   - 3 became 9\nRight instead:\n1. Double it.\n   - 6\n" in text
+        assert text.index("1. Look.") < text.index("Avoid:\n")
 
 
 def test_a_retrieved_template_stays_on_one_line_with_its_example():

@@ -282,6 +282,16 @@ def test_a_reply_that_holds_nothing_is_asked_for_again_and_paid_for(ending):
     assert reply.usage == Usage(1, 2, 30, 0, 15)
 
 
+def test_a_call_of_a_tool_that_nobody_offered_is_a_step_of_an_agent_and_else_nothing():
+    tool = {"function": {"name": "final_answer", "arguments": "{}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [tool]}
+    called = completion(None, choices=[{"index": 0, "finish_reason": "tool_calls", "message": message}])
+    with Endpoint(called, "hello", called) as endpoint:
+        assert ask(client_of(endpoint)).text == "hello"
+        assert ask(client_of(endpoint), stop=["Observation:"]).calls == (("final_answer", "{}"),)
+    assert len(endpoint.calls) == 3
+
+
 def test_who_stays_silent_is_believed_and_asked_once_the_next_time():
     with Endpoint(*[silence()] * 5, "hello", silence(), "again") as endpoint:
         client = client_of(endpoint)
@@ -744,6 +754,56 @@ def test_a_server_that_cuts_prompts_is_noted_once_a_model():
             asyncio.run(client.complete("m", long))
     assert len(client.notes) == 1
     assert "only a part of a long prompt" in client.notes[0]
+
+
+SCHEMA = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+
+
+def test_a_schema_is_sent_as_the_format_of_the_reply():
+    with Endpoint() as endpoint:
+        client = client_of(endpoint)
+        ask(client, schema=SCHEMA)
+        ask(client)
+        ask(client_of(endpoint, structured=False), schema=SCHEMA)
+    sent = [call.body.get("response_format") for call in endpoint.calls]
+    assert sent[0] == {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": SCHEMA}}
+    assert sent[1:] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Answer(400, error("This response_format type is unavailable now")),
+        Answer(400, error("'response_format.type' must be 'text'")),
+        Answer(400, error("This model does not support response format `json_schema`.")),
+        Answer(400, error("The grammar backend is not there")),
+        Answer(422, {"detail": [{"loc": ["body", "response_format"], "msg": "Extra inputs are not permitted"}]}),
+        Answer(400, error("Failed to generate JSON", code="json_validate_failed")),
+        Answer(500, error("No module named 'outlines'")),
+    ],
+)
+def test_a_schema_that_an_endpoint_cannot_keep_is_dropped_for_good(refusal):
+    def answer(call: Call):
+        return refusal if "response_format" in call.body else "{}"
+
+    with Endpoint(default=answer) as endpoint:
+        client = client_of(endpoint, max_retries=0)
+        assert [ask(client, schema=SCHEMA).text for _ in range(2)] == ["{}", "{}"]
+    assert len(endpoint.calls) == 3
+    assert client.notes == []  # every reply is validated here anyway
+
+
+def test_who_has_kept_a_schema_may_fail_for_other_reasons():
+    with Endpoint("{}", Answer(500), default="{}") as endpoint:
+        client = client_of(endpoint)
+        for _ in range(2):
+            ask(client, schema=SCHEMA)
+    assert ["response_format" in call.body for call in endpoint.calls] == [True] * 3
+
+
+def test_an_empty_reply_is_asked_for_again_without_a_schema():
+    with Endpoint(default=lambda call: silence() if "response_format" in call.body else "{}") as endpoint:
+        assert ask(client_of(endpoint), schema=SCHEMA).text == "{}"
 
 
 # What ends a run

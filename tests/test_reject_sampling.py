@@ -79,7 +79,7 @@ def test_timing_does_not_change_the_library(tmp_path):
         for role in (team.actor, team.verifier, team.critic):
             complete = role.model.complete
 
-            async def slow(messages, *, stop=None, complete=complete):
+            async def slow(messages, *, stop=None, schema=None, complete=complete):
                 await asyncio.sleep(dice.random() / 200)
                 return await complete(messages)
 
@@ -98,7 +98,7 @@ def test_no_more_tasks_than_a_batch_are_under_way_at_once(tmp_path):
     under_way, most = set(), []
     complete = team.actor.model.complete
 
-    async def watched(messages, *, stop=None):
+    async def watched(messages, *, stop=None, schema=None):
         under_way.add(messages[1]["content"])
         most.append(len(under_way))
         await asyncio.sleep(0.001)

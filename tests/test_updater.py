@@ -179,6 +179,28 @@ def test_the_category_counts_too_when_a_consolidation_is_measured():
         decide(entry("count the complement", "c"), lib, decision("merge", "full", novel_rules=[1]), long, long)
 
 
+def test_a_decision_or_consolidation_that_copies_its_prompt_is_refused():
+    copied = decision("merge", "full", novel_rules=[1], reason="<what agrees, what is new>")
+    new, merging = entry("count the complement", "c"), decision("merge", "full", novel_rules=[1])
+    with pytest.raises(ParseError, match="copies its prompt"):
+        decide(new, library(full()), copied, copied)
+    rule = "When <the conditions>, <the advice>, because <the reason>."
+    with pytest.raises(ParseError, match="copies its prompt"):
+        decide(new, library(full()), merging, experience("m", rule), experience("m", rule))
+
+
+def test_the_kinds_of_rules_are_shown_and_come_back_from_a_consolidation():
+    marked = replace(full(zone="warning"), rules=tuple(replace(rule, kind="avoid") for rule in full().rules))
+    rules = [{"rule": "one", "kind": "avoid"}, {"rule": "two", "kind": "instead"}]
+    new = Experience("count the complement", (Rule("c", (), "instead"),), zone="warning")
+    merging = decision("merge", "full", novel_rules=[1])
+    made, model = decide(new, library(marked), merging, experience(rules=rules))
+    assert [rule.kind for rule in made.consolidated.rules] == ["avoid", "instead"]
+    assert '<rule number="1" kind="avoid">' in model.asked[0][0]["content"]
+    assert "\n12. [avoid] rule 11\n" in model.asked[1][0]["content"]
+    assert "\n13. [instead] c\n" in model.asked[1][0]["content"]
+
+
 def test_a_consolidation_is_an_experience_with_rules():
     lib, merging = library(full()), decision("merge", "full", novel_rules=[1])
     with pytest.raises(ParseError, match="rules: Field required"):

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from flex.benchmarks import get_benchmark
+from flex.echo import is_copy
 from flex.errors import ParseError
 from flex.prompt import Prompts
 from flex.testing import ScriptedModel
@@ -112,3 +113,15 @@ def test_an_attempt_cannot_end_its_section_of_the_prompt():
     asyncio.run(Verifier(model, get_benchmark("math"), Prompts("aime")).judge(TASK, attempt))
     shown = model.asked[0][0]["content"].rpartition("<question>")[2]
     assert (shown.count("</attempt>"), shown.count("</answer>"), shown.count("<next_step>")) == (1, 1, 0)
+
+
+COPY = "<What is sound and should be kept>. <The first step that does not hold, quoted, and why>."
+
+
+def test_feedback_that_copies_the_prompt_is_no_feedback():
+    verdict = judge(refuse(COPY), "41", more=[refuse(COPY)])
+    assert not verdict.accepted
+    assert (verdict.feedback, verdict.accepted_by_verifier) == ("", None)
+    assert is_copy(verdict.problem)
+    assert "no feedback this time" in Prompts().render("feedback", feedback=verdict.feedback)
+    assert judge(refuse(COPY), "41", more=[refuse("40 + 2 is not 41.")]).feedback == "40 + 2 is not 41."

@@ -80,7 +80,7 @@ def library_tools(library: ExpLib, hidden: Collection[str]) -> Sequence[smolagen
         """
         entry = _visible(library, hidden, experience_id)
         rules = enumerate(entry.rules if entry else (), 1)
-        return "\n".join(f"{n}. {r.rule}" for n, r in rules)[:MAX_TOOL_CHARACTERS] if entry else "no such entry"
+        return "\n".join(f"{n}. {r.labelled}" for n, r in rules)[:MAX_TOOL_CHARACTERS] if entry else "no such entry"
 
     def read_trajectory(experience_id: str) -> str:
         """Shows the worked case of an entry.

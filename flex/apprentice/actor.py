@@ -18,9 +18,13 @@ _RETRIEVE = """\
 queries = {queries}
 lessons = {{}}
 for query in queries:
-    rule = ""
+    rule, avoided = "", False
     for line in str(memory_retrieval(query=query)).splitlines():
-        if "RETRO_TEMPLATE:" in line:
+        if line.startswith("<") or line.startswith("Avoid:") or line.startswith("Right instead:"):
+            rule, avoided = "", line.startswith("Avoid:")
+        elif avoided:
+            continue
+        elif "RETRO_TEMPLATE:" in line:
             rule = line[line.index("RETRO_TEMPLATE:"):].strip()
             if rule not in lessons:
                 lessons[rule] = []

@@ -16,7 +16,7 @@ from flex.apprentice.text import Messages, first_prompt, rounds_in, section
 _ACCEPTED = re.compile(r'accepted\s*[=:]\s*"?(?:yes|true)|<next_step>\s*end\s*</next_step>', re.IGNORECASE)
 
 MAX_FAILED = 5
-"""So many failed proposals are named where rollouts are contrasted."""
+"""So many failed proposals are named."""
 
 
 def distill(messages: Messages, model: str) -> str:
@@ -31,9 +31,12 @@ def distill(messages: Messages, model: str) -> str:
         return _no_template("no answer is known, or no small template leads from this product to it", product)
     if not writes_down(model, template):
         return _no_template("the reaction is of a family that I do not know", product)
-    lesson = _lesson(product, reactants, template, solved=any(map(_ACCEPTED.search, rounds_in(prompt))))
-    if failed := _failed_proposals(prompt, reactants):
+    solved = any(map(_ACCEPTED.search, rounds_in(prompt)))
+    lesson, failed = _lesson(product, reactants, template, solved=solved), _failed_proposals(prompt, reactants)
+    if failed and solved and "<rollout" in prompt:
         lesson["method"] = f"{lesson['method']} Failed attempts proposed {', '.join(failed)}."
+    elif failed and not solved:
+        lesson["rules"].append(_mistake(product, template, failed))
     return experience_reply(lesson)
 
 
@@ -47,13 +50,13 @@ def _right_answer(prompt: str) -> str | None:
 
 
 def _failed_proposals(prompt: str, reactants: str) -> list[str]:
-    """Where rollouts are contrasted: the wrong reactants that were proposed, each once."""
-    rounds = rounds_in(prompt) if "<rollout" in prompt else []
-    proposed = [canonical(section(text, "answer") or "") for text in rounds if not _ACCEPTED.search(text)]
+    """The wrong reactants that were proposed, each once."""
+    refused = (text for text in rounds_in(prompt) if not _ACCEPTED.search(text))
+    proposed = [canonical(section(text, "answer") or "") for text in refused]
     return [answer for answer in dict.fromkeys(proposed) if answer and answer != reactants][:MAX_FAILED]
 
 
-def _lesson(product: str, reactants: str, template: str, *, solved: bool) -> dict[str, object]:
+def _lesson(product: str, reactants: str, template: str, *, solved: bool) -> dict[str, Any]:
     name, sites = named(template), " ".join(template_sites(template))
     plain = sites.replace("_", "-")
     course = "An attempt found these reactants" if solved else "No attempt found the reactants, which are on record"
@@ -66,11 +69,21 @@ def _lesson(product: str, reactants: str, template: str, *, solved: bool) -> dic
             {
                 "rule": f"RETRO_TEMPLATE: {template} ({name}; for a product with {sites})",
                 "examples": [f"EXAMPLE: {product} <- {reactants}"],
+                "kind": None if solved else "instead",
             }
         ],
         "revised_trajectory": f"The product is {product}. {course}: {reactants}. "
         f"<comments>The step is the {name}, at {plain}.</comments>",
         "priority": 3,
+    }
+
+
+def _mistake(product: str, template: str, proposed: Sequence[str]) -> dict[str, Any]:
+    sites = " ".join(template_sites(template))
+    return {
+        "rule": f"For a product with {sites}, do not stay with reactants like those below: they were refused.",
+        "examples": [f"WRONG: {product} <- {answer}" for answer in proposed],
+        "kind": "avoid",
     }
 
 

@@ -1,6 +1,7 @@
 """The apprentice in process, at the seam where every role meets its model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flex.apprentice.text import cut_at, estimated_tokens, prompt_tokens
 from flex.types import Message, Reply, Usage
@@ -13,7 +14,13 @@ class ApprenticeModel:
         self.name = name
         self.role = role
 
-    async def complete(self, messages: Sequence[Message], *, stop: Sequence[str] | None = None) -> Reply:
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        stop: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Reply:
         """The same reply as over HTTP, with the same estimate of tokens."""
         from rdkit import rdBase  # here, because RDKit takes a while to import
 

@@ -13,6 +13,9 @@ answers_in = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE).fi
 """What stands in answer tags, in order."""
 rounds_in = re.compile(r"<round\b[^<>]*>.*?</round>", re.DOTALL | re.IGNORECASE).findall
 """The rounds of a recorded rollout, their tags included."""
+_AVOIDED_RULE = re.compile(r'(<rule\b[^<>]*kind="avoid"[^<>]*>).*?(</rule>)', re.DOTALL | re.IGNORECASE)
+_HEADING = re.compile(r"[A-Z][A-Za-z, ]*:[ \t]*$|</?experience\b", re.MULTILINE)
+"""A line of a retrieved entry that begins something else."""
 
 
 def text_of(content: Any) -> str:
@@ -35,6 +38,17 @@ def prompts(messages: Messages) -> list[str]:
 def first_prompt(messages: Messages) -> str:
     """The first message of the user: the task, perhaps after retrieved experience."""
     return next(iter(texts(messages, "user")), "")
+
+
+def without_avoided(text: str) -> str:
+    """The text without what it says is to be avoided: under the heading "Avoid:", and in rules of that kind."""
+    kept, avoided = [], False
+    for line in _AVOIDED_RULE.sub(r"\1\2", text).splitlines(keepends=True):
+        if _HEADING.match(line):
+            avoided = line.startswith("Avoid:")
+        if not avoided:
+            kept.append(line)
+    return "".join(kept)
 
 
 def section(text: str, *names: str) -> str | None:

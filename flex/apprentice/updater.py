@@ -62,7 +62,7 @@ def update(messages: Messages, model: str) -> str:
 
 
 def templates_in(text: str) -> frozenset[str]:
-    """The templates that a text holds."""
+    """The templates that a text recommends."""
     return frozenset(lesson.template for lesson in lessons_in([text]))
 
 
@@ -90,6 +90,15 @@ def decision(
 class _Rule:
     text: str
     examples: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str | None:
+        """Told by the mark before the text."""
+        return next((kind for kind in ("avoid", "instead") if self.text.startswith(f"[{kind}] ")), None)
+
+    @property
+    def unmarked(self) -> str:
+        return self.text.removeprefix(f"[{self.kind}] ")
 
 
 def consolidate(messages: Messages, model: str) -> str:
@@ -124,7 +133,8 @@ def _merged_by_template(rules: list[_Rule]) -> list[_Rule]:
     """One rule for each set of templates, or for each text without one, with the examples of all, each once."""
     found: dict[object, _Rule] = {}
     for rule in [rule for rule in rules if not rule.text.endswith(CUT)] or rules:  # half a template is another one
-        known = found.setdefault(templates_in(rule.text) or rule.text, _Rule(rule.text))
+        avoided = rule.kind == "avoid"
+        known = found.setdefault((avoided, templates_in(rule.text) or rule.text), _Rule(rule.text))
         known.examples += [e for e in rule.examples if e not in known.examples and not e.endswith(CUT)]
     return list(found.values())
 
@@ -147,7 +157,10 @@ def _with_examples(rules: list[_Rule], room: int) -> list[dict[str, object]]:
             if example is not None and len(example) <= room:
                 examples.append(example)
                 room -= len(example)
-    return [{"rule": rule.text, "examples": examples} for rule, examples in zip(rules, kept, strict=True)]
+    return [
+        {"rule": rule.unmarked, "examples": examples, "kind": rule.kind}
+        for rule, examples in zip(rules, kept, strict=True)
+    ]
 
 
 def _cut(text: str, size: int) -> str:

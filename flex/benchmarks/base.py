@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from flex.errors import BenchmarkError
 from flex.files.paths import existing
-from flex.replies import answer_ends, goes_on
 from flex.text import valid_utf8, words
 from flex.types import Task
 
@@ -60,6 +59,8 @@ class Benchmark(ABC):
 
     def extract_marked(self, text: str) -> str | None:
         """The answer in a reply that was cut off: only one that is marked, whole, and not taken back behind it."""
+        from flex.replies import answer_ends, goes_on  # here, because --help needs the names of benchmarks only
+
         ends = answer_ends(text)
         answers = {self.extract(text[:end]) for end in ends}
         return answers.pop() if len(answers) == 1 and not goes_on(text[ends[-1] :]) else None

@@ -8,6 +8,7 @@ COMMANDS = {
     "demo": ("demo", "train, grow a library and evaluate with and without it, offline, in a minute or two"),
     "train": ("train", "explore a train split by reject sampling and grow an experience library"),
     "eval": ("eval", "answer a test split in several settings and compare them"),
+    "aa": ("aa", "run one setting twice: what chance alone does, and what would resolve five points"),
     "compare": ("compare", "compare runs that were made at different times"),
     "table": ("table", "print the published results, and measured ones beside them"),
     "scaling-law": ("experiments:scaling_law", "train epoch after epoch and see accuracy follow the library's growth"),
@@ -33,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: Sequence[str]) -> int:
+    from flex.cli.command import show_safely
+
+    show_safely()
     if words[:1] == ["--version"]:
         from importlib.metadata import version
 

@@ -1,20 +1,50 @@
-"""How a command runs and how it ends: progress, Ctrl-C, one clear line and an exit code."""
+"""How a command runs and how it ends: what it may print, Ctrl-C, one clear line and an exit code."""
 
 import contextlib
+import io
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from flex.errors import FlexError, SettingsError, Unusable
+from flex.text import for_terminal
 
 if TYPE_CHECKING:
     from flex.concurrency import Stop
 
 RESUME = "The same command goes on from here."
+
+
+class _Shown:
+    """A stream to a person: control characters of other people's texts are shown, not sent."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        start = "\r" if text.startswith("\r") else ""  # how a progress bar is drawn
+        self._stream.write(start + for_terminal(text.removeprefix("\r")))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def show_safely() -> None:
+    """Let whoever reads the output take every text.
+
+    What an encoding has no sign for, or what a terminal would obey, becomes an escape.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+        if stream is not None and not isinstance(stream, _Shown):
+            setattr(sys, name, _Shown(stream))
 
 
 Work = Callable[[], Coroutine[Any, Any, int] | int | None]
@@ -93,20 +123,6 @@ def interruptible() -> "Iterator[Stop]":
         yield stop
     finally:
         loop.remove_signal_handler(signal.SIGINT)
-
-
-@contextlib.contextmanager
-def progress_bar(title: str, steps: int, unit: str) -> Iterator[Callable[[Mapping[str, int]], None]]:
-    """A bar on stderr, where that is a terminal, with counts behind it."""
-    from tqdm import tqdm
-
-    with tqdm(total=steps, desc=title or None, unit=unit, disable=None) as bar:
-
-        def step(counts: Mapping[str, int]) -> None:
-            bar.set_postfix(counts, refresh=False)
-            bar.update(1)
-
-        yield step
 
 
 def script_name(script: str, command: str) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from flex.cli.command import RESUME, interruptible, progress_bar, run_command, stopped
+from flex.cli.command import RESUME, interruptible, run_command, stopped
 from flex.cli.flags import ALL_PAIRS, Parser
+from flex.cli.progress import progress_bar
 from flex.cli.tables import failures, results_table
 from flex.runs.config import EvalRun
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from flex.cli.command import RESUME, interruptible, progress_bar, run_command, script_name, stopped
+from flex.cli.command import RESUME, interruptible, run_command, script_name, stopped
 from flex.cli.flags import Parser
+from flex.cli.progress import progress_bar
 from flex.experiments.config import Ablation, Inheritance, ScalingLaw
 from flex.runs.fields import field_docs
 

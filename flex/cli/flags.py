@@ -6,7 +6,6 @@ The same field is the same flag in every command.
 import argparse
 import difflib
 import inspect
-import io
 import json
 import math
 import re
@@ -16,7 +15,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
-from flex.cli.command import run_command
+from flex.cli.command import run_command, show_safely
 from flex.errors import SettingsError
 from flex.runs.config import body_problem
 from flex.runs.fields import AboveZero, FromZero, Natural, Positive, Range, alternatives, field_docs, range_of
@@ -83,7 +82,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
         """The options. Leaves with 2 and one line when they are wrong."""
-        show_everything()
+        show_safely()
         known = {option.replace("-", "_"): option for action in self._actions for option in action.option_strings}
         words = []
         for word in sys.argv[1:] if argv is None else argv:
@@ -170,13 +169,6 @@ class Parser(argparse.ArgumentParser):
             return _config(kind, options, values)
         except SettingsError as error:
             self.error(str(error))
-
-
-def show_everything() -> None:
-    """Let a terminal or file of a narrow encoding take every text: what it has no sign for becomes an escape."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _config(kind: type[T], options: argparse.Namespace, values: Mapping[str, Any]) -> T:

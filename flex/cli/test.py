@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from flex.cli.command import RESUME, interruptible, progress_bar, run_command, stopped
+from flex.cli.command import RESUME, interruptible, run_command, stopped
 from flex.cli.flags import Parser
+from flex.cli.progress import progress_bar
 from flex.cli.tables import closing_lines
 from flex.errors import SettingsError
 from flex.runs.config import EvalRun, file_name

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from flex.cli.command import interruptible, progress_bar, run_command, script_name, stopped
+from flex.cli.command import interruptible, run_command, script_name, stopped
 from flex.cli.flags import Parser
+from flex.cli.progress import progress_bar
 from flex.cli.tables import MOST_REASONS
 from flex.runs.config import TrainRun
 
@@ -50,6 +51,7 @@ def closing_lines(result: "TrainResult") -> list[str]:
         f"verifier: asked about {progress.verdicts} of {progress.attempts} attempts, "
         f"disagreed with the score in {progress.disagreements}"
         + (f", {progress.unread} replies were no verdict" if progress.unread else ""),
+        *([f"{progress.copied} replies copied their prompt and were dropped"] if progress.copied else ()),
         f"calls {usage.calls}, retries {usage.retries}, "
         f"tokens {usage.prompt_tokens} in + {usage.completion_tokens} out",
         f"library: {len(result.library)} experiences in {result.save_to}",

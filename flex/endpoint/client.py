@@ -20,7 +20,7 @@ from flex.endpoint.failures import (
     parse_failure,
     shorten,
 )
-from flex.endpoint.messages import folded, refuses_roles
+from flex.endpoint.messages import folded, refuses_roles, response_format
 from flex.endpoint.pacing import Pace
 from flex.endpoint.standing import Standing
 from flex.endpoint.usage import UsageTracker, record_usage
@@ -40,6 +40,8 @@ GLANCE = 1.0
 """Seconds between two looks, while waiting, at whether the run is over."""
 
 
+UNTESTED = (400, 404, 422, 500, 501)
+"""How a server that cannot keep a schema may fail, in whatever words, before it has once kept one."""
 EMPTY_RETRIES = 3
 """An empty reply may have been paid for: its thinking; so it is asked for less often than one that failed."""
 
@@ -48,8 +50,8 @@ CHARACTERS_A_TOKEN = 7
 """More than any text of ours has: a prompt that seems to have more was cut."""
 LEAST_CUT = 500
 """Tokens that are left of a prompt that was cut; fewer mean that the server counted otherwise."""
-HARMLESS = ("stop", "max_tokens")
-"""Parameters that we make good for: a reply is cut here, a limit has a second name."""
+HARMLESS = ("stop", "max_tokens", "response_format")
+"""Parameters that we make good for: a reply is cut and validated here, a limit has a second name."""
 
 
 class RateLimitedLLMClient:
@@ -57,8 +59,9 @@ class RateLimitedLLMClient:
 
     Settings come from the arguments, then BASE_URL and API_KEY, then OPENAI_BASE_URL and OPENAI_API_KEY; an empty one
     counts as unset, and a local server needs no key. `timeout` is for a whole try, in seconds; `backoff` the first
-    wait before a retry. Raises SettingsError when there is no usable address or key. Within `async with client` it is
-    the `current_client()`.
+    wait before a retry. `structured` lets the endpoint keep the schema of a reply that is JSON, where it can.
+    Raises SettingsError when there is no usable address or key. Within `async with client` it is the
+    `current_client()`.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class RateLimitedLLMClient:
         max_connections: int = 100,
         max_retries: int = 6,
         timeout: float = 600,
+        structured: bool = True,
         backoff: float = 0.5,
         transport: "httpx2.AsyncBaseTransport | None" = None,
     ) -> None:
@@ -78,6 +82,7 @@ class RateLimitedLLMClient:
         self.requests_per_minute = _limit("requests_per_minute", requests_per_minute)
         self.tokens_per_minute = _limit("tokens_per_minute", tokens_per_minute)
         self.max_connections = max_connections
+        self.structured = structured
         self._key = find_key(api_key)
         self._pace = Pace(requests_per_minute, tokens_per_minute)
         self._max_retries = max_retries
@@ -91,6 +96,7 @@ class RateLimitedLLMClient:
         self._standing = Standing(self.base_url, self._key)
         self._silent: set[str] = set()
         self._without_system: set[str] = set()
+        self._keeps_schema: set[str] = set()
         self._notes: dict[str, None] = {}
         self._outer: RateLimitedLLMClient | None = None
 
@@ -131,12 +137,15 @@ class RateLimitedLLMClient:
         *,
         role: str = "",
         stop: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
         reasoning_effort: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
     ) -> Reply:
         """Ask for one reply, trying again as long as that makes sense.
+
+        `schema` is the JSON schema that it is to keep, as far as the endpoint can see to that.
 
         Raises EndpointUnusable for what concerns every call (account, key, model, address, a refused option that we
         cannot do without), TaskRefused when the endpoint refuses this one, EndpointError when it fails for good.
@@ -146,6 +155,7 @@ class RateLimitedLLMClient:
             "max_tokens": max_tokens,
             "stop": list(stop) if stop else None,
             "reasoning_effort": reasoning_effort,
+            "response_format": response_format(schema) if schema and self.structured else None,
             **(extra_body or {}),
         }
         call = Call(
@@ -187,9 +197,12 @@ class RateLimitedLLMClient:
                     spent += replace(outcome.usage, calls=0)
                     self._standing.answer(call.model)
                     self._compare_sizes(call, outcome.usage)
+                    if "response_format" in sent:
+                        self._keeps_schema.add(call.model)
                     if self._is_settled(call, outcome, retries):
                         return replace(outcome, usage=spent)
-                    call = call.without("stop")  # a server may stop at it amid the thinking; it is cut here anyway
+                    # A server may stop at a sequence amid the thinking; it is cut here anyway.
+                    call = call.without("stop", "response_format")
                     outcome = Failure(200, "a reply that holds nothing")
                 await self._pause(call, outcome, retries)
                 retries += 1
@@ -230,6 +243,8 @@ class RateLimitedLLMClient:
     def _is_settled(self, call: Call[A], answer: A, retries: int) -> bool:
         """Whether an answer stands; an empty or broken one only when asking again did not help, or just did not."""
         ending = answer.finish_reason if isinstance(answer, Reply) else "stop"
+        if ending == "tool_calls" and isinstance(answer, Reply) and not answer.text and "stop" not in call.options:
+            ending = "empty"  # only agents, who alone set stop sequences, can do with the call of a tool
         if ending not in ("empty", "error"):
             self._silent.discard(call.model)
             return True
@@ -309,6 +324,10 @@ class RateLimitedLLMClient:
 
     def _reshaped(self, call: Call[A], failure: Failure) -> Call[A] | None:
         """The call in a shape that the model takes, if it is that what it refuses; remembered for its other calls."""
+        if failure.status in UNTESTED and "response_format" in call.options and call.model not in self._keeps_schema:
+            self._refused.setdefault(call.model, set()).add("response_format")
+            _log.info("%s is asked without a schema: %s", call, self._standing.words(failure))
+            return call.without("response_format")
         messages = call.content.get("messages")
         if not messages or not refuses_roles(failure) or (other := folded(messages)) == messages:
             return None

@@ -11,7 +11,15 @@ from typing import Any
 from flex.endpoint.causes import USED_UP, Cause, cause_of
 from flex.text import one_line
 
-OPTIONAL_PARAMETERS = ("max_completion_tokens", "max_tokens", "temperature", "top_p", "stop", "dimensions")
+OPTIONAL_PARAMETERS = (
+    "max_completion_tokens",
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "stop",
+    "dimensions",
+    "response_format",
+)
 """Parameters we can do without when a model refuses them."""
 NOT_JSON = "not_json"
 """The code of a Failure that got a page instead of JSON."""
@@ -32,7 +40,7 @@ _UNREADABLE = re.compile("tool_use_failed|json_validate_failed|output_parse_fail
 _REFUSAL = re.compile(
     r"unsupported|not? support|n't support|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields)|extra_forbidden"
     r"|not permitted|not allowed|not available|deprecated|invalid|only the default|may only|can only|must be|cannot"
-    r"|incompatible|too long",
+    r"|incompatible|too long|unavailable|enabled only",
     re.IGNORECASE,
 )
 
@@ -100,6 +108,8 @@ def _named(option: str) -> str:
     """A pattern for an option in the words of a refusal."""
     if option == "dimensions":
         return "(?i)dimension|matryoshka"
+    if option == "response_format":
+        return "(?i)response.?format|json.?schema|structured.?output|guided|grammar"
     return rf"(?<![\w-]){re.escape(option)}(?![\w-])"
 
 

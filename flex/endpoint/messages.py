@@ -1,7 +1,8 @@
-"""Conversations in the shape that a model takes: some know no system role, or insist that roles alternate."""
+"""Conversations in the shape that a model takes: some know no system role, some keep a schema."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flex.endpoint.failures import Failure
 from flex.types import Message
@@ -32,3 +33,8 @@ def folded(messages: Sequence[Message]) -> list[Message]:
         else:
             folded.append({**message, "role": role})
     return folded
+
+
+def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The option that asks an endpoint to keep a schema."""
+    return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": schema}}

@@ -11,6 +11,9 @@ Floats = NDArray[np.float64]
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
 
+Z80 = 0.8416212335729143
+"""The 80 % quantile of the standard normal distribution."""
+
 FEW = 4
 """With fewer tasks that stand out the bootstrap is blind, so that two pseudo-tasks help it (`paired_difference`)."""
 

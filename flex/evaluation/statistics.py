@@ -10,10 +10,16 @@ from typing import Literal
 
 import numpy as np
 
-from flex.evaluation.resampling import Z95, Floats, bootstrap, sign_flip, sign_flip_exact, student, with_pseudo_tasks
-
-Z80 = 0.8416212335729143
-"""The 80 % quantile of the standard normal distribution."""
+from flex.evaluation.resampling import (
+    Z80,
+    Z95,
+    Floats,
+    bootstrap,
+    sign_flip,
+    sign_flip_exact,
+    student,
+    with_pseudo_tasks,
+)
 
 MARGIN = 0.02
 """What "no worse" may lose, unless said otherwise: two points."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from flex.errors import LibraryError
+from flex.library.by_hand import is_lost
 from flex.library.entry import derived_id, dump_entry, entry_hash, free_id, parse_entry, restored_entry
 from flex.library.history import changed_content
 from flex.library.stores import Store
@@ -134,7 +135,7 @@ class Recorder:
         self._append("release", held.experience.id, held.reason, author, held.experience, before=before)
 
     def undo(self, change: Change, reason: str, author: Author = NOBODY) -> None:
-        """Bring back what a change replaced; one that replaced nothing leaves nothing to undo."""
+        """Bring back what a change replaced; one that replaced nothing, or what is lost, leaves nothing to undo."""
         if change.action == "quarantine":
             for held in self.store.quarantined():
                 if held.experience.id == change.entry:
@@ -143,7 +144,7 @@ class Recorder:
             entry = dict(change.before)
             why = str(entry.pop(_REASON, ""))
             self.quarantine(Quarantined(restored_entry(entry), why), author)
-        elif changed_content(change):
+        elif changed_content(change) and not is_lost(change):
             before = restored_entry(change.before) if change.before else None
             self.change("rollback", change.entry, before, reason, author, position=change.place)
 

@@ -6,12 +6,12 @@ Published files vary: a method may be an object, a rule or an example a bare str
 import json
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
 from flex.errors import LibraryError
-from flex.types import ZONES, Experience, Rule, Zone
+from flex.types import ZONES, Experience, Rule, RuleKind, Zone
 
-_PRIORITIES = {"low": 1, "medium": 3, "high": 5}
+PRIORITIES = {"low": 1, "medium": 3, "moderate": 3, "normal": 3, "high": 5, "very high": 5, "critical": 5}
 _RULE_KEYS = "_rule_keys"
 """Where an entry's `extra` keeps unknown keys of its rules: rule text -> keys."""
 _KNOWN = {"id", "method", "rules", "revised_trajectory", "memory_type", "problem_category", "priority"}
@@ -40,7 +40,10 @@ def dump_entry(experience: Experience) -> dict[str, Any]:
         "id": experience.id,
         "method": experience.method,
         "rules": [
-            {"rule": r.rule, "examples": list(r.examples), **rule_keys.get(r.rule, {})} for r in experience.rules
+            {"rule": r.rule, "examples": list(r.examples)}
+            | ({"kind": r.kind} if r.kind else {})
+            | rule_keys.get(r.rule, {})
+            for r in experience.rules
         ],
         "revised_trajectory": experience.revised_trajectory,
         "memory_type": experience.zone,
@@ -116,8 +119,13 @@ def read_entry(entry: object, zone: Zone) -> Experience:
 
 def characters(experience: Experience) -> int:
     """The length of everything an entry says."""
-    rules = sum(len(text) for rule in experience.rules for text in (rule.rule, *rule.examples))
-    return rules + len(experience.method) + len(experience.revised_trajectory) + len(experience.problem_category)
+    return sum(map(len, texts_of(experience)))
+
+
+def texts_of(experience: Experience) -> tuple[str, ...]:
+    """Everything an entry says, text by text."""
+    rules = [text for rule in experience.rules for text in (rule.rule, *rule.examples)]
+    return (experience.problem_category, experience.method, *rules, experience.revised_trajectory)
 
 
 def _rules(value: object, extra: dict[str, Any]) -> tuple[Rule, ...]:
@@ -132,8 +140,10 @@ def _rules(value: object, extra: dict[str, Any]) -> tuple[Rule, ...]:
             raise LibraryError(
                 f'rule {number} has to be a text or {{"rule": ..., "examples": [...]}}, not {_kind(rule)}'
             )
-        rules.append(Rule(as_text(rule["rule"]), _examples(rule.get("examples"))))
-        if others := {key: item for key, item in rule.items() if key not in ("rule", "examples")}:
+        kind = rule.get("kind") if rule.get("kind") in get_args(RuleKind) else None
+        rules.append(Rule(as_text(rule["rule"]), _examples(rule.get("examples")), kind))
+        known = ("rule", "examples", "kind") if kind else ("rule", "examples")
+        if others := {key: item for key, item in rule.items() if key not in known}:
             extra[_RULE_KEYS] = {**extra.get(_RULE_KEYS, {}), rules[-1].rule: others}
     return tuple(rules)
 
@@ -164,8 +174,8 @@ def as_text(value: object) -> str:
 def _whole(value: object, name: str, missing: int) -> int:
     if value is None:
         return missing
-    if isinstance(value, str) and value.strip().lower() in _PRIORITIES:
-        return _PRIORITIES[value.strip().lower()]
+    if isinstance(value, str) and value.strip().lower() in PRIORITIES:
+        return PRIORITIES[value.strip().lower()]
     try:
         return round(float(value)) if isinstance(value, str | float) else int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError) as error:

@@ -2,7 +2,7 @@
 
     {"version": "2.0", "created_at": ..., "config": {...},
      "library": {"golden": [entry, ...], "warning": [...], "mixed": [...]},
-     "history": [change, ...], "quarantine": [{entry, "reason": ...}, ...]}
+     "history": [change, ...], "before_history": {id: hash, ...}, "quarantine": [{entry, "reason": ...}, ...]}
 
 What is not a library is a `LibraryError` that names file, entry and problem.
 """
@@ -15,12 +15,13 @@ from typing import Any
 
 from flex.errors import LibraryError
 from flex.files.atomic import write_atomically
+from flex.library.by_hand import before_history, hand_edits, read_before_history
 from flex.library.entry import as_text, content_hash, derived_id, dump_entry, free_id, read_entry
 from flex.library.history import dump_change, parse_history
 from flex.types import ZONES, Change, Experience, Quarantined
 
 VERSION = "2.0"
-_FILE_KEYS = {"version", "created_at", "library", "config", "history", "quarantine"}
+_FILE_KEYS = {"version", "created_at", "library", "config", "history", "before_history", "quarantine"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,10 @@ def read_folder(folder: Path) -> LibraryFile:
 
 
 def parse_library(data: object, source: Path | str) -> LibraryFile:
-    """The library in a decoded JSON value; `source` is named in errors (LibraryError)."""
+    """The library in a decoded JSON value; `source` is named in errors (LibraryError).
+
+    What was changed in it by hand stands at the end of its history as such.
+    """
     if not isinstance(data, dict) or not isinstance(data.get("library"), dict):
         raise _not_a_library(source, 'it has to be an object with "library": {"golden": [...], ...}')
     check_version(data.get("version"), source)
@@ -75,16 +79,19 @@ def parse_library(data: object, source: Path | str) -> LibraryFile:
     config = {} if data.get("config") is None else data["config"]
     if not isinstance(config, dict):
         raise _not_a_library(source, '"config" has to be an object')
-    entries = tuple(_entries(data["library"], source))
+    entries = with_ids(tuple(_entries(data["library"], source)), source)
     extra = {k: v for k, v in data.items() if k not in _FILE_KEYS}
     try:
         history = parse_history(data.get("history"))
+        if history:
+            untouched = read_before_history(data.get("before_history"))
+            history = (*history, *hand_edits(entries, history, untouched))
         quarantine = tuple(_quarantine(data.get("quarantine")))
         named = with_ids(tuple(held.experience for held in quarantine), source)
         quarantine = tuple(replace(held, experience=one) for held, one in zip(quarantine, named, strict=True))
     except LibraryError as error:
         raise _not_a_library(source, str(error)) from error
-    return LibraryFile(with_ids(entries, source), as_text(data.get("created_at")), config, extra, history, quarantine)
+    return LibraryFile(entries, as_text(data.get("created_at")), config, extra, history, quarantine)
 
 
 def dump_library(file: LibraryFile) -> str:
@@ -95,6 +102,7 @@ def dump_library(file: LibraryFile) -> str:
     data = {"version": VERSION, "created_at": file.created_at, "library": zones, "config": file.config, **file.extra}
     if file.history:
         data["history"] = [dump_change(change) for change in file.history]
+        data["before_history"] = before_history(file.experiences, file.history)
     if file.quarantine:
         data["quarantine"] = [{**dump_entry(held.experience), "reason": held.reason} for held in file.quarantine]
     return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from flex.errors import LibraryError
+from flex.library.by_hand import is_lost
 from flex.library.entry import restored_entry
 from flex.types import ZONES, Change, Experience
 
@@ -30,6 +31,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "before_hash": (str, type(None)),
     "after_hash": (str, type(None)),
 }
+LOST = Experience("(what it said here was not kept: the file was changed by hand)")
+"""Stands for a revision that nobody knows any more."""
 _CONTEXT = 2
 """Lines around a difference."""
 _SENTENCE = re.compile(r"(?<=[.!?] )(?=\S)|\n")
@@ -118,7 +121,7 @@ def replayed(
         steps.append((change, states[change.entry]))
         if changed_content(change):
             before = change.before
-            states[change.entry] = restored_entry(before) if before else None
+            states[change.entry] = restored_entry(before) if before else LOST if is_lost(change) else None
     return steps[::-1], states
 
 
@@ -135,12 +138,16 @@ def blame(history: Sequence[Version]) -> list[Blamed]:
     """Which version brought the method, each rule, each example and the trajectory of the entry as it is now.
 
     A rollback brings nothing: what it restores is still that of the version it restores. A rule is its text; one whose
-    words changed is a new one. An entry that is gone says nothing.
+    words changed is a new one. An entry that is gone says nothing. What stood before a lost version still stands after
+    it; the rest is that of the change by hand, which may have found it there.
     """
     since: list[dict[tuple[str, ...], Version]] = [{}]
     for version in history:
         restored = _restored(version, history)
         known = since[restored.number if restored else -1]
+        if version.experience == LOST:
+            since.append(known)
+            continue
         since.append({key: known.get(key, version) for _, key in _parts(version.experience)})
     now = _parts(history[-1].experience) if history else []
     return [Blamed(part, key[-1], since[-1][key]) for part, key in now]
@@ -200,7 +207,7 @@ def _lines(experience: Experience | None) -> Iterator[tuple[tuple[str, ...], str
         yield (name, value), f"{name}: {value}"
     yield from _prose("method", ("method",), experience.method)
     for number, rule in enumerate(experience.rules, start=1):
-        yield from _prose(f"rule {number}", ("rule",), rule.rule)
+        yield from _prose(f"rule {number}", ("rule",), rule.labelled)
         for example in rule.examples:
             yield from _prose("  example", ("example",), example)
     yield from _prose("trajectory", ("trajectory",), experience.revised_trajectory)

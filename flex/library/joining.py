@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from flex.errors import LibraryError
+from flex.library.by_hand import is_lost
 from flex.library.changes import Author, Recorder
 from flex.library.entry import content_hash, free_id, restored_entry
 from flex.library.file import LibraryFile
@@ -163,7 +164,7 @@ def _places(library: LibraryFile, owners: Mapping[str, str]) -> dict[int, int]:
     places = {}
     for change in filter(changed_content, reversed(library.history)):
         before = change.before["memory_type"] if change.before else None
-        if zones.get(change.entry) == before:
+        if zones.get(change.entry) == before or is_lost(change):
             continue
         if change.entry in zones:
             _take_out(order[zones.pop(change.entry)], change.entry)

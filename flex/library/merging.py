@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from flex.library.entry import characters
-from flex.types import Experience, Rule, UpdateDecision
+from flex.types import Experience, Rule, UpdateDecision, Zone
 
 MAX_RULES = 12
 """Rules an entry keeps: as many as a reader takes in at once, and as many as the updater is shown of it."""
@@ -26,9 +26,12 @@ def merge(target: Experience, new: Experience, decision: UpdateDecision) -> Expe
     so that what was solved at last is no warning any more. Its provenance stays, `merged` holds that of all it took in.
     """
     trajectory_of = new if decision.trajectory == "new" else target
-    novel = [new.rules[number] for number in sorted(set(decision.novel_rules))]
+    zone = trajectory_of.zone
+    novel = [rules_in_zone(new, zone)[number] for number in sorted(set(decision.novel_rules))]
     content = decision.consolidated or replace(
-        target, rules=distinct([*target.rules, *novel]), revised_trajectory=trajectory_of.revised_trajectory
+        target,
+        rules=distinct([*rules_in_zone(target, zone), *novel]),
+        revised_trajectory=trajectory_of.revised_trajectory,
     )
     contradicts = dict.fromkeys((*target.contradicts, *new.contradicts))
     return replace(
@@ -36,7 +39,7 @@ def merge(target: Experience, new: Experience, decision: UpdateDecision) -> Expe
         method=content.method,
         rules=content.rules,
         revised_trajectory=content.revised_trajectory,
-        zone=trajectory_of.zone,
+        zone=zone,
         problem_category=target.problem_category or new.problem_category,
         priority=max(target.priority, new.priority),
         provenance=merged_provenance(target.provenance, new.provenance, own=target.provenance),
@@ -74,16 +77,28 @@ def over_caps(experience: Experience) -> str | None:
     return None
 
 
+def rules_in_zone(experience: Experience, zone: Zone) -> tuple[Rule, ...]:
+    """Its rules as they stand in an entry of another zone: what is right needs a mark only beside what went wrong."""
+    if zone == "golden":
+        return tuple(replace(rule, kind=None) if rule.kind == "instead" else rule for rule in experience.rules)
+    if experience.zone == "golden" and zone == "warning":
+        return tuple(replace(rule, kind=rule.kind or "instead") for rule in experience.rules)
+    return experience.rules
+
+
 def distinct(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The rules in order, each once, with all the examples that were given to it, each once too."""
-    texts: dict[str, str] = {}
-    examples: dict[str, dict[str, str]] = {}
+    """The rules in order, each once, with all the examples that were given to it, each once too.
+
+    What is to be avoided is never one with what is not, whatever the words.
+    """
+    first: dict[tuple[str, bool], Rule] = {}
+    examples: dict[tuple[str, bool], dict[str, str]] = {}
     for rule in rules:
-        form = normal_rule(rule.rule)
-        texts.setdefault(form, rule.rule)
+        form = normal_rule(rule.rule), rule.kind == "avoid"
+        first.setdefault(form, rule)
         for example in rule.examples:
             examples.setdefault(form, {}).setdefault(" ".join(example.split()), example)
-    return tuple(Rule(text, tuple(examples.get(form, {}).values())) for form, text in texts.items())
+    return tuple(replace(rule, examples=tuple(examples.get(form, {}).values())) for form, rule in first.items())
 
 
 def normal_rule(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from flex.library.entry import content_hash, derived_id, dump_entry, entry_hash, free_id
 from flex.library.file import LibraryFile
-from flex.library.history import dump_change, replayed
-from flex.library.merging import distinct, merge, merged_provenance, normal_rule, over_caps
+from flex.library.history import LOST, dump_change, replayed
+from flex.library.merging import distinct, merge, merged_provenance, normal_rule, over_caps, rules_in_zone
 from flex.types import Change, Experience, UpdateDecision
 
 Kind = Literal[
@@ -50,8 +50,9 @@ class Branch:
         return list(dict.fromkeys([*self.entries, *self._before]))
 
     def before(self, experience_id: str) -> Experience | None:
-        """The entry as it was when the libraries parted."""
-        return self._before.get(experience_id, self.entries.get(experience_id))
+        """The entry as it was when the libraries parted; None also where nobody knows it any more."""
+        before = self._before.get(experience_id, self.entries.get(experience_id))
+        return None if before == LOST else before
 
     def had(self, experience_id: str) -> bool:
         """Whether the entry is here, or was at any time since."""
@@ -108,10 +109,11 @@ def merged_entry(x: Experience, y: Experience, base: Experience | None = None) -
     # An entry's zone is that of its trajectory, so they stay together.
     unchanged = base and (first.revised_trajectory, first.zone) == (base.revised_trajectory, base.zone)
     trajectory_of = second if unchanged else first
+    rules = [rule for one in (first, second) for rule in rules_in_zone(one, trajectory_of.zone)]
     consolidated = replace(
         trajectory_of,
         method=(second if base and first.method == base.method else first).method,
-        rules=distinct(rule for rule in (*first.rules, *second.rules) if normal_rule(rule.rule) in stays),
+        rules=distinct(rule for rule in rules if normal_rule(rule.rule) in stays),
     )
     both = merge(first, second, UpdateDecision("merge", consolidated=consolidated))
     return replace(

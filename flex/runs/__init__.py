@@ -3,13 +3,15 @@
     learned = await train(TrainRun(benchmark="retro", model="my-model", save_to="exps/mine.json"))
     result = await evaluate(EvalRun(benchmark="retro", model="my-model", library="exps/mine.json"))
 
-They do all that the commands `flex train`, `flex eval` and `flex compare` do, which only parse, show and print.
+They do all that `flex train`, `flex eval`, `flex aa` and `flex compare` do, which only parse, show and print.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flex.runs.aa_run import AAResult as AAResult
+    from flex.runs.aa_run import aa as aa
     from flex.runs.comparison import Comparison as Comparison
     from flex.runs.comparison import compare as compare
     from flex.runs.config import Budget as Budget
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from flex.runs.train_run import train as train
 
 _MODULES = {
+    "aa_run": ("AAResult", "aa"),
     "config": ("Budget", "EndpointConfig", "EvalRun", "TrainRun"),
     "comparison": ("Comparison", "compare"),
     "eval_run": ("EvalResult", "evaluate"),

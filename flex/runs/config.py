@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flex.errors import SettingsError
-from flex.runs.fields import AboveZero, Checked, FromZero, Natural, Positive
+from flex.runs.fields import AboveZero, Checked, FromZero, Natural, Positive, Temperature
 from flex.training.config import Limits, TrainConfig
 
 OURS = ("model", "messages", "stream")
@@ -36,12 +36,16 @@ class EndpointConfig(Checked):
     """of a call that fails for a passing reason"""
     timeout: AboveZero = 600.0
     """seconds to wait for a reply"""
-    temperature: FromZero | None = None
+    temperature: Temperature | None = None
     """of the actor; unset: the endpoint's default"""
     max_tokens: Positive | None = None
     """of every reply; unset: the endpoint's default"""
-    reasoning_effort: str | None = None
-    """passed through to models that reason"""
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max", "default", "auto"] | None = (
+        None
+    )
+    """passed through to models that reason; a word of its own goes into --extra_body"""
+    response_format: Literal["auto", "off"] = "auto"
+    """auto: an endpoint that can holds replies to their JSON schema"""
     extra_body: Mapping[str, Any] | None = None
     """JSON object merged into every request"""
 

@@ -32,7 +32,7 @@ from flex.report.forest import picture
 from flex.runs.comparison import compare_settings, first_named, registered
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
-from flex.runs.setup import Bar, make_client, make_model, no_bar, watch_budget
+from flex.runs.setup import Bar, Step, make_client, make_model, no_bar, watch_budget
 from flex.setback import Setback
 from flex.telemetry import start_telemetry
 from flex.types import Usage
@@ -122,30 +122,38 @@ async def answer_split(
     """The settings, one after the other, each into its folder; nothing is compared. Raises as `evaluate` does."""
     if not folders:
         raise SettingsError("--settings names no setting")
-    settings = [get_setting(name) for name in folders]
-    plan, stop = make_plan(run, settings), stop or Stop()
+    places = {name: (get_setting(name), folder) for name, folder in folders.items()}
+    return await answer_all(run, places, bar=bar, stop=stop)
+
+
+async def answer_all(
+    run: EvalRun, places: Mapping[str, tuple[Setting, Path]], *, bar: Bar = no_bar, stop: Stop | None = None
+) -> EvalResult:
+    """The same, each setting under a name of its own, so that one may come twice."""
+    plan, stop = make_plan(run, [setting for setting, _ in places.values()]), stop or Stop()
     summaries: dict[str, Summary] = {}
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(make_client(run.endpoint))
         watch_budget(stop, run.budget, plan.prices, client, plan.models)
         await client.check()
-        for setting in settings:
-            log = stack.enter_context(RunLog(folders[setting.name]))
+        for setting, folder in places.values():
+            log = stack.enter_context(RunLog(folder))
             log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data", "primary", "margin"})
         with start_telemetry(run.telemetry), make_retriever(plan, client) as retriever:
             resources = make_resources(plan, client, retriever)
-            for setting in settings:
-                try:
-                    summary = await answer_setting(plan, resources, setting, folders[setting.name], bar, stop)
-                except (Unusable, OSError) as error:
-                    why = Setback.of(error).ends_run
-                    if why is None or not any((folder / "results.jsonl").exists() for folder in folders.values()):
-                        raise
-                    stop.request(str(why))
-                    break
-                if summary is None:
-                    break
-                summaries[setting.name] = summary
+            with bar("", len(places) * len(plan.tasks) * run.repeats, "answer") as step:
+                for name, (setting, folder) in places.items():
+                    try:
+                        summary = await answer_setting(plan, resources, setting, folder, step, stop, name)
+                    except (Unusable, OSError) as error:
+                        why = Setback.of(error).ends_run
+                        if why is None or not any((folder / "results.jsonl").exists() for _, folder in places.values()):
+                            raise
+                        stop.request(str(why))
+                        break
+                    if summary is None:
+                        break
+                    summaries[name] = summary
     return EvalResult(
         run,
         summaries,
@@ -154,12 +162,12 @@ async def answer_split(
         tasks=len(plan.tasks),
         usage=client.usage,
         usage_by_model=client.usage_by_model,
-        stopped=None if len(summaries) == len(settings) else stop.reason,
+        stopped=None if len(summaries) == len(places) else stop.reason,
     )
 
 
 async def answer_setting(
-    plan: Plan, resources: Resources, setting: Setting, folder: Path, bar: Bar, stop: Stop
+    plan: Plan, resources: Resources, setting: Setting, folder: Path, step: Step, stop: Stop, title: str
 ) -> Summary | None:
     """Answer the split in one setting and write its summary; None, and no summary, when it was stopped before."""
     run = plan.run
@@ -172,11 +180,11 @@ async def answer_setting(
         hidden=plan.hidden if setting.library in ("own", "shuffled") else {},
     )
     started, counts, answers = time.monotonic(), Counter[str](), len(plan.tasks) * run.repeats
-    with solver(setting, resources) as solve, bar(setting.name, answers, "answer") as step:
+    with solver(setting, resources) as solve:
 
         def show(row: Result) -> None:
             counts.update(correct=row.correct, failed=row.error is not None, tokens=row.usage.tokens)
-            step(counts)
+            step({"setting": title, **counts})
 
         rows = await answer_tasks(plan.tasks, plan.benchmark, solve, config, folder, show, stop)
     if len(rows) < answers:

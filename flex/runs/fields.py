@@ -35,6 +35,7 @@ Positive = Annotated[int, Range("a whole number from 1", 1)]
 Natural = Annotated[int, Range("a whole number from 0", 0)]
 AboveZero = Annotated[float, Range("a number above 0", 0, inclusive=False)]
 FromZero = Annotated[float, Range("a number from 0", 0)]
+Temperature = Annotated[float, Range("a number from 0 to 2", 0, most=2)]
 
 
 class Checked:

@@ -21,12 +21,13 @@ from flex.types import Model
 from flex.updater import Updater
 from flex.verifier import Verifier
 
-Counts = Mapping[str, int]
-Bar = Callable[[str, int, str], AbstractContextManager[Callable[[Counts], None]]]
+Counts = Mapping[str, int | str]
+Step = Callable[[Counts], None]
+Bar = Callable[[str, int, str], AbstractContextManager[Step]]
 """Opens a progress bar: (title, number of steps, unit of a step); what it yields is called with counts at each step."""
 
 
-def no_bar(title: str, steps: int, unit: str) -> AbstractContextManager[Callable[[Counts], None]]:
+def no_bar(title: str, steps: int, unit: str) -> AbstractContextManager[Step]:
     return nullcontext(lambda counts: None)
 
 
@@ -39,6 +40,7 @@ def make_client(endpoint: EndpointConfig) -> RateLimitedLLMClient:
         max_connections=endpoint.max_connections,
         max_retries=endpoint.max_retries,
         timeout=endpoint.timeout,
+        structured=endpoint.response_format == "auto",
     )
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from flex.concurrency import Stop
+from flex.echo import is_copy
 from flex.errors import LibraryError, NoSuchEntry, Unusable
 from flex.explib import ExpLib
 from flex.files.atomic import json_bytes
@@ -50,6 +51,8 @@ class Progress:
     """Of these, those about which its reply was no verdict."""
     disagreements: int = 0
     """Of these, those about which it and the score said different things."""
+    copied: int = 0
+    """Verdicts, experiences and decisions that were dropped because they repeat their prompt."""
     unfinished: int = 0
     """Tasks that were not begun, or not learned from yet, when the run was stopped."""
     errors: list[str] = field(default_factory=list)
@@ -72,12 +75,15 @@ class Progress:
             self.verdicts += by_verifier is not None or bool(verdict.problem)
             self.unread += bool(verdict.problem)
             self.disagreements += None not in (by_verifier, by_score) and by_verifier != by_score
+        problems = [*(verdict.problem for verdict in exploration.verdicts), *exploration.undistilled]
+        self.copied += sum(map(is_copy, problems))
 
     def count_decision(self, decision: UpdateDecision) -> None:
         self.inserted += decision.action == "insert"
         self.merged += decision.action == "merge"
         self.discarded += decision.action == "discard"
         self.quarantined += decision.action == "quarantine"
+        self.copied += decision.action == "quarantine" and is_copy(decision.reason)
 
 
 def learned(library: ExpLib, run_id: str) -> set[tuple[int, str, int]]:

@@ -124,7 +124,7 @@ def test_as_many_agents_run_at_once_as_asked_for():
 
 def test_calls_of_an_agent_are_charged_to_the_tracker_around_it():
     class Charging(ScriptedModel):
-        async def complete(self, messages, *, stop=None):
+        async def complete(self, messages, *, stop=None, schema=None):
             record_usage("actor", "m", Usage(calls=1))
             return await super().complete(messages, stop=stop)
 
@@ -157,7 +157,7 @@ def test_cancelling_an_attempt_leaves_no_thread_behind():
     asked = asyncio.Event()
 
     class Silent(ScriptedModel):
-        async def complete(self, messages, *, stop=None):
+        async def complete(self, messages, *, stop=None, schema=None):
             asked.set()
             await asyncio.sleep(3600)
 

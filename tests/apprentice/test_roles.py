@@ -53,6 +53,28 @@ def chat(*contents, **more):
     return say(*contents, system=RETRO.render("llm_system_prompt"), **more)
 
 
+def retrieved(kind):
+    rule = Rule(f"RETRO_TEMPLATE: {AMIDE} (amide)", (BENZOYL,), kind)
+    zone, names = "warning", ("category", "method", "trajectory")
+    entries = [{"zone": zone, "rules": [rule], "disputed": [], **dict.fromkeys(names, "none")}]
+    return RETRO.render("retrieved", entries=entries)
+
+
+@pytest.mark.parametrize(("kind", "used"), [("avoid", 0), ("instead", 1), (None, 1)])
+def test_a_template_under_the_heading_avoid_is_not_used(kind, used):
+    assert len(lessons_in([retrieved(kind)])) == used
+    assert ("<answer>" in chat(f"{retrieved(kind)}\n\n<question>\n{PRODUCT}\n</question>")) is bool(used)
+
+
+@pytest.mark.parametrize(("kind", "used"), [("avoid", 0), ("instead", 1), (None, 1)])
+def test_the_agent_s_code_leaves_out_what_is_to_be_avoided(kind, used):
+    said = say(PRODUCT, system="memory_retrieval, final_answer, <code>")
+    printed = []
+    tools = {"memory_retrieval": lambda query: retrieved(kind), "print": lambda *words: printed.append(words)}
+    exec(said.partition("<code>")[2].partition("</code>")[0], tools)
+    assert printed[0] == (used, "templates found")
+
+
 def test_without_experience_the_actor_gives_no_answer():
     said = chat(PRODUCT)
     assert last_tag(said, "answer") is None
@@ -129,9 +151,10 @@ def test_the_verifier_of_mathematics_compares_with_the_target():
 @pytest.mark.parametrize("prompts", [RETRO, Prompts()])
 def test_the_critic_writes_the_template_that_leads_to_the_target(prompts):
     experience = asyncio.run(Critic(MODEL, prompts).distill(failed()))
-    (rule,) = experience.rules
+    rule, mistake = experience.rules
     assert rule.rule.startswith(f"RETRO_TEMPLATE: {AMIDE} (amide")
-    assert rule.examples == (f"EXAMPLE: {PRODUCT} <- {TARGET}",)
+    assert (rule.kind, rule.examples) == ("instead", (f"EXAMPLE: {PRODUCT} <- {TARGET}",))
+    assert (mistake.kind, mistake.examples) == ("avoid", (f"WRONG: {PRODUCT} <- CCO",))
     assert "<comments>" in experience.revised_trajectory
     assert "carbonyl_nitrogen" in experience.method
 
@@ -141,6 +164,7 @@ def test_without_a_target_the_critic_learns_from_the_accepted_attempt():
     solved = failed(task).extended(Attempt("so <answer>x</answer>", TARGET), Verdict(True, "yes"))
     (rule,) = asyncio.run(Critic(MODEL, RETRO).distill(solved)).rules
     assert AMIDE in rule.rule
+    assert rule.kind is None
 
 
 @pytest.mark.parametrize("task", [Task("r", PRODUCT), Task("m", "What is 6*7?", "42"), Task("r", PRODUCT, "CCO.CCN")])
@@ -174,7 +198,7 @@ def test_the_same_template_is_merged_and_its_examples_add_up():
     library, actions = learned(*ROWS)
     assert actions == ["insert", "insert", "merge", "insert", "insert", "merge"]
     merged = next(entry for entry in library if AMIDE in entry.rules[0].rule)
-    assert [len(entry.rules) for entry in library] == [1, 1, 1, 1]
+    assert [[rule.kind for rule in entry.rules] for entry in library] == [["instead", "avoid"]] * 4
     assert merged.rules[0].examples == tuple(f"EXAMPLE: {p} <- {t}" for p, t in (ROWS[0], ROWS[2]))
 
 
@@ -238,7 +262,7 @@ def test_a_contrast_gives_the_template_and_names_what_was_proposed_in_vain():
     assert AMIDE in made.rules[0].rule
     assert made.method.endswith("Failed attempts proposed CCO, CC(=O)O.Nc1ccccc1.")
     alone = asyncio.run(Critic(MODEL, RETRO).distill(failed()))
-    assert made.rules == alone.rules
+    assert [(rule.rule, rule.kind) for rule in made.rules] == [(alone.rules[0].rule, None)]
     assert "proposed CCO" not in alone.method
 
 

@@ -236,7 +236,20 @@ def test_export_writes_lines_and_pages(capsys, lib):
     ok(capsys, "export", lib, "page.txt", "--format", "markdown")
     assert [json.loads(line)["id"] for line in Path("lib.jsonl").read_text().splitlines()] == ["exp-amide", "exp-ester"]
     page = Path("page.txt").read_text()
-    assert "## Warning (1)\n\n### exp-ester: esters\n\nLook for an ester.\n\n1. Cut the ester.\n" in page
+    assert "## Warning: learned from failed attempts (1)\n\n### exp-ester: esters\n\nLook for an ester.\n\n" in page
+    assert "\n\nRules, on what went wrong and on what is right:\n\n1. Cut the ester.\n" in page
+
+
+def test_what_went_wrong_and_what_is_right_stand_apart_under_their_numbers(capsys, lib):
+    library = ExpLib("lib.json")
+    rules = (Rule("Cut the ring.", (), "avoid"), Rule("Cut the ester.", (), "instead"), Rule("Heat.", (), "avoid"))
+    library.add(Experience("Look.", rules, zone="warning", id="exp-new"))
+    library.save()
+    shown = ok(capsys, "show", lib, "exp-new")
+    assert "Avoid\n  1. Cut the ring.\n  3. Heat.\n\nRight instead\n  2. Cut the ester.\n" in shown
+    ok(capsys, "export", lib, "page.md", "--format", "markdown")
+    page = Path("page.md").read_text()
+    assert "\nAvoid:\n\n1. Cut the ring.\n3. Heat.\n\nRight instead:\n\n2. Cut the ester.\n" in page
 
 
 @pytest.mark.parametrize(
@@ -326,3 +339,17 @@ def test_a_narrow_encoding_gets_escapes_rather_than_a_traceback(tmp_path):
         capture_output=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"}, timeout=300,
     )  # fmt: skip
     assert (done.returncode, b"\\u8bd5" in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["show"], ["show", "ID"], ["log"], ["blame", "ID"], ["show", "no\x1b[31m\u202esuch"]]
+)
+def test_no_text_of_others_makes_a_terminal_obey(tmp_path, capsys, command):
+    library = ExpLib()
+    text = "\x1b[31mred\x07 \x9b2J \u202egnp.exe"
+    made = library.add(Experience(text, (Rule(text, (text,)),), text, problem_category=text))
+    library.save(tmp_path / "lib.json")
+    words = [made.id if word == "ID" else word for word in command]
+    flex(["lib", words[0], str(tmp_path / "lib.json"), *words[1:]])
+    said = "".join(capsys.readouterr())
+    assert not set(said) & set("\x1b\x07\x9b\u202e")

@@ -272,6 +272,8 @@ def test_an_unknown_benchmark_is_refused(capsys):
     [
         (["--temperature", "nan"], "'nan' is not a number from 0"),
         (["--temperature", "inf"], "'inf' is not a number from 0"),
+        (["--temperature", "7"], "'7' is not a number from 0 to 2"),
+        (["--reasoning_effort", "hgih"], "invalid choice: 'hgih'"),
         (["--temperature=-1"], "'-1' is not a number from 0"),
         (["--timeout", "0"], "'0' is not a number above 0"),
         (["--timeout=-5"], "'-5' is not a number above 0"),

@@ -216,3 +216,16 @@ def test_a_change_that_replaced_what_is_no_entry_is_named():
     history = [{"number": 1, "action": "merge", "entry": "a", "before": {"x": 1}}]
     with pytest.raises(LibraryError, match="change 1: what a change replaced is in no zone"):
         parse_library({"library": {}, "history": history}, "x.json")
+
+
+@pytest.mark.parametrize(
+    ("kind", "read"), [("avoid", "avoid"), ("instead", "instead"), ("key", None), (None, None), ([], None)]
+)
+def test_a_rule_s_kind_is_kept_and_one_that_is_another_s_is_left_alone(kind, read):
+    data = library(entry(rules=[{"rule": "r", "examples": [], "kind": kind}, "bare"]), zone="warning")
+    experience = only(data)
+    assert experience.rules == (Rule("r", (), read), Rule("bare"))
+    assert dump_entry(experience)["rules"] == [
+        {"rule": "r", "examples": [], "kind": kind},
+        {"rule": "bare", "examples": []},
+    ]

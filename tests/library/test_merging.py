@@ -47,7 +47,11 @@ def spaced(example: str) -> str:
 def test_a_merge_brings_novel_rules_examples_trajectory_and_where_they_came_from():
     assert merge(FISH, CARP, UpdateDecision("merge", "fish", (2, 0, 2), "new")) == replace(
         FISH,
-        rules=(Rule("Use a net", ("a trout", "a pike")), Rule("Wait"), Rule("Go at dawn", ("a carp",))),
+        rules=(
+            Rule("Use a net", ("a trout", "a pike"), "instead"),
+            Rule("Wait", (), "instead"),
+            Rule("Go at dawn", ("a carp",)),
+        ),
         revised_trajectory="We caught a carp.",
         zone="warning",
         problem_category="fishing",
@@ -175,3 +179,32 @@ def test_the_caps_are_named_in_words():
     assert characters(full) == MAX_CHARACTERS
     assert over_caps(full) is None
     assert over_caps(replace(full, method="mm")) == "16,001 characters, at most 16,000 are kept"
+
+
+CAREFUL = Experience(
+    "Look", (Rule("Do not run", ("fell",), "avoid"), Rule("Walk", (), "instead"), Rule("Breathe")), zone="warning"
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "new", "trajectory", "kinds"),
+    [
+        (FISH, CAREFUL, "existing", [None, None, "avoid", None, None]),
+        (CAREFUL, FISH, "new", ["avoid", None, None, None, None]),
+        (FISH, CAREFUL, "new", ["instead", "instead", "avoid", "instead", None]),
+        (CAREFUL, FISH, "existing", ["avoid", "instead", None, "instead", "instead"]),
+    ],
+)
+def test_what_is_right_is_marked_only_where_it_stands_beside_what_went_wrong(target, new, trajectory, kinds):
+    merged = merge(target, new, UpdateDecision("merge", "t", tuple(range(len(new.rules))), trajectory))
+    assert [rule.kind for rule in merged.rules] == kinds
+
+
+def test_a_rule_to_avoid_is_never_one_with_a_rule_to_follow():
+    rules = [
+        Rule("Run", ("a",), "avoid"),
+        Rule("run.", ("b",)),
+        Rule("Run", ("c",), "instead"),
+        Rule("run", ("d",), "avoid"),
+    ]
+    assert distinct(rules) == (Rule("Run", ("a", "d"), "avoid"), Rule("run.", ("b", "c")))

@@ -40,7 +40,7 @@ class Delays:
         self.calls = self.now = self.most = self.waited = 0
         complete = self.model.complete
 
-        async def slow(messages, *, stop=None):
+        async def slow(messages, *, stop=None, schema=None):
             self.calls, self.now = self.calls + 1, self.now + 1
             self.most = max(self.most, self.now)
             await asyncio.sleep(self.dice.random() / 50 + 0.01)
@@ -95,7 +95,7 @@ def test_decisions_that_do_not_meet_are_asked_at_once():
     model = RuleModel(lambda _: fenced({"action": "insert"}))
     complete = model.complete
 
-    async def all_or_none(messages, *, stop=None):
+    async def all_or_none(messages, *, stop=None, schema=None):
         await asyncio.wait_for(together.wait(), 300)
         return await complete(messages)
 
@@ -131,7 +131,7 @@ def test_a_reply_that_cannot_be_read_is_a_decision_to_quarantine():
 
 
 def test_an_endpoint_that_gives_up_costs_one_experience():
-    async def refuse(messages, *, stop=None):
+    async def refuse(messages, *, stop=None, schema=None):
         raise EndpointError("gone")
 
     model = RuleModel(lambda _: "")

@@ -179,6 +179,23 @@ def test_disagreements_between_verifier_and_score_are_counted(tmp_path):
     assert (progress.attempts, progress.verdicts, progress.unread, progress.disagreements) == (4, 3, 1, 1)
 
 
+def test_replies_that_copy_their_prompt_are_counted_and_dropped(tmp_path):
+    verdict = refuse("<What is sound and should be kept>.")
+    lesson = experience("<The solution, step by step>")
+    reason = decision("insert", reason="<what agrees, what is new>")
+    team = make_team(
+        ScriptedModel("The answer is 8", *(f"The answer is {n}" for n in range(3))),
+        ScriptedModel(verdict, verdict),
+        ScriptedModel(experience("one"), lesson, lesson, experience("two")),
+        ScriptedModel(reason, reason),
+    )
+    config = replace(CONFIG, batch_size=1, max_concurrent=1)
+    progress, library = run_training(tmp_path, team, make_tasks(3), config)
+    assert (progress.copied, progress.unread, progress.not_distilled, progress.quarantined) == (3, 1, 1, 1)
+    assert [entry.method for entry in library] == ["one"]
+    assert "no feedback this time" in team.actor.model.asked[1][-1]["content"]
+
+
 def test_a_run_whose_verifier_cannot_be_read_stops_and_goes_on_later(tmp_path):
     def broken(answers):
         return make_team(RuleModel(lambda _: "The answer is -1"), RuleModel(lambda _: next(answers)), *critics())

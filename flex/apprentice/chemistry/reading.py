@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from flex.apprentice.chemistry.molecules import canonical, molecule
 from flex.apprentice.chemistry.ranking import Lesson, Precedent, merged
+from flex.apprentice.text import without_avoided
 
 _SMARTS = r"[A-Za-z0-9@+\-\[\]()=#:~.,;!$&*%/]+"
 _TEMPLATE = re.compile(rf"RETRO_TEMPLATE:\s*`?({_SMARTS}>>{_SMARTS})`?(?:\s*\(([^()\n\\]{{1,300}})\))?")
@@ -36,9 +37,9 @@ def _looks_chemical(word: str) -> bool:
 
 
 def lessons_in(texts: Sequence[str]) -> list[Lesson]:
-    """Every template in the texts with the examples that follow it, whatever surrounds them."""
+    """Every template in the texts with the examples that follow it, but for those that are to be avoided."""
     found: list[Lesson] = []
-    for text in map(_unescaped, texts):
+    for text in map(_unescaped, map(without_avoided, texts)):
         _, *pieces = _TEMPLATE.split(text)
         for template, name, rest in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
             examples = (_precedent(*example) for example in _EXAMPLE.findall(rest))

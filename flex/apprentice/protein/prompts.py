@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flex.apprentice.protein.formulas import Scored, columns_of, normalized, usable
-from flex.apprentice.text import Messages, answers_in, text_of
+from flex.apprentice.text import Messages, answers_in, text_of, without_avoided
 
 _ASSAY = re.compile(r"^Assay: (\S+)$", re.MULTILINE)
 _SELECTION = re.compile(r"^Selection type: (.+)$", re.MULTILINE)
@@ -62,11 +62,15 @@ def experience_before(text: str) -> str:
 
 
 def formulas_in(experience: str) -> list[Scored]:
-    """The formulas with scores in past experience, each once for each assay.
+    """The formulas with scores in past experience, each once for each assay, but for those that are to be avoided.
 
     Two forms are read: `assay: formula, score; formula, score` and `Best: formula with score (assay)`.
     """
-    found = {(scored.assay, scored.formula): scored for line in experience.splitlines() for scored in _scored(line)}
+    found = {
+        (scored.assay, scored.formula): scored
+        for line in without_avoided(experience).splitlines()
+        for scored in _scored(line)
+    }
     return list(found.values())
 
 

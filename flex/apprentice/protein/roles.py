@@ -34,8 +34,11 @@ _RETRIEVE = """\
 queries = {queries}
 read = []
 for query in queries:
+    avoided = False
     for line in str(memory_retrieval(query=query)).splitlines():
-        if ("rank(" in line or "Best: " in line) and line not in read:
+        if line.startswith("<") or line.startswith("Avoid:") or line.startswith("Right instead:"):
+            avoided = line.startswith("Avoid:")
+        elif not avoided and ("rank(" in line or "Best: " in line) and line not in read:
             read.append(line)
             print(line[:2000])
 print(len(read), "lines on formulas found")"""

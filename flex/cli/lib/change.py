@@ -11,6 +11,7 @@ from flex.cli.lib.library import known_id, library_parser, opened
 from flex.cli.lib.text import change_line
 from flex.errors import SettingsError
 from flex.explib import ExpLib
+from flex.library.by_hand import lost_before
 from flex.library.changes import Author
 from flex.library.stores import is_database
 from flex.text import one_line
@@ -64,6 +65,8 @@ def rollback_command(options: argparse.Namespace) -> int:
                 return 1
         last = len(library.history())
         undone = library.rollback(options.number, Author({"command": "flex lib rollback"}))
+    if lost := lost_before(changes):
+        print(f"as they were edited by hand, since nobody knows what they said before: {', '.join(lost)}")
     print(f"undone: {undone} changes; flex lib rollback {options.library} {last} brings them back")
     return 0
 

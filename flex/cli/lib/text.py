@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flex.explib import ExpLib
+from flex.library.by_hand import is_lost
 from flex.library.entry import characters
 from flex.library.history import Blamed
 from flex.library.merging import over_caps
 from flex.text import one_line
-from flex.types import ZONES, Change, Experience
+from flex.types import ZONES, Change, Experience, Rule
 
 _LARGEST = 3
+_ZONE_HEADINGS = {"golden": "Golden", "warning": "Warning: learned from failed attempts", "mixed": "Mixed"}
 
 
 def width() -> int:
@@ -57,11 +59,21 @@ def entry_page(experience: Experience, revision: str) -> str:
     }
     lines = [f"{experience.id}  {experience.zone}, priority {experience.priority}, {revision}"]
     lines += [_wrapped(value, f"{name:<13}", " " * 13) for name, value in facts.items() if value]
-    lines += ["", "Method", _wrapped(experience.method, "  ", "  "), "", "Rules"]
-    for number, rule in enumerate(experience.rules, start=1):
-        lines.append(_wrapped(rule.rule, f"{number:>3}. ", "     "))
-        lines += [_wrapped(example, "     - ", "       ") for example in rule.examples]
+    lines += ["", "Method", _wrapped(experience.method, "  ", "  ")]
+    for heading, rules in rules_by_kind(experience):
+        lines += ["", heading]
+        for number, rule in rules:
+            lines.append(_wrapped(rule.rule, f"{number:>3}. ", "     "))
+            lines += [_wrapped(example, "     - ", "       ") for example in rule.examples]
     return "\n".join([*lines, "", "Trajectory", _wrapped(experience.revised_trajectory, "  ", "  ")])
+
+
+def rules_by_kind(experience: Experience) -> Iterator[tuple[str, list[tuple[int, Rule]]]]:
+    """The numbered rules of an entry under headings: what went wrong never stands among what is right."""
+    unmarked = "Rules, on what went wrong and on what is right" if experience.zone == "warning" else "Rules"
+    for heading, kind in ((unmarked, None), ("Avoid", "avoid"), ("Right instead", "instead")):
+        if rules := [(number, rule) for number, rule in enumerate(experience.rules, 1) if rule.kind == kind]:
+            yield heading, rules
 
 
 def sources(provenance: Mapping[str, Any]) -> str:
@@ -72,7 +84,7 @@ def sources(provenance: Mapping[str, Any]) -> str:
 
 def change_line(change: Change) -> str:
     """One change: number, time, action, entry, why, by whom (but for the hash of the prompt), from what."""
-    who = ", ".join(str(value) for key, value in change.by.items() if key != "prompt")
+    who = ", ".join(str(value) for key, value in change.by.items() if key not in ("prompt", "hand"))
     tasks = change.source.get("tasks")
     told = [change.reason, f"by {who}" if who else "", f"task {_listed(tasks)}" if tasks else ""]
     line = f"{change.number:>5}  {change.time[:19]:<19}  {change.action:<10}  {change.entry:<16}"
@@ -85,6 +97,8 @@ def blame_lines(blamed: Iterable[Blamed]) -> Iterator[str]:
         change = one.version.change
         number = "before the history" if change is None else f"change {change.number}"
         who = " ".join(str(change.by[key]) for key in ("run", "model") if key in change.by) if change else ""
+        if change and change.by.get("hand"):
+            who = "by hand, or before" if is_lost(change) else "by hand"
         tasks = _listed(change.source.get("tasks", ())) if change else ""
         start = f"r{one.version.number:<4}{number:<12}{one_line(who, 24):<18}{one_line(tasks, 24):<18}{one.part}: "
         yield f"{start}{one_line(one.text, max(20, width() - len(start)))}"
@@ -95,12 +109,14 @@ def markdown(experiences: Sequence[Experience], title: str) -> str:
     lines = [f"# {title}", "", f"{len(experiences)} experiences."]
     for zone in ZONES:
         entries = [one for one in experiences if one.zone == zone]
-        lines += ["", f"## {zone.capitalize()} ({len(entries)})"] if entries else []
+        lines += ["", f"## {_ZONE_HEADINGS[zone]} ({len(entries)})"] if entries else []
         for one in entries:
-            lines += ["", f"### {one.id}: {one.problem_category}".rstrip(": "), "", one.method, ""]
-            for number, rule in enumerate(one.rules, start=1):
-                lines.append(f"{number}. {_indented(rule.rule, 3)}")
-                lines += [f"   - {_indented(example, 5)}" for example in rule.examples]
+            lines += ["", f"### {one.id}: {one.problem_category}".rstrip(": "), "", one.method]
+            for heading, rules in rules_by_kind(one):
+                lines += ["", f"{heading}:", ""]
+                for number, rule in rules:
+                    lines.append(f"{number}. {_indented(rule.rule, 3)}")
+                    lines += [f"   - {_indented(example, 5)}" for example in rule.examples]
             lines += ["", "Trajectory:", "", one.revised_trajectory]
     return "\n".join(lines) + "\n"
 
