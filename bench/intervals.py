@@ -115,25 +115,30 @@ SETTINGS = ("flex", "agent", "vanilla", "icl", "flex-empty", "flex-shuffled")
 BETTER, WORSE = "better", "worse"
 
 
-def table_of(scores: dict[str, list[list[int]]], resamples: int, *, primary: bool = True) -> list[Difference]:
-    """All comparisons of a table, with the verdicts they have together; those without any are left out."""
+def table_of(scores: dict[str, list[list[int]]], resamples: int, *, primary: bool) -> list[Difference]:
+    """All comparisons of a table that are tested, each with the verdict that it would have if it were the only one."""
     named = default_primary(scores) if primary else None
-    pairs = [(a, b, role_of(a, b, named)) for a, b in combinations(scores, 2)]
-    return judged(
-        [
-            replace(paired_difference(scores[a], scores[b], resamples=resamples), a=a, b=b, role=role)
-            for a, b, role in pairs
-            if role != "aside"
-        ]
-    )
+    roles = {(a, b): role_of(a, b, named) for a, b in combinations(scores, 2)}
+    return [
+        replace(paired_difference(scores[a], scores[b], resamples=resamples), a=a, b=b, role=role)
+        for (a, b), role in roles.items()
+        if role != "aside"
+    ]
+
+
+def said(table: list[Difference]) -> dict[tuple[str, str], str]:
+    """The comparisons with a verdict."""
+    return {(d.a, d.b): d.verdict for d in table if d.verdict in (BETTER, WORSE)}
 
 
 def tables(
     names: tuple[str, ...], effect: float, *, tasks: int, repeats: int, count: int, resamples: int, primary: bool = True
 ) -> Any:
-    """Of simulated tables, the shares with a false verdict, with one on the primary comparison, and with one on it
-    when it is the only one. Tasks are solved with chances from a beta distribution (.6, .6), by all settings alike; in
-    `agent` only with so much smaller ones (`effect`).
+    """Of simulated tables, in per cent, those with a false verdict, and with one if each comparison were judged by
+    itself; then those in which flex is better than agent, and the same if it were the only comparison.
+
+    Tasks are solved with chances from a beta distribution (.6, .6), by all settings alike; `agent` has lower ones, so
+    that its accuracy is lower by `effect`.
     """
     dice, rows = np.random.default_rng(tasks * repeats + len(names)), []
     for _ in range(count):
@@ -143,46 +148,51 @@ def tables(
             name: (dice.random((tasks, repeats)) < lower.get(name, chances)[:, None]).astype(int).tolist()
             for name in names
         }
-        found = table_of(scores, resamples, primary=primary)
-        alone = paired_difference(scores["flex"], scores["agent"], resamples=resamples)
-        said = {(d.a, d.b): d.verdict for d in found if d.verdict in (BETTER, WORSE)}
-        main = said.get(("flex", "agent"))
-        false = any("agent" not in pair for pair in said) or (main is not None and not (effect and main == BETTER))
-        rows.append((false, main == BETTER, alone.verdict == BETTER))
+        table = table_of(scores, resamples, primary=primary)
+        words = [said(judged(table)), said(table)]
+        false = [any("agent" not in pair or not effect for pair in found) for found in words]
+        rows.append((*false, *(found.get(("flex", "agent")) == BETTER for found in words)))
     return 100 * np.mean(rows, axis=0)
 
 
 def print_tables(count: int, resamples: int) -> None:
-    print("settings   n  k  effect  primary    any false  flex - agent better  alone  (% of tables)")
+    print("                                   any false verdict   flex - agent better")
+    print("settings   n  k  effect  primary       table  each   table  alone    (% of tables)")
     for effect, primary in ((0.0, True), (0.0, False), (0.15, True)):
         for names in (SETTINGS[:3], SETTINGS):
             for tasks, repeats in SIZES:
                 sizes = {"tasks": tasks, "repeats": repeats, "count": count, "resamples": resamples}
-                false, better, alone = tables(names, effect, primary=primary, **sizes)
-                said = "flex - agent" if primary else "none"
-                print(
-                    f"{len(names):8}{tasks:4}{repeats:3}{effect:8}  {said:12}{false:8.1f}{better:21.1f}{alone:7.1f}",
-                    flush=True,
-                )
+                false, each, better, alone = tables(names, effect, primary=primary, **sizes)
+                named = "flex - agent" if primary else "none"
+                shares = f"{false:7.1f}{each:6.1f}{better:8.1f}{alone:7.1f}"
+                print(f"{len(names):8}{tasks:4}{repeats:3}{effect:8}  {named:12}{shares}", flush=True)
 
 
 def print_no_worse(count: int, resamples: int) -> None:
-    """How often "no worse than 2 points" or "better" is said of a setting that is worse by 2 points, and of an equal
-    one; `gains`: the share of tasks that it alone solves, of single attempts."""
-    print("gains      n  truth -2 points  truth 0  (% of comparisons)")
+    """How often "no worse than 2 points" or "better" is said of a setting that is worse by 2 points, how often it would
+    be said by the interval alone, and how often it is said of an equal one. One attempt a task; `gains` is the share of
+    tasks that it alone solves.
+    """
+    print("               truth -2 points   truth 0")
+    print("gains    n   said  by interval      said  (% of comparisons)")
     for gains in (0.0, 0.01, 0.03, 0.1):
-        for tasks in (30, 100, 200, 300, 600, 1319):
+        for tasks in (30, 100, 200, 300, 600):
             dice, rows = np.random.default_rng(tasks), []
             for _ in range(count):
-                shares = []
-                for losses in (gains + MARGIN, gains):
-                    place = dice.random(tasks)
-                    d = (place < gains).astype(int) - ((place >= gains) & (place < gains + losses))
-                    a, b = (np.maximum(x, 0)[:, None].tolist() for x in (d, -d))
-                    shares.append(paired_difference(a, b, resamples=resamples).no_worse)
-                rows.append(shares)
-            worse, equal = 100 * np.mean(rows, axis=0)
-            print(f"{gains:5}{tasks:7}{worse:17.1f}{equal:9.1f}", flush=True)
+                worse, equal = (
+                    rare(dice, tasks, gains, losses, resamples=resamples) for losses in (gains + MARGIN, gains)
+                )
+                rows.append((worse.no_worse, worse.low > -MARGIN, equal.no_worse))
+            said_of_worse, by_interval, said_of_equal = 100 * np.mean(rows, axis=0)
+            print(f"{gains:5}{tasks:5}{said_of_worse:7.1f}{by_interval:13.1f}{said_of_equal:10.1f}", flush=True)
+
+
+def rare(dice: np.random.Generator, tasks: int, gains: float, losses: float, *, resamples: int) -> Difference:
+    """The comparison of two settings of which one alone solves so large a share of the tasks."""
+    place = dice.random(tasks)
+    d = (place < gains).astype(int) - ((place >= gains) & (place < gains + losses))
+    a, b = (np.maximum(side, 0)[:, None].tolist() for side in (d, -d))
+    return paired_difference(a, b, resamples=resamples)
 
 
 def print_largest() -> None:

@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "flex aa --benchmark math --model gpt-5-mini --setting agent --samples 30",
     )
     parser.add_config(EvalRun, leave_out=("settings", "primary", "margin"))
-    parser.add_argument("--setting", default="agent", help="which one is run twice")
+    parser.add_argument("--setting", "--settings", default="agent", help="which one is run twice")
     options = parser.parse(argv)
     run = parser.config(EvalRun, options, settings=names_in(options.setting))
     return run_command(lambda: aa_command(run), verbose=options.verbose, resume=RESUME)

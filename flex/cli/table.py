@@ -53,6 +53,7 @@ def line_of(run: Sequence[Summary]) -> str:
         if s.value is not None
     }
     shown = "".join(f"{cells.get(name, '-'):>14}" for name in SETTINGS)
-    missing = ", ".join(f"{s.unanswered} of {s.answers} in {s.setting}" for s in run if s.unanswered)
+    lacking = [s for s in run if s.unanswered and s.setting in SETTINGS]
+    missing = ", ".join(f"{s.unanswered} of {s.answers} in {s.setting}" for s in lacking)
     note = f"\n  * answers that never came: {missing}" if missing else ""
     return f"{run[0].benchmark:<11}{run[0].model:<26}{'measured here':<15}{shown}{note}"

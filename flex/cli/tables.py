@@ -44,7 +44,9 @@ def comparison_lines(comparisons: "Sequence[Difference]", *, all_pairs: bool = F
         numbers = f"{'-':>6}  {'-':>16}{'-':>8}{'-':>10}"
         if d.measured:
             interval, adjusted = f"{100 * d.low:+.1f} to {100 * d.high:+.1f}", p_value(d.p_adjusted)
-            numbers = f"{100 * d.difference:>+6.1f}  {interval:>16}{p_value(d.p):>8}{adjusted:>10}"
+            numbers = (
+                f"{100 * d.difference:>+6.1f}  {interval:>16}{p_value(None if d.incomplete else d.p):>8}{adjusted:>10}"
+            )
         lines.append(f"{d.name:<32}{numbers}  {d.verdict}")
     note = footnote(comparisons)
     folded = not all_pairs and any(d.role == "aside" for d in comparisons)

@@ -24,6 +24,9 @@ from flex.evaluation.resampling import (
 MARGIN = 0.02
 """What "no worse" may lose, unless said otherwise: two points."""
 
+UNANSWERED = 0.02
+"""With a larger share of its pairs unanswered a comparison has no verdict."""
+
 DISCORDANCE = 0.25
 """Share of tasks two settings are assumed to disagree on: both solve half of them, correlated by one half."""
 
@@ -138,6 +141,11 @@ class Difference:
         """ "flex - agent (primary)"."""
         mark = {"primary": " (primary)", "afterwards": " (named afterwards)"}.get(self.role, "")
         return f"{self.a} - {self.b}{mark}"
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether too many pairs are unanswered for anything to be said."""
+        return self.unanswered > UNANSWERED * self.pairs
 
     @property
     def measured(self) -> bool:

@@ -20,8 +20,6 @@ results': first what lacks only the experience, then what lacks more, last what 
 ALPHA = 0.05
 RESERVED = 0.01
 """The share of the 5 % that the other comparisons have even where the primary one shows nothing."""
-UNANSWERED = 0.02
-"""With a larger share of its pairs unanswered a comparison has no verdict."""
 
 
 def default_primary(settings: Collection[str]) -> Pair | None:
@@ -87,17 +85,13 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def _p(d: Difference) -> float:
     """The p that counts: what has too few answers to be judged shows nothing, and goes on counting as a comparison."""
-    return 1.0 if _incomplete(d) else d.p
-
-
-def _incomplete(d: Difference) -> bool:
-    return not d.tasks or d.unanswered > UNANSWERED * d.pairs
+    return 1.0 if d.incomplete else d.p
 
 
 def _spoken(d: Difference, p: float | None, why: str) -> Difference:
     """The comparison with its adjusted p, None where nothing is tested, and what may be said of it."""
     verdict, no_worse = "not tested", d.role == "primary" and d.no_worse
-    if _incomplete(d):
+    if d.incomplete:
         p, no_worse = None, False
         verdict = f"no verdict: {d.unanswered:,} of {d.pairs:,} pairs unanswered; the same command answers them"
     elif p is not None:

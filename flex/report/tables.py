@@ -24,7 +24,7 @@ def headline(run: Run) -> str:
     if chosen and chosen.a in summaries and chosen.b in summaries:
         a, b = summaries[chosen.a], summaries[chosen.b]
         verdict = shortened(chosen.verdict, 300)
-        if not verdict.startswith("no verdict"):
+        if not chosen.incomplete:
             interval = f"95\u00a0% interval {points(chosen.low)} to {points(chosen.high)}"
             verdict = f"a difference of {points(chosen.difference)} points ({interval}): {verdict}"
         late = " (a comparison named afterwards)" if chosen.role == "afterwards" else ""

@@ -49,8 +49,10 @@ def compare(*runs: str | Path, primary: str | Sequence[str] | None = None, margi
     if len(settings) < 2:
         raise SettingsError("there is nothing to compare: give two runs, or a run with two settings")
     named = names_in(primary) if isinstance(primary, str) else primary
-    if named and (problem := primary_problem(named, settings)):
+    if named is not None and (problem := primary_problem(named, settings)):
         raise SettingsError(problem)
+    if margin is not None and not margin > 0:
+        raise SettingsError(f"margin has to be a number of points above 0, not {margin!r}")
     summaries = {name: setting.summary for name, setting in settings.items()}
     return Comparison(summaries, compare_settings(settings, named, margin))
 
@@ -76,7 +78,7 @@ def compare_settings(
     before = first_named(configs, names) or ((names[0], names[1]) if len(names) == 2 else None)
     chosen = before if primary is None else (primary[0], primary[1])
     late = chosen is not None and {*chosen} != {*(before or ())}
-    agreed = registered(configs, "margin") or 100 * MARGIN
+    agreed = first_margin(configs)
     given = agreed if margin is None else margin
     differences = [
         replace(settings[a].minus(settings[b], given / 100), role=role_of(a, b, chosen, afterwards=late))
@@ -101,16 +103,21 @@ def check_same(a: SettingRun, b: SettingRun) -> None:
 def first_named(configs: Iterable[Mapping[str, Any]], settings: Iterable[str]) -> Pair | None:
     """The primary comparison that was named before the run: in its configurations, else by the fixed order."""
     names, named = [*settings], registered(configs, "primary")
-    if isinstance(named, tuple) and primary_problem(named, names) is None:
+    if isinstance(named, list) and all(isinstance(one, str) for one in named) and not primary_problem(named, names):
         return named[0], named[1]
     return default_primary(names)
 
 
 def registered(configs: Iterable[Mapping[str, Any]], key: str) -> Any:
     """What stands under a key in all configurations that have it; None where there is none, or they differ."""
-    values = [config.get(key) for config in configs]
-    found = {tuple(map(str, value)) if isinstance(value, list) else value for value in values if value is not None}
-    return found.pop() if len(found) == 1 else None
+    values = [value for config in configs if (value := config.get(key)) is not None]
+    return values[0] if values and all(value == values[0] for value in values) else None
+
+
+def first_margin(configs: Iterable[Mapping[str, Any]]) -> float:
+    """The points that "no worse" may lose, as they were named before the run."""
+    margin = registered(configs, "margin")
+    return float(margin) if isinstance(margin, int | float) and margin > 0 else 100 * MARGIN
 
 
 def pairs_of(names: Sequence[str], primary: Pair | None) -> list[Pair]:

@@ -18,7 +18,7 @@ from flex.evaluation.loop import evaluate as answer_tasks
 from flex.evaluation.reading import Retriever
 from flex.evaluation.results import Result
 from flex.evaluation.settings import Resources, Setting, get_setting, solver
-from flex.evaluation.statistics import MARGIN, Difference
+from flex.evaluation.statistics import Difference
 from flex.evaluation.summary import Summary, summarize, with_cost
 from flex.evaluation.verdicts import primary_in
 from flex.files.atomic import write_json
@@ -29,7 +29,7 @@ from flex.rate_limiter import RateLimitedLLMClient
 from flex.report import write_report
 from flex.report.canvas import Canvas
 from flex.report.forest import picture
-from flex.runs.comparison import compare_settings, first_named, registered
+from flex.runs.comparison import compare_settings, first_margin, first_named
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
 from flex.runs.setup import Bar, Step, make_client, make_model, no_bar, watch_budget
@@ -113,7 +113,7 @@ def with_primary(run: EvalRun, folders: Iterable[Path]) -> EvalRun:
     """The run with the comparison that counts and its margin, which its settings' config.json will name."""
     configs = [read_json(folder / "config.json") for folder in folders]
     primary = run.primary or first_named(configs, run.settings)
-    return replace(run, primary=primary, margin=run.margin or registered(configs, "margin") or 100 * MARGIN)
+    return replace(run, primary=primary, margin=run.margin or first_margin(configs))
 
 
 async def answer_split(

@@ -7,6 +7,7 @@ import pytest
 
 from flex.benchmarks import get_benchmark
 from flex.cli.compare import main as compare_command
+from flex.cli.table import main as table_command
 from flex.cli.tables import results_table
 from flex.errors import SettingsError
 from flex.evaluation.folder import read_run
@@ -85,6 +86,12 @@ def test_settings_of_several_runs_are_compared_by_what_they_agree_on(tmp_path):
     assert compare(tmp_path / "a", tmp_path / "b", tmp_path / "d").primary.b == "agent"
 
 
+@pytest.mark.parametrize("value", ["flex", {"a": 1}, [1, 2], [{}, []], ["flex"], -3, True])
+def test_a_configuration_that_names_nothing_usable_names_nothing(tmp_path, value):
+    found = compare(table(tmp_path, primary=value, margin=value))
+    assert (found.primary.name, found.primary.margin) == ("flex - agent (primary)", 0.01 if value is True else 0.02)
+
+
 def test_controls_alone_share_the_error_rate(tmp_path):
     table(tmp_path)
     put(tmp_path, "icl", 12)
@@ -102,7 +109,7 @@ def test_a_margin_named_afterwards_is_said_to_be(tmp_path):
     assert compare(tmp_path).primary.margin == 0.05
 
 
-@pytest.mark.parametrize("primary", ["flex", "flex,flex", "flex,agent,vanilla", "flex,magic"])
+@pytest.mark.parametrize("primary", ["", "flex", "flex,flex", "flex,agent,vanilla", "flex,magic"])
 def test_a_primary_comparison_is_two_of_the_settings(tmp_path, primary, capsys):
     table(tmp_path)
     with pytest.raises(SettingsError, match="primary has to be two of agent, flex, vanilla, such as flex,agent, not"):
@@ -110,6 +117,12 @@ def test_a_primary_comparison_is_two_of_the_settings(tmp_path, primary, capsys):
     assert compare_command([str(tmp_path), "--primary", primary]) == 2
     with pytest.raises(SettingsError, match="primary has to be two of the settings vanilla, agent, flex"):
         EvalRun(benchmark="math", model="m", primary=primary)
+
+
+@pytest.mark.parametrize("margin", [0, -1.0, float("nan")])
+def test_a_margin_of_nothing_is_refused(margin, tmp_path):
+    with pytest.raises(SettingsError, match="margin has to be a number of points above 0"):
+        compare(table(tmp_path), margin=margin)
 
 
 @pytest.mark.parametrize("margin", ["0", "-1", "nan", "two"])
@@ -143,7 +156,7 @@ def test_a_table_with_many_unanswered_has_no_verdict_over_them(tmp_path, capsys)
     lines = capsys.readouterr().out.splitlines()
     shown = {line[:30].strip(): line for line in lines}
     words = "no verdict: 20 of 100 pairs unanswered; the same command answers them"
-    assert shown["flex - icl"].endswith(words)
+    assert shown["flex - icl"].endswith(f"-         -  {words}"), "a p of 0.001 would be taken for a verdict"
     assert shown["flex - flex-empty"].endswith("better")
     assert shown["flex - flex-shuffled"].split()[3:7] == ["-"] * 4
     assert shown["flex - flex-shuffled"].endswith(
@@ -153,12 +166,32 @@ def test_a_table_with_many_unanswered_has_no_verdict_over_them(tmp_path, capsys)
     assert any(line.startswith("* icl: 20 of 100 unanswered") for line in lines)
 
 
+def test_the_published_table_marks_what_is_incomplete(tmp_path, capsys):
+    table(tmp_path)
+    put(tmp_path, "icl", 10, unanswered=20)
+    put(tmp_path, "flex-empty", 10, unanswered=20)
+    assert table_command([str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = next(n for n, line in enumerate(lines) if "measured here" in line)
+    assert lines[place].count("*") == 1
+    assert lines[place + 1] == "  * answers that never came: 20 of 100 in icl"
+
+
 def test_pairs_are_the_tasks_that_both_have_answered(tmp_path):
     put(tmp_path, "flex", 50, unanswered=30)
     put(tmp_path, "agent", 10, unanswered=40)
     (found,) = compare(tmp_path).comparisons
     assert (found.tasks, found.pairs, found.unanswered) == (60, 100, 40)
     assert found.difference == pytest.approx(40 / 60)
+
+
+def test_errors_of_earlier_versions_are_taken_for_the_endpoints(tmp_path):
+    table(tmp_path)
+    path = tmp_path / "flex" / "results.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    old = [{**row, "error": "429" if row["index"] > 89 else None} for row in rows]
+    path.write_text("".join(json.dumps({k: v for k, v in row.items() if k != "unanswered"}) + "\n" for row in old))
+    assert compare(tmp_path).primary.verdict.startswith("no verdict: 10 of 100 pairs unanswered")
 
 
 def report_of(folder: Path) -> str:
