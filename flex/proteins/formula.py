@@ -195,7 +195,7 @@ def _check(tree: ast.expr) -> None:
             raise ParseError("a function takes one or more columns or terms in brackets, with commas between them")
         if call.func.id not in FUNCTIONS:  # a column, by its number
             raise ParseError(
-                "a column stands right before a bracket, as if it were a function: an operator is missing between them, "
+                "a column stands right before a bracket, as if it were a function: an operator is missing, "
                 f"or the column's name goes on; the functions are {', '.join(FUNCTIONS)}"
             )
 
