@@ -34,6 +34,8 @@ _TEX = re.compile(
     r"|n(?P<short>(?:u|less|parallel|exists|sim)(?![a-zA-Z])|[ei](?![a-zA-Z.):])))"
 )
 """A backslash of TeX in a JSON string that was not doubled; a real line break may stand before a word, too."""
+_BEFORE_COMMAND = re.compile(r"(?:\A|[ ({\[$=+*/^_&|<>-]|\\(?:[a-mo-su-z]\w+|tau|theta|to|nu))\Z", re.IGNORECASE)
+"""What a line does not end in, and a formula goes on after."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _QUOTE = re.compile(r"(?<!\\)\\'")
 _NO_JSON = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|^[ \t]*#[^\n]*', re.DOTALL | re.MULTILINE)
@@ -104,13 +106,16 @@ def _loads(block: str) -> Any:
     try:
         return _without_controls(json.loads(block, strict=False))
     except ValueError:
-        block = block[max(block.find("{"), 0) : block.rfind("}") + 1]
+        block = block[max(block.find("{"), 0) :]
         if re.match(r"\{\s*'", block):  # as Python writes it
             with suppress(ValueError, SyntaxError, MemoryError):
-                return _without_controls(literal_eval(block))
+                return _without_controls(literal_eval(block[: block.rfind("}") + 1]))
         bare = _TRAILING_COMMA.sub(r"\1", _NO_JSON.sub(r"\1", _QUOTE.sub("'", block)))
+        bare = bare[max(bare.find("{"), 0) :]
         with suppress(ValueError):
-            return _without_controls(json.loads(bare[max(bare.find("{"), 0) :], strict=False))
+            value, end = json.JSONDecoder(strict=False).raw_decode(bare)
+            if not re.search(r'\{\s*"', bare[end:]):  # words may follow, but not another object
+                return _without_controls(value)
         raise
 
 
@@ -127,7 +132,7 @@ def _doubled(tex: re.Match[str]) -> str:
     """The command with its backslash doubled, unless it is a line break before a short word that is no command here."""
     if tex["short"]:
         string = tex.string[: tex.start("slash")].rpartition('"')[2]
-        if string and string[-1] not in " ({[$=+-*/^_&|<>" and string.count("$") % 2 == 0:
+        if not _BEFORE_COMMAND.search(string) and string.count("$") % 2 == 0:
             return tex[0]
     place = tex.start("slash") - tex.start()
     return f"{tex[0][:place]}\\{tex[0][place:]}"
@@ -212,15 +217,21 @@ def parse_json_as(contract: type[Contract], text: str) -> Contract:
 
     Raises ParseError naming every field.
     """
-    given = last_json(text)
+    given = _named(last_json(text))
     if not contract.model_fields.keys() & given.keys():
-        inner = [value for value in given.values() if isinstance(value, dict)]
-        given = inner[0] if len(inner) == 1 else given
+        parts = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in given.values()]
+        inner = [part for part in parts if isinstance(part, dict)]
+        given = _named(inner[0]) if len(inner) == 1 else given
     try:
         return contract.model_validate({key: value for key, value in given.items() if value is not None})
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ParseError(f"the json block does not fit its contract: {problems}") from error
+
+
+def _named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields under the names of a contract, however they are capitalised."""
+    return {key.strip().casefold().replace(" ", "_").replace("-", "_"): value for key, value in given.items()}
 
 
 def _listed(value: Any) -> Any:
@@ -241,7 +252,10 @@ class _RuleReply(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _a_bare_text_is_a_rule(cls, value: Any) -> Any:
-        return {"rule": value} if isinstance(value, str) else value
+        if not isinstance(value, dict):
+            return {"rule": value} if isinstance(value, str) else value
+        given = _named(value)
+        return {"rule": given.get("text"), "examples": given.get("example"), **given}
 
     @field_validator("kind", mode="before")
     @classmethod

@@ -108,6 +108,9 @@ def test_a_reply_that_repeats_itself_is_read_in_time():
         (r"x \notin S, \tau(n), \nu_2(n), a \ne b", r"x \notin S, \tau(n), \nu_2(n), a \ne b"),
         (r"\forall x \beta, \binom{n}{k} \bmod 7", r"\forall x \beta, \binom{n}{k} \bmod 7"),
         (r"\nu counts", r"\nu counts"),
+        (r"(\nu, \rho\tau\nu)", r"(\nu, \rho\tau\nu)"),
+        (r"Then\nu = 3", "Then\nu = 3"),
+        (r"1.\nThen\nu = 3", "1.\nThen\nu = 3"),
         (r"$x\ne y$ and $p\nmid q$", r"$x\ne y$ and $p\nmid q$"),
         (r"\uparrow \underline{x} \u00e9", "\\uparrow \\underline{x} é"),
         (r"\to \tfrac12 \tan x \top", r"\to \tfrac12 \tan x \top"),
@@ -136,6 +139,7 @@ def test_tex_with_single_backslashes_is_read_as_meant(written, meant):
         '```json\n[{"a": [1, 2], "b": "x, }"}]\n```',
         'Here it is: {"a": [1, 2], "b": "x, }"} I hope that helps.',
         'json\n{"a": [1, 2], "b": "x, }"}',
+        '{"a": [1, 2], "b": "x, }"}\n\nThis entry {captures} it.',
         '```json\n{"a": [1, 2], "b": "x, }"}\n```\nI hope that helps, see // there.',
         '```json\n{"a": [1, 2], "b": "x, }"}',
     ],
@@ -156,6 +160,8 @@ def test_a_comment_mark_in_a_text_is_no_comment():
         {"method": ["m"], "rules": ["r1", {"rule": "r2", "examples": None}], "priority": 5.0},
         {"method": "m", "rules": ["r1", "r2"], "priority": "5/5 (high)"},
         {"method": "m", "rules": ["r1", "r2"], "priority": 9},
+        {"experiences": [{"method": "m", "rules": ["r1", "r2"], "priority": 5}]},
+        {"Method": "m", "Rules": [{"Rule": "r1"}, {"text": "r2", "example": "e"}], "Priority": "high"},
     ],
 )
 def test_a_nearly_right_experience_is_understood(entry):

@@ -17,9 +17,7 @@ _CLOSING = (
     r"</(?:seed:)?(?:think(?:ing)?|thoughts?|reasoning)>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>"
     r"|<\|inner_suffix\|>|<channel\|>|<unused95>|Here(?: is|'s) my response:"
 )
-_THINKING = re.compile(
-    rf"(?<![`\"'])(?:(?P<opening>{_OPENING})|{_CLOSING})(?![`\"']|\s(?:tags?|tokens?|blocks?)\b)", re.IGNORECASE
-)
+_THINKING = re.compile(rf"(?:(?P<opening>{_OPENING})|{_CLOSING})(?!\s(?:tags?|tokens?|blocks?)\b)", re.IGNORECASE)
 _HARMONY = re.compile(
     r"(?:<\|start\|>\w*)?<\|channel\|>\s*(?P<channel>analysis|commentary|final)\b[^\n]{0,200}?<\|message\|>"
 )
@@ -39,6 +37,8 @@ _END = (
 )
 _AT_THE_END = re.compile(rf"(?:\s*(?:{_END}|<[|｜][\w▁]+[|｜]>))+\s*\Z|\s*<\|im_end\|?\s*\Z")
 _WITHIN = re.compile(_END)
+_LINE = 1_000
+"""Characters of a line in which quotes are looked for, on either side."""
 _SENTENCE_GOES_ON = re.compile(r"[ ,.;:)]+[a-z]")
 
 
@@ -52,8 +52,13 @@ def split_thinking(text: str) -> tuple[str, str]:
     """Part a text into (visible, thinking) by tags; a chat template may have swallowed the opening one."""
     visible: list[str] = []
     thoughts: list[str] = []
-    thinking, start = False, 0
+    thinking, start, seen, fences = False, 0, 0, 0
     for tag in _THINKING.finditer(text):
+        if thinking and tag["opening"]:
+            continue
+        fences, seen = fences + text.count("```", seen, tag.start()), tag.start()
+        if _is_wrapped(text, tag) or (not thinking and (_is_quoted(text, tag) or (tag["opening"] and fences % 2))):
+            continue  # talked about; what ends the thinking is asked less
         (thoughts if thinking or not tag["opening"] else visible).append(text[start : tag.start()])
         thinking, start = bool(tag["opening"]), tag.end()
     (thoughts if thinking else visible).append(text[start:])  # cut off while still thinking
@@ -84,20 +89,31 @@ def _stripped_harmony(text: str) -> tuple[str, str] | None:
 def _without_turns(text: str) -> str:
     """What stands before the first token that ends the turn: whatever follows is a conversation made up."""
     text = _BOX.sub("", _AT_THE_END.sub("", _BEGINNING.sub("", text)))
-    ends = (token.span() for token in _WITHIN.finditer(text))
-    end = next((start for start, end in ends if not _is_mentioned(text, start, end)), None)
+    end = next((token.start() for token in _WITHIN.finditer(text) if not _is_mentioned(text, token)), None)
     return text if end is None else text[:end]
 
 
-def _is_mentioned(text: str, start: int, end: int) -> bool:
-    """Whether the token there is talked about: in code, in quotes, or by a sentence that goes on."""
-    before, line = text[:start], text[:start].rpartition("\n")[2]
-    rest = text[end:].partition("\n")[0]
-    if before.count("```") % 2 or line.replace("```", "").count("`") % 2 or (line.count('"') % 2 and '"' in rest):
+def _is_mentioned(text: str, token: re.Match[str]) -> bool:
+    """Whether the token is talked about: in code, in quotes, or by a sentence that goes on."""
+    before = text[: token.start()]
+    if before.count("```") % 2 or _is_wrapped(text, token) or _is_quoted(text, token):
         return True
-    if text[start:end] == "</s>" and "<s>" in before:  # struck through
+    if token[0] == "</s>" and "<s>" in before:  # struck through
         return True
-    return line[-1:] in (" ", "(", "'") and bool(_SENTENCE_GOES_ON.match(rest) or rest[:1] == "'")
+    return before[-1:] in (" ", "(") and bool(_SENTENCE_GOES_ON.match(text, token.end()))
+
+
+def _is_wrapped(text: str, mark: re.Match[str]) -> bool:
+    """Whether it stands in quotes of its own."""
+    before = text[max(mark.start() - 3, 0) : mark.start()]
+    return before != "```" and before[-1:] in ("`", '"', "'") and text.startswith(before[-1:], mark.end())
+
+
+def _is_quoted(text: str, mark: re.Match[str]) -> bool:
+    """Whether quotes or backticks open before it on its line and close behind it."""
+    before = text[max(mark.start() - _LINE, 0) : mark.start()].rpartition("\n")[2].replace("```", "")
+    behind = text[mark.end() : mark.end() + _LINE].partition("\n")[0]
+    return any(before.count(quote) % 2 and quote in behind for quote in ("`", '"'))
 
 
 def _joined(thoughts: Iterable[str]) -> str:

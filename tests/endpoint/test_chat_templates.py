@@ -29,6 +29,12 @@ from tests.cpu_time import cpu_seconds_below
         ("Here is my thought process: hm Here is my response: 42", "42", "hm"),
         ("<seed:think>Try 7? No, that is wrong, because the two", "", "Try 7? No, that is wrong, because the two"),
         ("hm, no opening</thought>42", "42", "hm, no opening"),
+        ('<think>It is "41"</think>42', "42", 'It is "41"'),
+        ('It is "41"</think>42', "42", 'It is "41"'),
+        ("<think>so ```json\n{}\n```</think>42", "42", "so ```json\n{}\n```"),
+        ("<think>```json\n{}\n```</think>```json\n42\n```", "```json\n42\n```", "```json\n{}\n```"),
+        ("<think>so ```\n41</think>42", "42", "so ```\n41"),
+        ("<think>after `</think>` I answer</think>42", "42", "after `</think>` I answer"),
     ],
 )
 def test_thinking_is_parted_from_what_is_said(text, visible, thinking):
@@ -130,5 +136,7 @@ def test_a_text_about_tokens_stays_whole(text):
 def test_many_unclosed_thoughts_and_tokens_are_parted_in_time():
     with cpu_seconds_below(2):
         assert read("<think>" * 50_000)[0] == ""
+        assert read("</think>" * 50_000)[0] == ""
+        assert read("<think>a</think>b" * 10_000)[0]
         assert read("<|channel|>" * 5_000)[1] == ""
         assert read("a <|im_end|> b " * 2_000)[0]
