@@ -45,6 +45,8 @@ class Progress:
     """Errors that nobody foresaw, in tasks and about experiences; the log has their tracebacks."""
     not_distilled: int = 0
     """Rollouts, and contrasts, that gave no experience."""
+    why_not_distilled: str = ""
+    """The first reason."""
     attempts: int = 0
     verdicts: int = 0
     """Attempts that the verifier was asked about."""
@@ -70,6 +72,7 @@ class Progress:
             self.reasons[exploration.reason or exploration.error] += 1
         else:
             self.not_distilled += len(exploration.undistilled)
+            self.why_not_distilled = self.why_not_distilled or next(iter(exploration.undistilled), "")
         for verdict in exploration.verdicts:
             by_verifier, by_score = verdict.accepted_by_verifier, verdict.accepted_by_score
             self.attempts += 1
