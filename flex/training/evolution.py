@@ -19,8 +19,8 @@ Three experiences, each predicted to be inserted; A turns out to be merged into 
 What is applied is always the answer to the question that the library as it then is raises. So the same replies give
 the same library, however long a model takes, and a wrong prediction costs calls only where it changes a question.
 
-A call that is asked again is wasted. How many are asked ahead follows from that: so few that even if all of them were
-wasted, there would be at most `WASTE` wasted calls per decision. Where predictions hold, more and more are asked ahead.
+A call whose question changes is wasted. So only `AHEAD` calls are made ahead of their turn, and fewer as long as wasting
+all of them would make more than `WASTE` wasted calls per decision.
 """
 
 import asyncio
@@ -37,7 +37,9 @@ from flex.updater import Question
 MAX_SPECULATIVE = 64
 """Experiences that are looked at before their turn, at most."""
 WASTE = 0.5
-"""Calls per decision that may be wasted, unless a number of calls ahead is given."""
+"""Calls per decision that may be wasted, unless `speculate` says how many are made ahead."""
+AHEAD = 4
+"""Calls ahead of their turn; with more of them a run was no faster, only dearer."""
 INSERT = UpdateDecision("insert")
 """What is predicted as long as there is no answer: most experiences are inserted."""
 Outcome = UpdateDecision | Setback
@@ -105,7 +107,7 @@ class Evolution:
     question: Callable[[PendingUpdate, ExpLib], UpdateDecision | Question]
     answer: Callable[[PendingUpdate, Question], Coroutine[Any, Any, UpdateDecision]]
     ahead: int | None = None
-    """How many are asked about before their turn; None: as many as `WASTE` allows."""
+    """How many are asked about before their turn; None: `AHEAD`, as far as `WASTE` allows."""
 
     def __post_init__(self) -> None:
         self._draft = self.library.copy() or self.library
@@ -172,7 +174,7 @@ class Evolution:
         at_risk = sum(isinstance(update.asked, Question) for update in self._waiting[1:])
         if self.ahead is not None:
             return at_risk < self.ahead
-        return self._wasted + at_risk + 1 <= WASTE * (self._decided + 1)
+        return at_risk < AHEAD and self._wasted + at_risk < WASTE * (self._decided + 1)
 
     def _question(self, update: PendingUpdate, library: ExpLib) -> UpdateDecision | Question | Setback:
         try:
@@ -200,7 +202,7 @@ class Evolution:
             self._ask(update, self._question(update, self.library))  # another process may have changed a database
             if update.outcome() is None or update.mispredicted:
                 return None
-            self._decided += 1
+            self._decided += update.answer is not None
         self._speculated -= 1
         return self._waiting.pop(0), update.outcome()
 
