@@ -6,6 +6,7 @@ The data are a folder of zero-shot score tables (flex/proteins/assays.py). 100 l
 learned from; the score is Spearman's correlation on all others.
 """
 
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
@@ -107,7 +108,8 @@ class Protein(Benchmark):
         except ParseError:
             return ()
         rows = assay.test[:: -(-len(assay.test) // POINTS)]
-        return [(float(f"{values[row]:.4g}"), float(f"{assay.scores[row]:.4g}")) for row in rows]
+        pairs = [(float(f"{values[row]:.4g}"), float(f"{assay.scores[row]:.4g}")) for row in rows]
+        return [pair for pair in pairs if all(map(math.isfinite, pair))]  # a formula may run away
 
     def practice(self, task: Task, answer: str | None) -> float:
         """Spearman's correlation on the labelled mutants."""

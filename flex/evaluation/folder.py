@@ -1,21 +1,21 @@
 """What a folder of `flex eval --out` holds, or one of a single setting, as the scripts write it."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flex.benchmarks import benchmark_names, get_benchmark
 from flex.errors import RunError, SettingsError
 from flex.evaluation.results import Result, load_results
 from flex.evaluation.statistics import MARGIN, Difference, paired_difference
 from flex.evaluation.summary import Cost, Summary, summarize
-from flex.files.jsonlines import decode
+from flex.files.jsonlines import decode, strict_json
 from flex.files.paths import existing
 from flex.types import Attempt
 
+T = TypeVar("T")
 ORDER = ("vanilla", "icl", "agent", "flex-empty", "flex-shuffled", "flex-chat", "flex")
 """Of settings nobody has ordered: baselines, then controls, then what they are compared with."""
 
@@ -32,10 +32,11 @@ class SettingRun:
 
     def trace(self, row: Result) -> Attempt:
         """How an answer came about: an agent's steps, what it read, its reasoning; empty when there is no trace."""
-        trace = read_json(self.folder.with_name(f"{self.folder.name}_process") / f"{row.log_name}.json")
-        return (
-            decode(Attempt, {**trace, "text": row.reply}) if trace.get("task_id") == row.task_id else Attempt(row.reply)
-        )
+        path = self.folder.with_name(f"{self.folder.name}_process") / f"{row.log_name}.json"
+        trace = read_json(path)
+        if trace.get("task_id") != row.task_id:
+            return Attempt(row.reply)
+        return _in(path, lambda: decode(Attempt, {**trace, "text": row.reply}))
 
     def by_task(self) -> dict[str, list[Result]]:
         """The repeats of each task, in order."""
@@ -106,10 +107,11 @@ def read_run(folder: str | Path) -> Run:
         ]
     if not settings:
         raise RunError(f"{folder} holds no results: no results.jsonl in it or in a folder of it")
-    comparisons = tuple(decode(Difference, row) for row in overall.get("comparisons") or ())
+    listed = overall.get("comparisons") or ()
+    comparisons = _in(folder / "summary.json", lambda: [decode(Difference, row) for row in listed])
     first = settings[0].summary
     benchmark, model = (str(overall.get(key) or getattr(first, key)) for key in ("benchmark", "model"))
-    return Run(folder, tuple(settings), comparisons, benchmark, model)
+    return Run(folder, tuple(settings), tuple(comparisons), benchmark, model)
 
 
 def in_order(run: Path, numbers: Mapping[str, Any]) -> list[Path]:
@@ -125,10 +127,15 @@ def read_setting(
     """The setting in a folder: its numbers as they are given, else of its summary.json, else counted from its rows."""
     rows = tuple(load_results(folder))
     config = read_json(folder / "config.json")
+    for key, kind in (("benchmark", str), ("setting", str), ("models", dict)):
+        if not isinstance(config.get(key, kind()), kind):
+            raise RunError(f"{folder / 'config.json'}: {key} {config[key]!r} is nothing that a run writes")
     numbers = numbers or read_json(folder / "summary.json")
-    summary = Summary.from_json(numbers) if "accuracy" in numbers else _counted(rows, config)
+    place = folder / "summary.json"
+    given = "accuracy" in numbers
+    summary = _in(place, lambda: Summary.from_json(numbers)) if given else _counted(rows, config)
     if cost and summary.cost == Cost():
-        summary = replace(summary, cost=decode(Cost, cost))
+        summary = replace(summary, cost=_in(place, lambda: decode(Cost, cost)))
     name = summary.setting or str(config.get("setting") or (rows[0].setting if rows else folder.name))
     return SettingRun(name, folder, rows, summary, config)
 
@@ -163,12 +170,20 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        value = json.loads(path.read_bytes())
+        value = strict_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise RunError(f"cannot read {path}: {error}") from error
     if not isinstance(value, dict):
         raise RunError(f"{path} is not what a run writes")
     return value
+
+
+def _in(path: Path, read: Callable[[], T]) -> T:
+    """What was read out of a file. Raises RunError naming the file where it is nothing that a run writes."""
+    try:
+        return read()
+    except (RunError, TypeError, AttributeError) as error:
+        raise RunError(f"{path}: {error}") from error
 
 
 def _object(value: Mapping[str, Any], key: str) -> dict[str, Any]:

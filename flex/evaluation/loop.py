@@ -18,10 +18,10 @@ from flex.benchmarks.base import Benchmark
 from flex.concurrency import Stop, in_order
 from flex.endpoint.usage import track_usage
 from flex.errors import EndpointError, ParseError, TaskRefused
-from flex.evaluation.results import Result, write_logs
+from flex.evaluation.results import Result, result_of, write_logs
 from flex.evaluation.settings import Setting, Solve
 from flex.files.atomic import json_bytes, write_atomically
-from flex.files.jsonlines import JsonLines, decode, to_jsonable
+from flex.files.jsonlines import JsonLines, to_jsonable
 from flex.telemetry import span
 from flex.types import Attempt, Task
 
@@ -58,7 +58,7 @@ async def evaluate(
     """
     jobs = [(task, repeat) for task in tasks for repeat in range(config.repeats)]
     with JsonLines(folder / "results.jsonl") as lines:
-        known = {(row.task_id, row.repeat): row for row in (decode(Result, line) for line in lines)}
+        known = {(row.task_id, row.repeat): row for row in lines.read(result_of)}
         rows = {key: row for key, row in known.items() if not row.error}
         for row in rows.values():
             on_result(row)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from flex.errors import RunError
 from flex.files.atomic import json_bytes
 from flex.files.jsonlines import JsonLines, decode, to_jsonable
 from flex.text import valid_utf8
@@ -63,13 +65,20 @@ class Result:
         return f"{self.index}" if self.repeat == 0 else f"{self.index}_{self.repeat}"
 
 
-def load_results(folder: str | Path) -> list[Result]:
-    """The rows of a results folder, the last one for each task and repeat. Raises RunError.
+def result_of(row: Mapping[str, Any]) -> Result:
+    """The result in a row. Raises RunError where it is none.
 
     Rows of earlier versions do not say whose an error was: it was nearly always the endpoint's.
     """
-    lines = JsonLines(Path(folder) / "results.jsonl")
-    rows = (decode(Result, {"unanswered": row.get("error") is not None, **row}) for row in lines)
+    result = decode(Result, {"unanswered": row.get("error") is not None, **row})
+    if abs(result.score) > 1 or result.repeat < 0 or result.index < 0:
+        raise RunError(f"score {result.score:g}, index {result.index}, repeat {result.repeat}: no run writes that")
+    return result
+
+
+def load_results(folder: str | Path) -> list[Result]:
+    """The rows of a results folder, the last one for each task and repeat. Raises RunError naming the line."""
+    rows = JsonLines(Path(folder) / "results.jsonl").read(result_of)
     return list({(row.task_id, row.repeat): row for row in rows}.values())
 
 

@@ -2,9 +2,10 @@
 
 import functools
 import json
+import math
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -48,6 +49,35 @@ def _adapter(kind: type) -> Any:
     return TypeAdapter(kind)
 
 
+def strict_json(content: bytes | str) -> Any:
+    """The value of a JSON text. Raises ValueError also for what Python alone would let pass, and nobody can mean.
+
+    That is NaN, Infinity, a number too large to hold, a key that comes twice, brackets without end.
+    """
+    try:
+        return json.loads(content, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_each_key_once)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _no_number(text: str) -> object:
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key '{next(name for name in names if names.count(name) > 1)}' comes twice")
+    return found
+
+
 class JsonLines:
     """A file of one JSON object per line: appended to by one process (any of its threads), read by everyone.
 
@@ -63,17 +93,34 @@ class JsonLines:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The rows; none if there is no file. Raises RunError naming the line that is not a JSON object."""
-        content = self.path.read_bytes() if self.path.exists() else b""
+        return (row for _, row in self._numbered())
+
+    def read(self, kind: Callable[[dict[str, Any]], T]) -> list[T]:
+        """What `kind` makes of every row. Raises RunError naming the line of which it makes nothing."""
+        found: list[T] = []
+        for number, row in self._numbered():
+            try:
+                found.append(kind(row))
+            except (RunError, KeyError, TypeError, AttributeError) as error:  # a damaged row may lack anything
+                problem = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+                raise RunError(f"{self.path}, line {number}: {problem}") from error
+        return found
+
+    def _numbered(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        try:
+            content = self.path.read_bytes() if self.path.exists() else b""
+        except OSError as error:
+            raise RunError(f"cannot read {self.path}: {error}") from error
         complete = content[: content.rfind(b"\n") + 1]
         for number, line in enumerate(complete.split(b"\n"), 1):
             if line.strip():
                 try:
-                    row = json.loads(line)
+                    row = strict_json(line)
                 except ValueError as error:
                     raise RunError(f"{self.path}, line {number}: not valid JSON ({error})") from error
                 if not isinstance(row, dict):
                     raise RunError(f"{self.path}, line {number}: not an object")
-                yield row
+                yield number, row
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a row. Raises RunError when another process is writing this file."""

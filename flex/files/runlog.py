@@ -7,17 +7,18 @@ runs/first/events.jsonl   {"event": "explored", "time": "2026-01-31T12:00:00+00:
 import importlib.metadata
 import json
 import platform
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flex.errors import RunError, SettingsError
 from flex.files.atomic import write_json
 from flex.files.clock import now
-from flex.files.jsonlines import JsonLines, to_jsonable
+from flex.files.jsonlines import JsonLines, strict_json, to_jsonable
 from flex.files.locks import Lock
 
+T = TypeVar("T")
 FREE_KEYS = frozenset({"created_at", "versions", "command", "pacing"})
 """Keys of a configuration that may differ when a run is resumed: they do not change what it finds."""
 PACKAGES = ("flex-experience", "openai", "smolagents", "rdkit", "pydantic-monty")
@@ -75,6 +76,10 @@ class RunLog:
         """What was logged, in order; only events of one name if it is given."""
         return [row for row in self._events if event is None or row.get("event") == event]
 
+    def read(self, kind: Callable[[dict[str, Any]], T]) -> list[T]:
+        """What `kind` makes of every event. Raises RunError naming the line of which it makes nothing."""
+        return self._events.read(kind)
+
     def sync(self) -> None:
         """Bring the events to the disk; once per batch."""
         self._events.sync()
@@ -93,7 +98,7 @@ class RunLog:
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
-            config = json.loads(path.read_bytes())
+            config = strict_json(path.read_bytes())
         except (OSError, ValueError) as error:
             raise RunError(f"cannot read {path}: {error}; nothing was changed") from error
         if not isinstance(config, dict):

@@ -1,10 +1,11 @@
 """One training run under way: what its log answers without a model, and what changes in its library."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from flex.concurrency import Stop
 from flex.echo import is_copy
@@ -84,6 +85,18 @@ def learned(library: ExpLib, run_id: str) -> set[tuple[int, str, int]]:
     return {(c.source["epoch"], c.source["tasks"][0], c.source["number"]) for c in changes}
 
 
+def _logged(event: Mapping[str, Any]) -> tuple[str, Any, Any]:
+    """(name, key, value) of an event that a session is resumed from; no value of a task that failed."""
+    name = event["event"]
+    if name == "explored":
+        explored = event["exploration"]
+        key = event["epoch"], explored["task"]["id"]
+        return name, key, None if explored["error"] else decode(Exploration, explored)
+    if name == "decided":
+        return name, (event["epoch"], event["task"], event["number"]), decode(UpdateDecision, event["decision"])
+    return name, event.get("key"), decode(UpdateDecision, event["decision"]) if name == "answered" else None
+
+
 @dataclass
 class Session:
     """One call of `train`: what the log already knows, and what has changed since the library was saved."""
@@ -101,18 +114,12 @@ class Session:
         self._changed = False
         self._judged = Progress()
         """What this session explored itself, as soon as it is there."""
-        events = self.run.events()
-        self._explored = {
-            (e["epoch"], e["exploration"]["task"]["id"]): decode(Exploration, e["exploration"])
-            for e in events
-            if e["event"] == "explored" and not e["exploration"]["error"]
+        logged = self.run.read(_logged)
+        self._explored = {key: value for event, key, value in logged if event == "explored" and value is not None}
+        self._decided: dict[tuple[int, str, int], UpdateDecision] = {
+            key: value for event, key, value in logged if event == "decided"
         }
-        self._decided = {
-            (e["epoch"], e["task"], e["number"]): decode(UpdateDecision, e["decision"])
-            for e in events
-            if e["event"] == "decided"
-        }
-        self._answered = {e["key"]: decode(UpdateDecision, e["decision"]) for e in events if e["event"] == "answered"}
+        self._answered = {key: value for event, key, value in logged if event == "answered"}
         self._learned = learned(self.library, self.config.run_id) if self._decided and self.config.run_id else set()
 
     @property

@@ -133,3 +133,15 @@ def test_a_file_where_the_folder_should_be_is_one_clear_line(tmp_path):
     with pytest.raises(RunError, match="cannot write to"):
         RunLog(tmp_path / "run").start(config())
     assert (tmp_path / "run").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ['{"event": "explored"}', '{"event": "explored", "exploration": 3, "epoch": 0}', '{"event": "decided"}', "{}"],
+)
+def test_an_event_that_a_run_cannot_go_on_from_is_named_by_its_line(tmp_path, damaged):
+    from flex.training.session import _logged
+
+    (tmp_path / "events.jsonl").write_text(f'{{"event": "finished"}}\n{damaged}\n')
+    with pytest.raises(RunError, match=r"events\.jsonl, line 2: "):
+        RunLog(tmp_path).read(_logged)
