@@ -42,7 +42,7 @@ def _check_nobody_else_changed(save_to: Path, start: int) -> None:
     if others := list(dict.fromkeys(change.entry for change in changes if "run" not in change.by)):
         more = f" and {len(others) - 1} more" if others[1:] else ""
         raise SettingsError(
-            f"{save_to} was changed since this run was stopped ({others[0]}{more}), and going on would write over that; "
+            f"{save_to} was changed since this run was stopped ({others[0]}{more}), and to go on writes over that; "
             f"to learn more from it begin another run: --library {save_to} --save_to {save_to} without --out"
         )
 

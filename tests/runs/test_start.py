@@ -39,7 +39,7 @@ def test_a_resumed_run_does_not_write_over_what_was_edited_by_hand(stopped):
     data["library"]["golden"][0]["method"] = "Count by hand."
     (stopped / "lib.json").write_text(json.dumps(data))
     with pytest.raises(
-        SettingsError, match=r"lib.json was changed since this run was stopped \(lesson\), and going on"
+        SettingsError, match=r"lib.json was changed since this run was stopped \(lesson\), and to go on"
     ):
         resumed(stopped)
 
