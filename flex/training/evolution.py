@@ -19,8 +19,8 @@ Three experiences, each predicted to be inserted; A turns out to be merged into 
 What is applied is always the answer to the question that the library as it then is raises. So the same replies give
 the same library, however long a model takes, and a wrong prediction costs calls only where it changes a question.
 
-A call whose question changes is wasted. So only `AHEAD` calls are made ahead of their turn, and fewer as long as wasting
-all of them would make more than `WASTE` wasted calls per decision.
+A call whose question changes is wasted. So only `AHEAD` calls are made before their turn, and fewer as long as to waste
+them all would make more than `WASTE` wasted calls per decision.
 """
 
 import asyncio
