@@ -24,6 +24,7 @@ from flex.actor import Actor
 from flex.benchmarks import get_benchmark
 from flex.concurrency import Stop, in_order
 from flex.critic import Critic
+from flex.endpoint.kept_replies import sample
 from flex.errors import ParseError, Unusable
 from flex.explib import ExpLib
 from flex.files.runlog import RunLog
@@ -50,14 +51,15 @@ async def explore(
     A rollout of an open-ended task goes on improving until its rounds are used up.
     """
     trajectories = []
-    for _ in range(limits.max_rollouts):  # breadth
+    for rollout in range(limits.max_rollouts):  # breadth
         trajectory = Trajectory(task)
-        for _ in range(limits.max_rounds):  # depth
-            attempt = await actor.attempt(trajectory, retrieval)
-            verdict = await verifier.judge(task, attempt, trajectory.rounds)
-            trajectory = trajectory.extended(attempt, verdict)
-            if verdict.accepted and not verifier.open_ended:
-                break
+        with sample("rollout", rollout):
+            for _ in range(limits.max_rounds):  # depth
+                attempt = await actor.attempt(trajectory, retrieval)
+                verdict = await verifier.judge(task, attempt, trajectory.rounds)
+                trajectory = trajectory.extended(attempt, verdict)
+                if verdict.accepted and not verifier.open_ended:
+                    break
         trajectories.append(trajectory)
         if trajectory.solved:
             break
@@ -125,7 +127,7 @@ async def evolve(session: Session, epoch: int, tasks: Sequence[Task]) -> None:
         if session.stopping:
             return None
         try:
-            with span(f"task {task.id}", epoch=epoch):
+            with span(f"task {task.id}", epoch=epoch), sample("epoch", epoch, task.id):
                 explored = await explore_and_distill(task, team, config, library)
             return session.log_exploration(epoch, explored)
         except (Unusable, OSError) as error:

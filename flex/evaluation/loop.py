@@ -17,6 +17,7 @@ from typing import Any
 
 from flex.benchmarks.base import Benchmark
 from flex.concurrency import Stop, in_order
+from flex.endpoint.kept_replies import sample
 from flex.endpoint.usage import track_usage
 from flex.errors import Unusable
 from flex.evaluation.results import Result, result_of, write_logs
@@ -104,7 +105,7 @@ async def _answered(
     """The row of an answer, none where nothing came of it nor was paid for; and why there will be no others."""
     started, target, attempt, setback = time.monotonic(), task.target or "", None, None
     graded: dict[str, Any] = {"score": 0.0, "correct": False}
-    with track_usage() as spent, span(f"task {task.id}", repeat=repeat):
+    with track_usage() as spent, span(f"task {task.id}", repeat=repeat), sample(task.id, repeat):
         try:
             attempt = await solve(task)
             graded = grade(attempt.answer, target, benchmark)

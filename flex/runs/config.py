@@ -16,6 +16,8 @@ from flex.errors import SettingsError
 from flex.runs.fields import AboveZero, Checked, FromZero, Natural, Positive, Temperature
 from flex.training.config import Limits, TrainConfig
 
+NOBODY = "http://127.0.0.1:9/v1"
+"""An address that is never asked."""
 OURS = ("model", "messages", "stream")
 """What `extra_body` must not replace."""
 
@@ -97,8 +99,17 @@ class Run(Checked):
     """only the first so many tasks"""
     telemetry: bool = True
     """send traces to a collector that listens"""
+    cache: bool = True
+    """keep every reply in the run's folder, and pay for none twice"""
+    replay: Path | None = None
+    """answer from the replies that this run's folder kept, and ask nobody"""
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)
     budget: Budget = field(default_factory=Budget)
+
+    @property
+    def base_url(self) -> str | None:
+        """The endpoint's address, None for that of the environment; a run that is replayed needs none."""
+        return NOBODY if self.replay else self.endpoint.base_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

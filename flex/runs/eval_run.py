@@ -32,7 +32,7 @@ from flex.report.forest import picture
 from flex.runs.comparison import compare_settings, first_margin, first_named
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
-from flex.runs.setup import Bar, Step, make_client, make_model, no_bar, watch_budget
+from flex.runs.setup import Bar, Step, keeping_replies, make_client, make_model, no_bar, watch_budget
 from flex.setback import Setback
 from flex.telemetry import start_telemetry
 from flex.types import Usage
@@ -133,9 +133,10 @@ async def answer_all(
     plan, stop = make_plan(run, [setting for setting, _ in places.values()]), stop or Stop()
     summaries: dict[str, Summary] = {}
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(make_client(run.endpoint))
+        client = await stack.enter_async_context(make_client(run))
         watch_budget(stop, run.budget, plan.prices, client, plan.models)
-        await client.check()
+        if not run.replay:
+            await client.check()
         for setting, folder in places.values():
             log = stack.enter_context(RunLog(folder))
             log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data", "primary", "margin"})
@@ -144,7 +145,8 @@ async def answer_all(
             with bar("", len(places) * len(plan.tasks) * run.repeats, "answer") as step:
                 for name, (setting, folder) in places.items():
                     try:
-                        summary = await answer_setting(plan, resources, setting, folder, step, stop, name)
+                        with keeping_replies(client, run, folder, name):
+                            summary = await answer_setting(plan, resources, setting, folder, step, stop, name)
                     except (Unusable, OSError) as error:
                         why = Setback.of(error).ends_run
                         if why is None or not any((folder / "results.jsonl").exists() for _, folder in places.values()):

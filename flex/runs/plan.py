@@ -77,7 +77,7 @@ def make_plan(run: EvalRun, settings: Sequence[Setting]) -> Plan:
         prompts.checked(prompt_names(setting, run.executor))
     guarded = () if run.allow_leakage else leaks
     hidden, hidden_examples = hidden_from(guarded), hidden_from(guarded, "train")
-    prices = Prices.load(run.budget.prices, find_address(run.endpoint.base_url))
+    prices = Prices.load(run.budget.prices, find_address(run.base_url))
     return Plan(run, benchmark, tasks, train_tasks, prompts, library, leaks, hidden, hidden_examples, prices)
 
 

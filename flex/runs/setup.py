@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from flex.actor import Actor
@@ -12,11 +13,12 @@ from flex.concurrency import Stop
 from flex.critic import Critic
 from flex.endpoint.cost import Budget as Limit
 from flex.endpoint.cost import Prices
+from flex.endpoint.kept_replies import FILE, KeptReplies
 from flex.memory_retriever import MemoryRetriever, index_order
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 from flex.reject_sampling import Team
-from flex.runs.config import Budget, EndpointConfig, TrainRun
+from flex.runs.config import Budget, EndpointConfig, Run, TrainRun
 from flex.types import Model
 from flex.updater import Updater
 from flex.verifier import Verifier
@@ -31,10 +33,11 @@ def no_bar(title: str, steps: int, unit: str) -> AbstractContextManager[Step]:
     return nullcontext(lambda counts: None)
 
 
-def make_client(endpoint: EndpointConfig) -> RateLimitedLLMClient:
-    """The one client of a run. Raises SettingsError."""
+def make_client(run: Run) -> RateLimitedLLMClient:
+    """The one client of a run; one that is replayed needs no address. Raises SettingsError."""
+    endpoint = run.endpoint
     return RateLimitedLLMClient(
-        base_url=endpoint.base_url,
+        base_url=run.base_url,
         requests_per_minute=endpoint.requests_per_minute,
         tokens_per_minute=endpoint.tokens_per_minute,
         max_connections=endpoint.max_connections,
@@ -42,6 +45,27 @@ def make_client(endpoint: EndpointConfig) -> RateLimitedLLMClient:
         timeout=endpoint.timeout,
         structured=endpoint.response_format == "auto",
     )
+
+
+@contextmanager
+def keeping_replies(client: RateLimitedLLMClient, run: Run, folder: Path, part: str = "") -> Iterator[None]:
+    """Within it, every reply is kept in the folder of the run, or of a part of it, and none is asked for twice.
+
+    With `run.replay`, that run's replies are all there is. Raises RunError.
+    """
+    if run.replay:
+        kept = KeptReplies(run.replay / part / FILE, replay=True)
+    elif run.cache:
+        kept = KeptReplies(folder / FILE)
+    else:
+        yield
+        return
+    with kept:
+        client.kept = kept
+        try:
+            yield
+        finally:
+            client.kept = None
 
 
 def make_model(endpoint: EndpointConfig, client: RateLimitedLLMClient, name: str, role: str) -> ChatModel:

@@ -21,7 +21,7 @@ from flex.reject_sampling import Limits, Progress, TrainConfig
 from flex.reject_sampling import train as learn
 from flex.runs.config import TrainRun
 from flex.runs.plan import split_of
-from flex.runs.setup import Bar, build_team, make_client, make_model, no_bar, sampling, watch_budget
+from flex.runs.setup import Bar, build_team, keeping_replies, make_client, make_model, no_bar, sampling, watch_budget
 from flex.runs.start import library_to_train, starting_library
 from flex.search.vectors import embedding_models
 from flex.telemetry import start_telemetry
@@ -67,11 +67,12 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
     tasks = tasks_of(run, benchmark)
     prompts = Prompts(benchmark.prompts, {"llm_system_prompt": run.llm_system_prompt, "verifier": run.verifier_prompt})
     hashes = prompts.checked([*PROMPTS, "progress"] if benchmark.open_ended else PROMPTS)
-    async with make_client(run.endpoint) as client:
+    async with make_client(run) as client:
         models = {role: make_model(run.endpoint, client, name, role) for role, name in run.models.items()}
         with RunLog(run.folder) as log, start_telemetry(run.telemetry):
             library = starting_library(run.library, run.store, log)
-            await client.check()
+            if not run.replay:
+                await client.check()
             log.start(configuration(run, benchmark, hashes, tasks, library))
             library = library_to_train(library, run.store, log)
             team = build_team(run, benchmark, prompts, models)
@@ -79,7 +80,8 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
             watch_budget(stop, run.budget, prices, client, run.models | embedding_models(library.config))
             # A JSON file is this run's alone as long as it trains; a database takes the changes of many.
             holding = nullcontext() if is_database(run.store) else library.hold(run.store)
-            with holding, bar("", len(tasks) * run.epochs, "task") as step:
+            keeping = keeping_replies(client, run, run.folder)
+            with holding, keeping, bar("", len(tasks) * run.epochs, "task") as step:
                 progress = Progress(unfinished=len(tasks) * run.epochs)
 
                 def show(latest: Progress) -> None:

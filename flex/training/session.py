@@ -10,6 +10,7 @@ from typing import Any
 
 from flex.concurrency import Stop
 from flex.echo import is_copy
+from flex.endpoint.kept_replies import sample
 from flex.errors import LibraryError, NoSuchEntry, Unusable
 from flex.explib import ExpLib
 from flex.files.atomic import json_bytes
@@ -230,7 +231,8 @@ class Session:
         """The updater's answer; one that was paid for before, even in an earlier session, is not asked for again."""
         key = sha256(json_bytes(to_jsonable(question))).hexdigest()
         if (answer := self._answered.get(key)) is None:
-            answer = self._answered[key] = await self.team.updater.answer(question)
+            with sample("update", key):  # whenever it is asked, the answer is the same
+                answer = self._answered[key] = await self.team.updater.answer(question)
             self.run.write("answered", key=key, decision=answer)
         return answer
 

@@ -1,6 +1,8 @@
 """Typed calls, as a notebook makes them: they do all that the commands do, and return what came of it."""
 
 import asyncio
+import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +10,8 @@ import flex
 from flex import EndpointConfig, EvalRun, TrainRun, compare, evaluate, train
 from flex.concurrency import Stop
 from flex.errors import BenchmarkError, RunError, SettingsError
+from flex.evaluation.results import load_results
+from flex.types import Experience
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +39,18 @@ def finished(url, tmp_path_factory):
     run = EvalRun(**shared, library=learned.save_to, settings=("agent", "flex", "flex-shuffled"), out=folder / "eval")
     result = asyncio.run(evaluate(run, bar=Bar))
     return learned, result, shown, lambda **more: asyncio.run(evaluate(run, **more))
+
+
+def training(finished, folder, **more) -> TrainRun:
+    """The training that is finished, to be done again elsewhere."""
+    _, result, *_ = finished
+    shared = {name: getattr(result.run, name) for name in ("benchmark", "model", "data_path", "samples", "telemetry")}
+    more = {"endpoint": result.run.endpoint, "max_rounds": 2, "max_rollouts": 1, **more}
+    return TrainRun(**shared, save_to=folder / "lib.json", out=folder / "t", **more)
+
+
+def contents(library: flex.ExpLib) -> list[Experience]:
+    return [replace(entry, created_at="") for entry in library]
 
 
 def test_training_returns_the_library_it_has_saved(finished):
@@ -70,6 +86,47 @@ def test_finished_settings_are_compared_again_alike(finished):
 def test_what_is_finished_is_not_paid_for_again(finished):
     *_, again = finished
     assert sum(usage.calls for usage in again().usage.values()) == 0
+
+
+def test_a_finished_training_replays_offline_to_the_same_library(finished, tmp_path):
+    learned, *_ = finished
+    result = asyncio.run(train(training(finished, tmp_path, replay=learned.folder, endpoint=EndpointConfig())))
+    assert result.total.calls == 0
+    assert contents(result.library) == contents(learned.library)
+
+
+def test_a_finished_evaluation_replays_offline_to_the_same_rows(finished, tmp_path):
+    _, result, *_ = finished
+    run = replace(result.run, out=tmp_path / "e", replay=result.folder, endpoint=EndpointConfig())
+    again = asyncio.run(evaluate(run))
+    assert sum(usage.calls for usage in again.usage.values()) == 0
+    for name in run.settings:
+        rows, before = (
+            [replace(row, seconds=0) for row in load_results(folder / name)] for folder in (run.folder, result.folder)
+        )
+        assert rows == before
+    assert again.comparisons == result.comparisons
+
+
+def test_what_was_paid_for_before_a_crash_is_not_paid_for_again(finished, tmp_path):
+    learned, result, *_ = finished
+    shutil.copytree(learned.folder, tmp_path / "t")
+    (tmp_path / "t" / "events.jsonl").unlink()  # as if it had been killed amid all of its tasks
+    assert asyncio.run(train(training(finished, tmp_path))).total.calls == 0
+
+    shutil.copytree(result.folder, tmp_path / "e")
+    (tmp_path / "e" / "flex" / "results.jsonl").unlink()
+    evaluated = asyncio.run(evaluate(replace(result.run, out=tmp_path / "e")))
+    assert sum(usage.calls for usage in evaluated.usage.values()) == 0
+    assert evaluated.settings["flex"].usage == result.settings["flex"].usage
+
+
+def test_without_a_cache_nothing_is_kept(finished, tmp_path):
+    run = replace(training(finished, tmp_path), samples=1, cache=False)
+    asyncio.run(train(run))
+    assert not (tmp_path / "t" / "replies.db").exists()
+    with pytest.raises(RunError, match="cannot be replayed: it holds no replies"):
+        asyncio.run(train(replace(run, out=tmp_path / "u", save_to=tmp_path / "lib2.json", replay=tmp_path / "t")))
 
 
 def test_a_stop_that_was_requested_begins_nothing(finished, tmp_path):
