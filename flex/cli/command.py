@@ -98,19 +98,19 @@ def interruptible() -> "Iterator[Stop]":
     """A stop that the first Ctrl-C requests, so that what is under way ends; the second leaves at once."""
     import asyncio
 
-    from flex.concurrency import INTERRUPTED, Stop
+    from flex.concurrency import Stop
 
     stop, loop, task = Stop(), asyncio.get_running_loop(), asyncio.current_task()
     interrupts: list[None] = []
 
     def interrupted() -> None:
         interrupts.append(None)
-        stop.request(INTERRUPTED)
+        stop.interrupt()
         if len(interrupts) > 1 and task is not None:
             print("\nleaving at once", file=sys.stderr)
             task.cancel()
         else:
-            print("\nfinishing what is under way; Ctrl-C again to leave at once", file=sys.stderr)
+            print("\nwaiting for the calls in flight; Ctrl-C again to leave at once", file=sys.stderr)
 
     try:
         loop.add_signal_handler(signal.SIGINT, interrupted)

@@ -19,6 +19,7 @@ from flex.prompt import Prompts
 from flex.reject_sampling import Limits, Progress, TrainConfig
 from flex.reject_sampling import train as learn
 from flex.runs.config import TrainRun
+from flex.runs.origin import check_origin
 from flex.runs.plan import split_of
 from flex.runs.setup import Bar, build_team, make_client, make_model, no_bar, sampling, watch_budget
 from flex.runs.start import library_to_train, starting_library
@@ -68,6 +69,8 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
         models = {role: make_model(run.endpoint, client, name, role) for role, name in run.models.items()}
         with RunLog(run.folder) as log, start_telemetry(run.telemetry):
             library = starting_library(run.library, run.store, log)
+            if run.library:
+                check_origin(library, run.library, benchmark, allow_other=run.allow_other_library)
             await client.check()
             log.start(configuration(run, benchmark, hashes, tasks, library))
             library = library_to_train(library, run.store, log)
