@@ -11,14 +11,13 @@ from flex.errors import ParseError
 
 COPIED = "it copies its prompt"
 """Begins the problem of a reply that does, wherever it is logged."""
-_IN_A_ROW = 8
-"""So many words in a row of an example are copied, whatever surrounds them."""
-_IN_A_ROW_ELSEWHERE = 25
-"""Of the instructions more may be used: "every heavy atom of the product comes from a reactant" is sound feedback."""
-_SHARE = 0.5
-"""The share of a text, of `_SHORTEST` words or more, that comes from examples in pieces of three words."""
-_SHORTEST = 6
 _GRAM = 3
+_OF_EXAMPLES = (8, 6, 0.5)
+"""A text is a copy of examples with so many of their words in a row; or, from so many words on, with that share."""
+_OF_ALL = (14, 14, 0.8)
+"""Of instructions more may be used: "every heavy atom of the product comes from a reactant" is sound feedback."""
+_ALIKE = 0.5
+"""Places that share so much of their words are the same one."""
 _SHOWN = 12
 """Words of a copy that are named."""
 
@@ -40,34 +39,32 @@ class Wording:
     Places to be filled in, such as `<the first step>`, are part of no honest reply.
     """
 
-    places: frozenset[str]
+    places: tuple[frozenset[str], ...]
     examples: frozenset[tuple[str, ...]]
-    instructions: frozenset[tuple[str, ...]]
+    all: frozenset[tuple[str, ...]]
 
     @classmethod
     def of(cls, static: Sequence[str]) -> "Wording":
         """Of the pieces of text between the variables of a template."""
         examples = [example for piece in static for example in _EXAMPLE.findall(piece)]
-        instructions = [part for piece in static for part in _EXAMPLE.split(piece)]
-        places = {_folded(place) for piece in static for place in _PLACE.findall(piece)}
-        return cls(frozenset(places), _grams(examples), _grams(instructions))
+        parts = [*examples, *(part for piece in static for part in _EXAMPLE.split(piece))]
+        places = {frozenset(_words(place)) for piece in static for place in _PLACE.findall(piece)}
+        return cls(tuple(places), _grams(examples), _grams(parts))
 
     def copied(self, text: str) -> str | None:
         """What of a text is copied: a place that was not filled in, or words; None when it speaks for itself."""
-        for place in map(_folded, _PLACE.findall(text)):
-            if place in self.places:
-                return place
+        for place in map(str, _PLACE.findall(text)):
+            said = frozenset(_words(place))
+            if any(len(said & other) >= _ALIKE * len(said | other) for other in self.places):
+                return " ".join(place.split())
         words = _words(text)
-        from_examples = list(_runs(words, self.examples))
-        longest = max(from_examples, key=len, default=[])
-        share = sum(map(len, from_examples)) / max(len(words), 1)
-        if len(longest) >= _IN_A_ROW or (len(words) >= _SHORTEST and share >= _SHARE):
-            return _shown(longest)
-        from_anywhere = list(_runs(words, self.examples | self.instructions))
-        longest = max(from_anywhere, key=len, default=[])
-        # A form with nothing filled in: "When ..., do ..., because ...".
-        if len(longest) >= _IN_A_ROW_ELSEWHERE or (words.count("...") > 1 and longest == words):
-            return _shown(longest)
+        for grams, (in_a_row, shortest, share) in ((self.examples, _OF_EXAMPLES), (self.all, _OF_ALL)):
+            runs = list(_runs(words, grams))
+            longest = max(runs, key=len, default=[])
+            is_form = words.count("...") > 1 and longest == words  # "When ..., do ..., because ...", nothing filled in
+            is_mostly = len(words) >= shortest and sum(map(len, runs)) >= share * len(words)
+            if len(longest) >= in_a_row or is_form or is_mostly:
+                return _shown(longest)
         return None
 
     def refuse_copies(self, texts: Iterable[str]) -> None:
@@ -100,10 +97,6 @@ def _grams(texts: Iterable[str]) -> frozenset[tuple[str, ...]]:
 def _words(text: str) -> list[str]:
     pieces = text.lower().replace("…", "...").replace("...", " ... ").split()
     return [word for word in (piece if piece == "..." else piece.strip(_ENDS) for piece in pieces) if word]
-
-
-def _folded(place: str) -> str:
-    return " ".join(place.lower().split())
 
 
 def _shown(words: Sequence[str]) -> str:

@@ -38,7 +38,9 @@ WORDING = Wording.of([f"{INSTRUCTIONS}\n\n{EXAMPLE}", FENCED])
         "When ..., do ..., because ...",
         "The wage is 12 an hour. <comments><why  it was\nChosen></comments>",
         "<The first step>",
-        INSTRUCTIONS.partition("Check ")[2],
+        "<The very first step>",
+        "It has in golden entries the rules that are to be followed, and in warnings those from failed attempts.",
+        "Of warnings: that every heavy atom of the product comes from a reactant; the rules that are to be followed.",
     ],
 )
 def test_a_copy_is_told_and_quoted(text):
@@ -59,7 +61,8 @@ def test_a_copy_is_told_and_quoted(text):
         "The sum 1 + 2 + ... + n is n(n+1)/2; the attempt stops at n - 1.",
         "The two events are not independent here: the second ball is drawn without replacement.",
         "When a product has an ester, cut the acyl bond first, because it usually is made last.",
-        "If 0 < a < b and c > d, then the first step holds.",
+        "If 0 < a < b and c > d, then the first step holds; if a <b and c> d, it does not.",
+        "In warnings stand those from failed attempts.",
         "CC(=O)Oc1ccccc1 <- CC(=O)Cl.Oc1ccccc1",
         "<answer>7</answer> was read where <b>70</b> was meant.",
     ],

@@ -7,9 +7,14 @@ from flex.cli.command import interruptible, run_command, script_name, stopped
 from flex.cli.flags import Parser
 from flex.cli.progress import progress_bar
 from flex.runs.config import TrainRun
+from flex.text import one_line
 
 if TYPE_CHECKING:
     from flex.runs.train_run import TrainResult
+
+
+_REASON = 120
+"""Characters of a reason that are shown."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,12 +46,13 @@ async def train_command(run: TrainRun, resume: str) -> int:
 
 def closing_lines(result: "TrainResult") -> list[str]:
     progress, usage = result.progress, result.total
+    why = f"the first: {one_line(progress.why_not_distilled, _REASON)}"
     lines = [
         f"explored {progress.explored} tasks: {progress.solved} solved, {progress.failed} failed",
         f"experiences: {progress.inserted} inserted, {progress.merged} merged, {progress.discarded} discarded"
         + (f", {progress.quarantined} quarantined" if progress.quarantined else "")
         + (f", {progress.undecided} set aside" if progress.undecided else "")
-        + (f", {progress.not_distilled} rollouts without one" if progress.not_distilled else ""),
+        + (f", {progress.not_distilled} rollouts without one ({why})" if progress.not_distilled else ""),
         f"verifier: asked about {progress.verdicts} of {progress.attempts} attempts, "
         f"disagreed with the score in {progress.disagreements}"
         + (f", {progress.unread} replies were no verdict" if progress.unread else ""),

@@ -63,15 +63,15 @@ def judged(differences: Sequence[Difference]) -> list[Difference]:
     5 % whatever is true and however the comparisons depend on one another. Without a primary one, or with one that
     was named when the results were known, all of them share 5 %.
     """
-    first = next((d for d in differences if d.role == "primary"), None)
-    others = [d for d in differences if d.role in ("secondary", "afterwards")]
-    adjusted = dict(zip(map(id, others), holm([_p(d) for d in others]), strict=True))
+    first = next((place for place, d in enumerate(differences) if d.role == "primary"), None)
+    others = [place for place, d in enumerate(differences) if d.role in ("secondary", "afterwards")]
+    adjusted = dict(zip(others, holm([_p(differences[place]) for place in others]), strict=True))
     why = f"adjusted for {len(others) + (first is not None)} comparisons"
     if first is not None:
-        gate = min(1.0, _p(first) / (1 - RESERVED)) if others else _p(first)
-        adjusted = {key: min(1.0, p / RESERVED, max(gate, p)) for key, p in adjusted.items()} | {id(first): gate}
+        gate = min(1.0, _p(differences[first]) / (1 - RESERVED if others else 1))
+        adjusted = {place: min(1.0, p / RESERVED, max(gate, p)) for place, p in adjusted.items()} | {first: gate}
         why = why if gate <= ALPHA else "adjusted; the primary comparison shows none"
-    return [_spoken(d, adjusted.get(id(d)), why) for d in differences]
+    return [_spoken(d, adjusted.get(place), why) for place, d in enumerate(differences)]
 
 
 def holm(ps: Sequence[float]) -> list[float]:

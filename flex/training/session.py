@@ -41,6 +41,8 @@ class Progress:
     """Experiences that the endpoint gave no decision on; they are in the log, a resumed run asks again."""
     not_distilled: int = 0
     """Rollouts, and contrasts, that gave no experience."""
+    why_not_distilled: str = ""
+    """The first reason."""
     attempts: int = 0
     verdicts: int = 0
     """Attempts that the verifier was asked about."""
@@ -62,6 +64,7 @@ class Progress:
             self.errors.append(exploration.error)
         else:
             self.not_distilled += len(exploration.undistilled)
+            self.why_not_distilled = self.why_not_distilled or next(iter(exploration.undistilled), "")
         for verdict in exploration.verdicts:
             by_verifier, by_score = verdict.accepted_by_verifier, verdict.accepted_by_score
             self.attempts += 1

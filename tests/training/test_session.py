@@ -117,6 +117,7 @@ def test_replies_that_copy_their_prompt_are_counted_and_dropped(tmp_path):
     config = replace(CONFIG, batch_size=1, max_concurrent=1)
     progress, library = run_training(tmp_path, team, make_tasks(3), config)
     assert (progress.copied, progress.unread, progress.not_distilled, progress.quarantined) == (3, 1, 1, 1)
+    assert progress.why_not_distilled.startswith("it copies its prompt: '<The solution, step by step>'")
     assert [entry.method for entry in library] == ["one"]
     assert "no feedback this time" in team.actor.model.asked[1][-1]["content"]
 
