@@ -55,7 +55,9 @@ def run_command(work: Work, *, verbose: bool = False, resume: str = "") -> int:
     import asyncio  # here, because --help needs none of it
 
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("flex.proteins").setLevel(logging.WARNING)  # what of the data is left out concerns everybody
+    # What of the data is left out, and what the endpoint changes of what it is asked, concerns everybody.
+    for heard in ("flex.proteins", "flex.rate_limiter"):
+        logging.getLogger(heard).setLevel(logging.INFO if verbose else logging.WARNING)
     for noisy in ("httpx2", "openai", "opentelemetry"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
@@ -110,7 +112,7 @@ def interruptible() -> "Iterator[Stop]":
             print("\nleaving at once", file=sys.stderr)
             task.cancel()
         else:
-            print("\nwaiting for the calls in flight; Ctrl-C again to leave at once", file=sys.stderr)
+            print("\nfinishing what is under way; Ctrl-C again to leave at once", file=sys.stderr)
 
     try:
         loop.add_signal_handler(signal.SIGINT, interrupted)

@@ -82,7 +82,7 @@ class Assay:
 
 
 def load_assays(path: Path) -> list[Assay]:
-    """The assays of a folder of tables, or of one table, by name; too small and constant ones are left out with a warning.
+    """The assays of a folder of tables, or of one table, by name; small and constant ones are left out with a warning.
 
     Raises BenchmarkError naming file, column and line.
     """

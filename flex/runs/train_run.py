@@ -89,7 +89,9 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
             if not progress.unfinished:
                 counts = asdict(progress)
                 renamed = {"set_aside": counts.pop("undecided"), "undistilled": counts.pop("not_distilled")}
-                log.write("finished", usage=client.usage, library=library.stats(), **renamed, **counts)
+                log.write(
+                    "finished", notes=client.notes, usage=client.usage, library=library.stats(), **renamed, **counts
+                )
     stopped = (stop.reason or "") if progress.unfinished else None
     # The library as it was saved, not the one it began with: to save it again must not touch that one.
     learned = ExpLib(run.store) if run.store.exists() else library.copy() or library
