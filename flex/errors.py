@@ -5,8 +5,11 @@ FlexError
 │   ├── BenchmarkError  an unknown benchmark, or a data file that is not one
 │   ├── PromptError     a prompt that is missing or asks for an unknown variable
 │   ├── LibraryError    a file that is not an experience library
+│   │   └── NoSuchEntry   an entry that is not in the library, or not any more
 │   └── RunError        a results or run folder that belongs to another run
-├── EndpointUnusable    the account, address, key or model as such: stops the run, which can be resumed  (exit 3)
+├── Unusable            no task is to blame, and none can be done: stops the run, which can be resumed  (exit 3)
+│   ├── EndpointUnusable  the account, address, key or model as such
+│   └── MachineUnusable   a full disk, too many open files
 ├── EndpointError       the endpoint failed for good; costs the task it happened in, which stays unanswered
 │   └── TaskRefused     the endpoint refuses what this task sends: too long, filtered; the answer counts as wrong
 └── ParseError          a model's reply that breaks its contract, even after it was shown what was wrong
@@ -33,15 +36,27 @@ class LibraryError(SettingsError):
     """A file that cannot be read as an experience library, or a change that names no entry."""
 
 
+class NoSuchEntry(LibraryError):
+    """An entry that is not in the library; another trainer may have taken it out."""
+
+
 class RunError(SettingsError):
     """A results or run folder that belongs to another run."""
 
 
-class EndpointUnusable(FlexError):
-    """Nothing can be had from the endpoint: no money, no such key, address or model; no task is to blame.
+class Unusable(FlexError):
+    """Nothing more can be done, and no task is to blame.
 
     It stops a run, everything paid for is kept, and the same command goes on once it is mended.
     """
+
+
+class EndpointUnusable(Unusable):
+    """Nothing can be had from the endpoint: no money, no such key, address or model."""
+
+
+class MachineUnusable(Unusable):
+    """This machine is out of something: room on the disk, open files."""
 
 
 class EndpointError(FlexError):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flex.errors import LibraryError
+from flex.errors import LibraryError, NoSuchEntry
 from flex.files.clock import now
 from flex.files.locks import held
 from flex.library.changes import NOBODY, Author, Recorder, as_kept, check_decision, check_zone
@@ -78,9 +78,9 @@ class ExpLib:
         return tuple(self._store.zone(name))
 
     def get(self, experience_id: str) -> Experience:
-        """The experience with this id; LibraryError if there is none."""
+        """The experience with this id; NoSuchEntry if there is none."""
         if (experience := self._store.get(experience_id)) is None:
-            raise LibraryError(f"no experience '{experience_id}' in {self}")
+            raise NoSuchEntry(f"no experience '{experience_id}' in {self}")
         return experience
 
     def add(self, experience: Experience, author: Author = NOBODY) -> Experience:

@@ -24,11 +24,12 @@ from flex.actor import Actor
 from flex.benchmarks import get_benchmark
 from flex.concurrency import Stop, in_order
 from flex.critic import Critic
-from flex.errors import EndpointError, ParseError
+from flex.errors import ParseError, Unusable
 from flex.explib import ExpLib
 from flex.files.runlog import RunLog
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
+from flex.setback import Setback
 from flex.telemetry import span
 from flex.training.config import Limits, Team, TrainConfig
 from flex.training.session import Progress, Session
@@ -94,14 +95,20 @@ async def _with_source(
 
 
 async def explore_and_distill(task: Task, team: Team, config: TrainConfig, library: ExpLib | None) -> Exploration:
-    """All that one task teaches; the actor reads what the library has to say. A refused call costs this task only."""
+    """All that one task teaches; the actor reads what the library has to say.
+
+    What goes wrong costs this task only. Raises Unusable where no other task can be done either.
+    """
     try:
         retrieval = await team.retriever.retrieve(task.question, library) if library else None
         trajectories = await explore(task, team.actor, team.verifier, config.limits, retrieval)
         return await distill(task, trajectories, team.critic, config.contrast)
-    except (EndpointError, ParseError) as error:
-        log.warning("task %s failed: %s", task.id, error)
-        return Exploration(task, error=str(error))
+    except Exception as error:  # a task is a bulkhead, see flex/setback.py
+        setback = Setback.of(error)
+        if setback.ends_run:
+            raise setback.ends_run  # noqa: B904
+        log.warning("task %s failed: %s", task.id, setback.traceback or setback)
+        return Exploration(task, error=str(setback), reason=setback.reason, traceback=setback.traceback)
 
 
 async def evolve(session: Session, epoch: int, tasks: Sequence[Task]) -> None:
@@ -117,9 +124,13 @@ async def evolve(session: Session, epoch: int, tasks: Sequence[Task]) -> None:
             return known
         if session.stopping:
             return None
-        with span(f"task {task.id}", epoch=epoch):
-            explored = await explore_and_distill(task, team, config, library)
-        return session.log_exploration(epoch, explored)
+        try:
+            with span(f"task {task.id}", epoch=epoch):
+                explored = await explore_and_distill(task, team, config, library)
+            return session.log_exploration(epoch, explored)
+        except (Unusable, OSError) as error:
+            session.end(error)
+            return None
 
     async with (
         aclosing(in_order(tasks, exploration, config.max_concurrent or config.batch_size)) as explorations,
@@ -142,6 +153,7 @@ async def train(
     """Learn from the tasks: explore and distil concurrently, update the library in dataset order, save every batch.
 
     Once a stop is requested no task is begun; those under way end and are logged, `unfinished` counts the rest.
+    Raises Unusable, after that, when no task can be done any more.
     """
     # An actor that reads the library waits until the batch before has been learned.
     size = config.batch_size if config.use_library else len(tasks)
@@ -152,6 +164,8 @@ async def train(
                 await evolve(session, epoch, tasks[start : start + size])
     finally:
         session.close()
+    if session.ended and not session.stop.reason:
+        raise session.ended
     return session.progress
 
 

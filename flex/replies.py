@@ -47,7 +47,8 @@ _MARKED = re.compile(
 )
 _GOES_ON = re.compile(
     r"\A\W{0,3}\?|<answer>|\\f?boxed|^####|\bno[,.;!]|\bnot (?:right|correct|it|the answer)\b|\b(?:wait|wrong|incorrect"
-    r"|mistake|actually|hmm+|however|instead|next|now|try)\b|\b(?:case|step|part) \(?[\da-d]",
+    r"|mistake|actually|hmm+|however|instead|next|now|try|second|third|remain\w*|so we|need)\b"
+    r"|\b(?:case|step|part) \(?[\da-d]",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -290,12 +290,16 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """All rollouts of one task and what was distilled from them; `error` when the endpoint gave up on it."""
+    """All rollouts of one task and what was distilled from them; `error` where something went wrong on the way."""
 
     task: Task
     trajectories: tuple[Trajectory, ...] = ()
     experiences: tuple[Experience, ...] = ()
     error: str | None = None
+    reason: str = ""
+    """The error in the few words that it is counted under."""
+    traceback: str = ""
+    """Where it came up, if nobody foresaw it."""
     undistilled: tuple[str, ...] = ()
     """Why rollouts, or their contrast, taught nothing; one reason each."""
 

@@ -63,6 +63,8 @@ def test_thinking_is_kept_apart_from_the_text():
         ("Try \\boxed{7}? No, that is wrong, because the two", None),
         ("Step 1 gives \\boxed{40}. Step 2 gives", None),
         ("It is \\boxed{40} or \\boxed{42}", None),
+        ("The first basket holds \\boxed{12}. The second one three times as many, so", None),
+        ("\\boxed{42}\n\nExplanation: we add 40 and 2, and then", "42"),
         ("It is \\boxed{42}.", "42"),
         ("It is \\boxed{\\frac{1}{\\sqrt{2}}}. To verify, square 3 and", "\\frac{1}{\\sqrt{2}}"),
         ("<answer>42</answer> Let me verify: 40 +", "42"),

@@ -8,7 +8,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "flex"
 FLOORS = """errors types text
 chemistry telemetry concurrency files proteins
-prompt echo search endpoint
+prompt echo search endpoint setback
 library
 replies explib rate_limiter mathematics benchmarks memory_tool testing
 actor verifier critic updater memory_retriever

@@ -17,7 +17,7 @@ from flex.endpoint.connection import wrong_protocol
 from flex.endpoint.dialects import parse_reply, parse_usage
 from flex.endpoint.failures import parse_failure, retry_after
 from flex.endpoint.pacing import Pace, Pacer, RequestBucket, TokenWindow
-from flex.errors import EndpointError, SettingsError
+from flex.errors import EndpointError, EndpointUnusable, FlexError, SettingsError, TaskRefused
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 from flex.types import Reply, Usage
 from tests.fake_endpoint import Answer, Call, Endpoint, completion, error
@@ -233,7 +233,7 @@ def test_retries_end_in_one_line_that_says_what_happened():
 def test_a_refused_connection_ends_in_a_line_that_names_the_url():
     with Endpoint() as endpoint:
         pass
-    with pytest.raises(EndpointError, match=f"{endpoint.url}.*no connection.*after 1 retries"):
+    with pytest.raises(EndpointUnusable, match=f"nobody answers: {endpoint.url}.*no connection.*after 1 retries"):
         ask(client_of(endpoint, max_retries=1))
 
 
@@ -320,33 +320,49 @@ def test_a_stop_sequence_is_cut_even_if_the_endpoint_took_it():
 # Faults that stay
 
 LASTING = {
-    "401": (Answer(401, error("bad key sk-secret given")), SettingsError, r"refused the API key \(401 bad key \*\*\*"),
-    "403": (Answer(403), SettingsError, r"refused the API key \(403 Forbidden\)"),
+    "401": (
+        Answer(401, error("bad key sk-secret given")),
+        EndpointUnusable,
+        r"refused the API key \(401 bad key \*\*\*",
+    ),
+    "403": (Answer(403), EndpointUnusable, r"refused the API key \(403 Forbidden\)"),
     "403 in two wrappings": (
         Answer(403, {"detail": error("Incorrect API key", code="invalid_api_key")}),
-        SettingsError,
+        EndpointUnusable,
         r"refused the API key \(403 Incorrect API key\)",
     ),
-    "Gemini's key": (Answer(400, [error("API key not valid. Pass a valid API key.")]), SettingsError, "check API_KEY"),
-    "a gateway's key": (
-        Answer(400, error("No connected db.", type="no_db_connection")),
-        SettingsError,
+    "Gemini's key": (
+        Answer(400, [error("API key not valid. Pass a valid API key.")]),
+        EndpointUnusable,
         "check API_KEY",
     ),
-    "404": (Answer(404, {"detail": "Not Found"}), SettingsError, "no model 'm' at http.*/v1.*Not Found"),
-    "unknown model": (Answer(400, error("The model `m` does not exist")), SettingsError, "no model 'm' at"),
-    "DeepSeek's": (Answer(400, error("Model Not Exist", type="invalid_request_error")), SettingsError, "no model 'm'"),
-    "a page": (Answer(200, "<html><body>Welcome</body></html>"), SettingsError, "does BASE_URL end in /v1.*Welcome"),
-    "quota": (Answer(429, error("out of money", code="insufficient_quota")), EndpointError, "429 out of money"),
-    "402": (Answer(402, error("Insufficient Balance")), EndpointError, "402 Insufficient Balance"),
+    "a gateway's key": (
+        Answer(400, error("No connected db.", type="no_db_connection")),
+        EndpointUnusable,
+        "check API_KEY",
+    ),
+    "404": (Answer(404, {"detail": "Not Found"}), EndpointUnusable, "no model 'm' at http.*/v1.*Not Found"),
+    "unknown model": (Answer(400, error("The model `m` does not exist")), EndpointUnusable, "no model 'm' at"),
+    "DeepSeek's": (
+        Answer(400, error("Model Not Exist", type="invalid_request_error")),
+        EndpointUnusable,
+        "no model 'm'",
+    ),
+    "a page": (Answer(200, "<html><body>Welcome</body></html>"), EndpointUnusable, "does BASE_URL end in /v1.*Welcome"),
+    "quota": (Answer(429, error("out of money", code="insufficient_quota")), EndpointUnusable, "429 out of money"),
+    "402": (Answer(402, error("Insufficient Balance")), EndpointUnusable, "402 Insufficient Balance"),
     "told not to": (Answer(503, headers={"x-should-retry": "false"}), EndpointError, "503"),
     "too long": (
         Answer(400, error("maximum context length is 10 tokens", type="invalid_request_error", param="messages")),
-        EndpointError,
+        TaskRefused,
         "400 maximum context length",
     ),
     "Gemini's list": (Answer(400, [error("something else")]), EndpointError, "400 something else"),
 }
+
+
+DOUBTED = ("API key", "no model", "BASE_URL")
+"""What is asked once more before it is believed."""
 
 
 @pytest.mark.parametrize(("fault", "kind", "message"), LASTING.values(), ids=LASTING)
@@ -354,13 +370,13 @@ def test_a_lasting_fault_is_told_at_once(fault, kind, message):
     with Endpoint(default=fault) as endpoint:
         with pytest.raises(kind, match=message) as raised:
             ask(client_of(endpoint, api_key="sk-secret"), temperature=0.5, stop=["x"])
-        assert len(endpoint.calls) == 1
+        assert len(endpoint.calls) == 1 + any(words in str(raised.value) for words in DOUBTED)
     assert "\n" not in str(raised.value)
     assert "sk-secret" not in str(raised.value)
 
 
 def test_a_missing_key_is_told_as_such():
-    with Endpoint(Answer(401)) as endpoint, pytest.raises(SettingsError, match="no API key is set"):
+    with Endpoint(default=Answer(401)) as endpoint, pytest.raises(EndpointUnusable, match="no API key is set"):
         ask(client_of(endpoint))
 
 
@@ -379,7 +395,7 @@ def test_https_where_http_is_spoken_is_told_at_once():
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
         address = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         async with RateLimitedLLMClient(base_url=address, backoff=0.001, timeout=300) as client:
-            with pytest.raises(SettingsError, match=f"{address} speaks http, not https; check BASE_URL$"):
+            with pytest.raises(EndpointUnusable, match=f"{address} speaks http, not https; check BASE_URL$"):
                 await client.complete("m", HI)
         server.close()
 
@@ -471,7 +487,7 @@ def test_a_refused_option_of_the_users_is_theirs_to_change(option):
     name = "top_k" if "extra_body" in option else "reasoning_effort"
     with (
         Endpoint(default=refusing(name)) as endpoint,
-        pytest.raises(SettingsError, match=f"'m' refuses {name}=.*leave it out"),
+        pytest.raises(EndpointUnusable, match=f"'m' refuses {name}=.*leave it out"),
     ):
         ask(client_of(endpoint), **option)
 
@@ -788,3 +804,143 @@ def test_who_has_kept_a_schema_may_fail_for_other_reasons():
 def test_an_empty_reply_is_asked_for_again_without_a_schema():
     with Endpoint(default=lambda call: silence() if "response_format" in call.body else "{}") as endpoint:
         assert ask(client_of(endpoint), schema=SCHEMA).text == "{}"
+
+
+# What ends a run
+
+
+def dry(body="Insufficient Balance", status=402) -> Answer:
+    return Answer(status, error(body))
+
+
+async def asked(client: RateLimitedLLMClient, times: int) -> list:
+    return await asyncio.gather(*(client.complete("m", HI) for _ in range(times)), return_exceptions=True)
+
+
+def test_once_the_account_is_dry_no_call_of_the_run_goes_out_any_more():
+    with Endpoint(*["ok"] * 3, default=dry()) as endpoint:
+
+        async def run():
+            async with client_of(endpoint, max_connections=2) as client:
+                return [await asked(client, 20), await asked(client, 5)]
+
+        first, later = asyncio.run(run())
+    ends = [one for one in [*first, *later] if isinstance(one, Exception)]
+    assert {type(one) for one in ends} == {EndpointUnusable}
+    assert len({str(one) for one in ends}) == 1
+    assert "the account cannot pay (402 Insufficient Balance)" in str(ends[0])
+    assert len(ends) == 22
+    assert len(endpoint.calls) <= 3 + 2
+
+
+def test_a_client_outside_of_a_run_asks_again_once_the_account_is_filled():
+    with Endpoint(dry(), "ok") as endpoint:
+        client = client_of(endpoint)
+        with pytest.raises(EndpointUnusable):
+            ask(client)
+        assert ask(client).text == "ok"
+
+
+@pytest.mark.parametrize("hiccup", [Answer(401), Answer(404), Answer(200, "<html>"), Answer(403)])
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_passing_refusal_of_everybody_is_not_believed(hiccup, before):
+    if before and hiccup.status == 403:
+        pytest.skip("no refusal of everybody from who has answered")
+    with Endpoint(*["ok"] * before, hiccup, "ok") as endpoint:
+        client = client_of(endpoint)
+        assert [ask(client).text for _ in range(before + 1)] == ["ok"] * (before + 1)
+        assert client.total.retries == 1
+
+
+def test_a_key_that_is_revoked_is_asked_for_twice_by_one_call_on_behalf_of_all():
+    with Endpoint(*["ok"] * 4, default=Answer(401, error("revoked"))) as endpoint:
+
+        async def run():
+            async with client_of(endpoint, max_connections=4) as client:
+                await client.complete("m", HI)
+                return await asked(client, 30)
+
+        ends = [one for one in asyncio.run(run()) if isinstance(one, Exception)]
+    assert {type(one) for one in ends} == {EndpointUnusable}
+    assert len(endpoint.calls) <= 5 + 4 + 2
+
+
+def test_the_first_call_of_a_run_is_refused_on_behalf_of_all():
+    with Endpoint(default=dry()) as endpoint:
+
+        async def run():
+            async with client_of(endpoint) as client:
+                return await asked(client, 20)
+
+        assert {type(one) for one in asyncio.run(run())} == {EndpointUnusable}
+    assert len(endpoint.calls) == 1
+
+
+def test_a_first_call_that_takes_its_time_is_not_waited_for_long():
+    asked = Times(10.0)
+
+    async def run():
+        async with asked.client as client:
+            await ask_often(client, 3)
+
+    asked.clock.run(run())
+    assert asked.times == [0, 2, 2]
+
+
+def test_who_waits_for_another_try_hears_that_the_run_is_over():
+    with Endpoint(Answer(429, headers={"retry-after": "100"}), dry()) as endpoint:
+
+        async def run():
+            async with client_of(endpoint) as client:
+                return await asked(client, 2)
+
+        first, second = asyncio.run(run())
+    assert isinstance(first, EndpointUnusable)
+    assert isinstance(second, EndpointUnusable)
+
+
+def test_a_refusal_that_no_task_explains_is_believed_when_it_repeats():
+    with Endpoint(default=Answer(400, error("Argument 17 not supported: x"))) as endpoint:
+        client = client_of(endpoint)
+        kinds = []
+        for _ in range(3):
+            with pytest.raises(FlexError) as raised:
+                ask(client)
+            kinds.append(type(raised.value))
+    assert kinds == [EndpointError, EndpointError, EndpointUnusable]
+
+
+def test_who_has_answered_refuses_a_task_for_its_own_reason():
+    with Endpoint("ok", Answer(400, error("odd characters")), "ok") as endpoint:
+        client = client_of(endpoint)
+        ask(client)
+        with pytest.raises(TaskRefused, match="400 odd characters"):
+            ask(client)
+        assert ask(client).text == "ok"
+
+
+def test_an_error_in_a_200_is_an_address_that_is_wrong_until_somebody_has_answered():
+    wrong = {"error": "Unexpected endpoint or method. (POST /chat/completions)"}
+    with Endpoint(default=wrong) as endpoint:
+        with pytest.raises(EndpointUnusable, match=r"does BASE_URL end in /v1\? \(200 Unexpected endpoint"):
+            ask(client_of(endpoint))
+        assert len(endpoint.calls) == 2
+    with Endpoint("ok", *[wrong] * 4, "ok") as endpoint:
+        client = client_of(endpoint)
+        assert [ask(client).text for _ in range(2)] == ["ok", "ok"]
+
+
+def test_the_reason_is_what_failures_are_counted_under():
+    faults = {
+        "503 over": Answer(503, error("over")),
+        "429 tokens per min: Limit n, used n": Answer(429, error("tokens per min: Limit 10, used 9.5")),
+        "context length exceeded": Answer(400, error("maximum context length is 8 tokens")),
+        "a reply that is not JSON": Answer(200, "{"),
+    }
+    for reason, fault in faults.items():
+        with Endpoint("ok", default=fault) as endpoint:
+            client = client_of(endpoint, max_retries=0)
+            ask(client)
+            with pytest.raises(EndpointError) as raised:
+                ask(client)
+        assert raised.value.reason == reason

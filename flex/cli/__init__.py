@@ -24,7 +24,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `flex COMMAND ...`; the exit code: 0 done, 1 failed, 2 wrong settings, 130 interrupted."""
+    """Run `flex COMMAND ...`; the exit code: 0 done, 1 failed, 2 wrong settings, 3 stopped, 130 interrupted."""
     try:
         return _main(list(sys.argv[1:] if argv is None else argv))
     except BrokenPipeError:

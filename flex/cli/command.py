@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from flex.errors import FlexError, SettingsError
+from flex.errors import FlexError, SettingsError, Unusable
 from flex.text import for_terminal
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def run_command(work: Work, *, verbose: bool = False, resume: str = "") -> int:
         return nobody_reads()
     except SettingsError as error:
         return ended(2, f"error: {error}")
+    except Unusable as error:
+        return ended(3, f"stopped: {error}")
     except (FlexError, OSError) as error:
         return ended(1, f"failed: {error}")
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from flex.cli.command import RESUME, interruptible, run_command, stopped
 from flex.cli.flags import ALL_PAIRS, Parser
 from flex.cli.progress import progress_bar
-from flex.cli.tables import results_table
+from flex.cli.tables import failures, results_table
 from flex.runs.config import EvalRun
 
 if TYPE_CHECKING:
-    from flex.runs.eval_run import EvalResult
+    pass
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def eval_command(run: EvalRun, *, all_pairs: bool = False) -> int:
-    """Run every setting, compare them, and say what came of it; 1 when a setting failed throughout."""
+    """Run every setting, compare them, and say what came of it; 1 when something is missing (docs/evaluation.md)."""
     from flex.runs import evaluate
 
     with interruptible() as stop:
@@ -37,16 +37,6 @@ async def eval_command(run: EvalRun, *, all_pairs: bool = False) -> int:
     table = results_table(result.settings, result.comparisons, all_pairs=all_pairs)
     for line in [*filter(None, [result.leakage]), *table]:
         print(line)
-    for line in [f"report: {result.report}", *failures(result)]:
+    for line in [f"report: {result.report}", *failures(result.settings)]:
         print(line)
     return int(result.failed)
-
-
-def failures(result: "EvalResult") -> list[str]:
-    """The last lines of a run in which calls failed for good."""
-    counts = {
-        words: {name: count for name, summary in result.settings.items() if (count := getattr(summary, key))}
-        for key, words in (("failed", "failed and count as wrong"), ("unanswered", "never came and do not count"))
-    }
-    lines = {words: ", ".join(f"{n} in {name}" for name, n in found.items()) for words, found in counts.items()}
-    return [f"answers that {words}: {where}; the same command retries them" for words, where in lines.items() if where]

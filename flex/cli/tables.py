@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from flex.evaluation.summary import Summary
 
 
+MOST_REASONS = 5
+"""How many reasons are told; all of them stand in summary.json."""
+
+
 def results_table(
     settings: "Mapping[str, Summary]", comparisons: "Sequence[Difference]", *, all_pairs: bool = False
 ) -> list[str]:
@@ -54,6 +58,20 @@ def p_value(p: float | None) -> str:
     return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def failures(settings: "Mapping[str, Summary]") -> list[str]:
+    """Why answers failed or never came, a line for each setting, and what can be done."""
+    lines = []
+    for name, s in settings.items():
+        counts = [f"{s.unanswered} of {s.answers} answers never came and count in no number"] * bool(s.unanswered)
+        counts += [f"{s.failed} of {s.answers} answers failed and count as wrong"] * bool(s.failed)
+        if s.unforeseen:
+            counts.append(f"{s.unforeseen} in an unforeseen error, whose traceback stands in the log of the problem")
+        why = ", ".join(f"{count} ({reason})" for reason, count in list(s.reasons.items())[:MOST_REASONS])
+        if counts:
+            lines.append(f"{name}: {', '.join(counts)}: {why}; the same command asks again")
+    return lines
+
+
 def closing_lines(summary: "Summary") -> list[str]:
     """The result of one setting as a person reads it; the last line says what is to be known beside it."""
     usage = summary.usage
@@ -66,7 +84,7 @@ def closing_lines(summary: "Summary") -> list[str]:
         f"calls {usage.calls}, retries {usage.retries}, "
         f"tokens {usage.prompt_tokens} in + {usage.completion_tokens} out",
     ]
-    return [*lines, summary.notes] if summary.notes else lines
+    return [*lines, *filter(None, [summary.notes]), *failures({summary.setting: summary})]
 
 
 def value(summary: "Summary") -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from flex.cli.command import interruptible, run_command, script_name, stopped
 from flex.cli.flags import Parser
 from flex.cli.progress import progress_bar
+from flex.cli.tables import MOST_REASONS
 from flex.runs.config import TrainRun
 from flex.text import one_line
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def train_command(run: TrainRun, resume: str) -> int:
-    """Train, then say in a few lines what came of it; 1 when every task failed."""
+    """Train, then say in a few lines what came of it; 1 when every task failed, or an error that nobody foresaw."""
     from flex.runs import train
 
     with interruptible() as stop:
@@ -41,7 +42,7 @@ async def train_command(run: TrainRun, resume: str) -> int:
     for line in closing_lines(result):
         print(line)
     progress = result.progress
-    return 1 if progress.explored and progress.failed == progress.explored else 0
+    return int(bool(progress.unforeseen or (progress.explored and progress.failed == progress.explored)))
 
 
 def closing_lines(result: "TrainResult") -> list[str]:
@@ -64,4 +65,10 @@ def closing_lines(result: "TrainResult") -> list[str]:
     if progress.failed:
         every = "every task failed" if progress.failed == progress.explored else f"{progress.failed} tasks failed"
         lines.append(f"{every}; the first: {progress.errors[0]}")
+    if progress.reasons:
+        why = ", ".join(f"{count} ({reason})" for reason, count in progress.reasons.most_common(MOST_REASONS))
+        lines.append(f"tasks that failed, experiences set aside: {why}; the same command asks again")
+    if progress.unforeseen:
+        where = result.folder / "events.jsonl"
+        lines.append(f"unforeseen errors: {progress.unforeseen}; their tracebacks are in {where}")
     return [*lines, f"run folder: {result.folder}"]

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from flex.endpoint.calls import A, Call
-from flex.endpoint.connection import Connection, find_address, find_key, probe, without_password, wrong_protocol
+from flex.endpoint.connection import Connection, find_address, find_key, probe, wrong_protocol
 from flex.endpoint.dialects import decode, is_page, parse_reply
 from flex.endpoint.failures import (
+    NO_CONNECTION,
     NOT_JSON,
     OPTIONAL_PARAMETERS,
     WRONG_PROTOCOL,
@@ -21,8 +22,9 @@ from flex.endpoint.failures import (
 )
 from flex.endpoint.messages import folded, refuses_roles, response_format
 from flex.endpoint.pacing import Pace
+from flex.endpoint.standing import Standing
 from flex.endpoint.usage import UsageTracker, record_usage
-from flex.errors import EndpointError, FlexError, SettingsError, TaskRefused
+from flex.errors import SettingsError, TaskRefused
 from flex.types import Message, Reply, Usage
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ _log = logging.getLogger("flex.rate_limiter")  # the client's public home
 
 BACKOFF_GROWTH = 2.5
 """0.5, 1.2, 3, 8, 20, 49 s: six retries outlast a provider's minute."""
+
+
+GLANCE = 1.0
+"""Seconds between two looks, while waiting, at whether the run is over."""
 
 
 UNTESTED = (400, 404, 422, 500, 501)
@@ -87,7 +93,7 @@ class RateLimitedLLMClient:
         self._connections: dict[asyncio.AbstractEventLoop, Connection] = {}
         self._usage = UsageTracker()
         self._refused: dict[str, set[str]] = {}
-        self._answered: set[str] = set()
+        self._standing = Standing(self.base_url, self._key)
         self._silent: set[str] = set()
         self._without_system: set[str] = set()
         self._keeps_schema: set[str] = set()
@@ -141,8 +147,8 @@ class RateLimitedLLMClient:
 
         `schema` is the JSON schema that it is to keep, as far as the endpoint can see to that.
 
-        Raises SettingsError for what only the person running this can mend (key, model, address, a refused option of
-        theirs), EndpointError when the endpoint fails for good.
+        Raises EndpointUnusable for what concerns every call (account, key, model, address, a refused option that we
+        cannot do without), TaskRefused when the endpoint refuses this one, EndpointError when it fails for good.
         """
         options = {
             "temperature": temperature,
@@ -166,12 +172,15 @@ class RateLimitedLLMClient:
     async def ask(self, call: Call[A]) -> A:
         """Ask for one answer of any kind; raises as `complete` does."""
         self._check_size(call)
-        retries = 0
+        retries, answers = 0, self._standing.answers
+        gate = (await self._connection_here()).gate
+        leads = self._standing.untried and gate.lead()
         spent = Usage(calls=1)
         try:
             while True:
+                self._standing.check()
                 sent = self._accepted(call)
-                outcome = await self._try(call, sent)
+                outcome = await self._try(call, sent, alone=leads)
                 if isinstance(outcome, Failure):
                     if refused := outcome.refused(sent):
                         self._learn(call, refused, sent[refused], outcome)
@@ -179,26 +188,48 @@ class RateLimitedLLMClient:
                     if reshaped := self._reshaped(call, outcome):
                         call = reshaped
                         continue
-                    if not self._worth_another_try(call, outcome) or retries >= self._max_retries:
-                        raise self._error(call, outcome, retries)
+                    outcome, more = await self._doubted(call, sent, outcome)
+                    spent += Usage(retries=more)
+                if isinstance(outcome, Failure):
+                    if not self._standing.retries(call, outcome) or retries >= self._max_retries:
+                        raise self._standing.error(call, outcome, retries, answers)
                 else:
                     spent += replace(outcome.usage, calls=0)
-                    self._answered.add(call.model)
+                    self._standing.answer(call.model)
                     self._compare_sizes(call, outcome.usage)
                     if "response_format" in sent:
                         self._keeps_schema.add(call.model)
                     if self._is_settled(call, outcome, retries):
                         return replace(outcome, usage=spent)
-                    call = call.without(
-                        "stop", "response_format"
-                    )  # a server may stop at it amid the thinking; it is cut here anyway
+                    # A server may stop at a sequence amid the thinking; it is cut here anyway.
+                    call = call.without("stop", "response_format")
                     outcome = Failure(200, "a reply that holds nothing")
                 await self._pause(call, outcome, retries)
                 retries += 1
                 spent += Usage(retries=1)
         finally:
+            if leads:
+                gate.end_lead()
             self._usage.add(call.role, call.model, spent)
             record_usage(call.role, call.model, spent)
+
+    async def _doubted(self, call: Call[A], sent: Mapping[str, Any], failure: Failure) -> tuple[A | Failure, int]:
+        """A failure, or what comes of asking again where it would end the run; how often that was.
+
+        One call asks on behalf of all. Raises EndpointUnusable once the failure is believed.
+        """
+        if not (doubts := self._standing.doubts(call, failure)):
+            return failure, 0
+        connection = await self._connection_here()
+        async with connection.gate.closed():
+            for asked in range(doubts):
+                await self._pause(call, failure, asked)
+                self._standing.check()
+                outcome = await self._try(call, sent, alone=True)
+                if not isinstance(outcome, Failure) or not self._standing.doubts(call, outcome):
+                    return outcome, asked + 1
+                failure = outcome
+            raise self._standing.error(call, failure, 0, self._standing.answers)
 
     def _compare_sizes(self, call: Call[A], usage: Usage) -> None:
         """Note a server that cuts long prompts without a word, as Ollama does at its context length."""
@@ -224,18 +255,24 @@ class RateLimitedLLMClient:
         return True
 
     def _check_size(self, call: Call[A]) -> None:
-        """Raises SettingsError, or EndpointError once others got through, for a prompt above the limit of a minute."""
+        """Raises SettingsError, or TaskRefused once others got through, for a prompt above the limit of a minute."""
         window = self._pace.window
         if (size := window.prompt_tokens(call.characters)) > window.limit:
-            kind = EndpointError if self._answered else SettingsError
+            kind = TaskRefused if self._standing.answers else SettingsError
             raise kind(f"a prompt of about {size} tokens never fits into tokens_per_minute {window.limit}; raise it")
 
-    async def _try(self, call: Call[A], sent: Mapping[str, Any]) -> A | Failure:
-        """Send once: take a slot, wait for the pace, then go. The slot is free again when this returns."""
+    async def _try(self, call: Call[A], sent: Mapping[str, Any], alone: bool = False) -> A | Failure:
+        """Send once: take a slot, wait for the pace, then go. The slot is free again when this returns.
+
+        `alone` is for the one call that goes while all others wait.
+        """
         connection = await self._connection_here()
         limit = (sent.get("max_tokens") or sent.get("max_completion_tokens")) if call.completes else 0
-        async with connection.slots:
+        async with connection.slot(alone):
             reservation = await connection.pacer.admit(call.characters, limit)
+            if self._standing.ended:
+                connection.pacer.settle(reservation, Usage())
+            self._standing.check()
             outcome = await self._send(connection, call, sent)
         if isinstance(outcome, Failure):
             if outcome.status >= 400:
@@ -245,6 +282,7 @@ class RateLimitedLLMClient:
         return outcome
 
     async def _send(self, connection: Connection, call: Call[A], sent: Mapping[str, Any]) -> A | Failure:
+        import httpx2
         import openai
 
         try:
@@ -257,7 +295,8 @@ class RateLimitedLLMClient:
         except openai.APIConnectionError as error:
             if wrong := wrong_protocol(error):
                 return Failure(0, wrong, WRONG_PROTOCOL)
-            return Failure(0, f"no connection ({shorten(error.__cause__ or error, 120)})")
+            code = NO_CONNECTION if isinstance(error.__cause__, httpx2.ConnectError) else ""
+            return Failure(0, f"no connection ({shorten(error.__cause__ or error, 120)})", code)
         try:
             return call.read(decode(answer.content, answer.text), sent)
         except ValueError:
@@ -273,10 +312,10 @@ class RateLimitedLLMClient:
         return {name: value for name, value in sent.items() if name not in refused}
 
     def _learn(self, call: Call[A], name: str, value: Any, failure: Failure) -> None:
-        """Remember a parameter that the model refuses. Raises SettingsError when we cannot do without it."""
-        reason = self._without_key(failure)
+        """Remember a parameter that the model refuses. Raises EndpointUnusable when we cannot do without it."""
+        reason = self._standing.words(failure)
         if name not in OPTIONAL_PARAMETERS:
-            raise SettingsError(f"{call} refuses {name}={value!r} ({reason}); leave it out")
+            raise self._standing.end(f"{call} refuses {name}={value!r} ({reason}); leave it out")
         refused = self._refused.setdefault(call.model, set())
         if name not in refused:
             refused.add(name)
@@ -287,48 +326,26 @@ class RateLimitedLLMClient:
         """The call in a shape that the model takes, if it is that what it refuses; remembered for its other calls."""
         if failure.status in UNTESTED and "response_format" in call.options and call.model not in self._keeps_schema:
             self._refused.setdefault(call.model, set()).add("response_format")
-            _log.info("%s is asked without a schema: %s", call, self._without_key(failure))
+            _log.info("%s is asked without a schema: %s", call, self._standing.words(failure))
             return call.without("response_format")
         messages = call.content.get("messages")
         if not messages or not refuses_roles(failure) or (other := folded(messages)) == messages:
             return None
         self._without_system.add(call.model)
-        self.note(f"{call} takes no system message: it opens the first question instead ({self._without_key(failure)})")
+        self.note(
+            f"{call} takes no system message: it opens the first question instead ({self._standing.words(failure)})"
+        )
         return replace(call, content={**call.content, "messages": other})
 
     async def _pause(self, call: Call[A], failure: Failure, retries: int) -> None:
         """Wait before the next try: as long as the endpoint asks, else longer every time; never all at once."""
         wait = self._backoff * BACKOFF_GROWTH**retries if failure.wait is None else failure.wait
         wait *= self._random.uniform(1, 1.2)
-        _log.info("%s: %s; trying again in %.1f s", call, self._without_key(failure), wait)
-        await asyncio.sleep(wait)
-
-    def _worth_another_try(self, call: Call[A], failure: Failure) -> bool:
-        """A page instead of JSON is a hiccup from an endpoint that has answered before, else a wrong address."""
-        return failure.retryable and (failure.code not in (NOT_JSON, WRONG_PROTOCOL) or call.model in self._answered)
-
-    def _error(self, call: Call[A], failure: Failure, retries: int) -> FlexError:
-        """What to tell the person running this: SettingsError for what they can mend."""
-        url, reason, known = without_password(self.base_url), self._without_key(failure), call.model in self._answered
-        if failure.no_such_key or (failure.status == 403 and not known):
-            hint = "check API_KEY" if self._key else "no API key is set: export API_KEY=..."
-            return SettingsError(f"{url} refused the API key ({reason}); {hint}")
-        if failure.no_such_model and not known:
-            hint = "check the model's name, and that BASE_URL is right (most end in /v1)"
-            return SettingsError(f"no {call} at {url} ({reason}); {hint}")
-        if failure.code == WRONG_PROTOCOL and not known:
-            return SettingsError(f"{url} {reason}; check BASE_URL")
-        if failure.code == NOT_JSON and not known:
-            hint = "does not look like an OpenAI-compatible endpoint; does BASE_URL end in /v1?"
-            return SettingsError(f"{url} {hint} ({reason})")
-        tries = f" (after {retries} retries)" if retries else ""
-        kind = TaskRefused if failure.status in (400, 413, 422) else EndpointError
-        return kind(f"{url}, {call}: {reason}{tries}", reason)
-
-    def _without_key(self, failure: Failure) -> str:
-        """A failure in words, without the key wherever an endpoint repeats it."""
-        text = str(failure)
-        return shorten(text.replace(self._key, "***") if self._key else text)
+        _log.info("%s: %s; trying again in %.1f s", call, self._standing.words(failure), wait)
+        now = asyncio.get_running_loop().time
+        until = now() + wait
+        while not self._standing.ended and (left := until - now()) > 0:
+            await asyncio.sleep(min(left, GLANCE))
 
     async def check(self) -> None:
         """See whether anybody listens at the address, without paying for a call.
@@ -338,6 +355,10 @@ class RateLimitedLLMClient:
         if self._transport is None:
             await probe(self.base_url)
 
+    def end(self, why: str) -> None:
+        """Send no further call of the run that is under way, but raise EndpointUnusable; those in flight end."""
+        self._standing.end(why)
+
     async def close(self) -> None:
         """Close the connections of the running event loop; the next call opens new ones."""
         if connection := self._connections.pop(asyncio.get_running_loop(), None):
@@ -346,10 +367,12 @@ class RateLimitedLLMClient:
     async def __aenter__(self) -> Self:
         self._outer = _current.get()
         _current.set(self)
+        self._standing.begin()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         _current.set(self._outer)
+        self._standing.close()
         await self.close()
 
     async def _connection_here(self) -> Connection:

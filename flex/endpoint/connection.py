@@ -4,10 +4,12 @@ import asyncio
 import functools
 import os
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
+from flex.endpoint.gate import Gate
 from flex.endpoint.pacing import Pace, Pacer
 from flex.errors import SettingsError
 
@@ -152,7 +154,8 @@ class Connection:
     ) -> None:
         from openai import AsyncOpenAI, Omit
 
-        self.slots = asyncio.Semaphore(max_connections)
+        self._slots = asyncio.Semaphore(max_connections)
+        self.gate = Gate()
         self.pacer = Pacer(pace)
         url = urlsplit(address)
         self._sdk = AsyncOpenAI(
@@ -175,6 +178,17 @@ class Connection:
 
     async def close(self) -> None:
         await self._lifetime.aclose()
+
+    @asynccontextmanager
+    async def slot(self, alone: bool) -> AsyncIterator[None]:
+        """A place for one call, once the gate is open; for the one call that keeps it closed (`alone`) at once."""
+        while True:
+            if not alone:
+                await self.gate.passed()
+            async with self._slots:
+                if alone or self.gate.is_open:
+                    yield
+                    return
 
     async def post(self, path: str, body: Mapping[str, Any]) -> "httpx2.Response":
         """Send one call the way the SDK's `with_raw_response` does, at 70 % of its CPU (bench/client.py).

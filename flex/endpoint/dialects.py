@@ -93,6 +93,8 @@ def parse_reply(body: Any, stop: Collection[str] = ()) -> Reply | Failure:
     message = choice.get("message")
     if error := body.get("error") or choice.get("error"):
         return failure_within(error)
+    if not choice and (feedback := _dict(body.get("promptFeedback") or body.get("prompt_feedback"))):
+        choice = {"finish_reason": f"blocked {feedback.get('blockReason') or feedback.get('block_reason')}"}
     if not isinstance(message, dict):
         message = {}
         if _ending(choice, message, "", False) not in ("filtered", "length"):

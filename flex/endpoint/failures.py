@@ -4,10 +4,11 @@ import email.utils
 import re
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
+from flex.endpoint.causes import USED_UP, Cause, cause_of
 from flex.text import one_line
 
 OPTIONAL_PARAMETERS = (
@@ -24,10 +25,15 @@ NOT_JSON = "not_json"
 """The code of a Failure that got a page instead of JSON."""
 WRONG_PROTOCOL = "wrong_protocol"
 """The code of a Failure that met something else than the address says."""
+NO_CONNECTION = "no_connection"
+"""The code of a Failure that reached nobody."""
+ERROR_WITHIN = "error_within"
+"""The code of a Failure that is an error in a 200, without a status of its own."""
+DETAILS = 4000
+"""Characters that are kept of what stands beside a message."""
 LONGEST_WAIT = 120.0
 """Seconds; an endpoint that asks us to stay away for longer is asked again after this."""
 
-_OUT_OF_FUNDS = re.compile("insufficient_quota|billing_hard_limit_reached|billing_not_active")
 _RETRYABLE = {408, 409, 425, 429, 498}
 _UNREADABLE = re.compile("tool_use_failed|json_validate_failed|output_parse_failed")
 """Codes for a reply that the server itself could not read: the next one may be better."""
@@ -36,16 +42,6 @@ _REFUSAL = re.compile(
     r"|not permitted|not allowed|not available|deprecated|invalid|only the default|may only|can only|must be|cannot"
     r"|incompatible|too long|unavailable|enabled only",
     re.IGNORECASE,
-)
-_NO_SUCH_KEY = re.compile(
-    r"api[ _-]?key.{0,20}(not valid|invalid|incorrect|expired|missing)|(invalid|incorrect|missing) api[ _-]?key"
-    r"|no_db_connection",  # how a gateway without its database of keys refuses all but its own
-    re.IGNORECASE,
-)
-_NO_SUCH_MODEL = re.compile(
-    r"\bmodels?\b.{0,120}?(not exist|not found|not available|is unknown|not a valid|is not valid|is not supported)"
-    r"|(unknown|invalid|no such|unable to access|not a valid|could not find) model|model_not_found|model not exist",
-    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -57,6 +53,8 @@ class Failure:
     message: str
     code: str = ""
     param: str = ""
+    details: str = ""
+    """What stands beside the message: which quota, which limit."""
     wait: float | None = None
     """Seconds the endpoint asks us to stay away."""
     should_retry: bool | None = None
@@ -64,7 +62,7 @@ class Failure:
 
     @property
     def retryable(self) -> bool:
-        if _OUT_OF_FUNDS.search(self.code):
+        if self.cause is not None:
             return False
         if self.should_retry is not None:
             return self.should_retry
@@ -72,18 +70,17 @@ class Failure:
         return passing or bool(_UNREADABLE.search(self.code))
 
     @property
-    def no_such_key(self) -> bool:
-        return self.status == 401 or (self.status in (400, 403) and bool(_NO_SUCH_KEY.search(self._words)))
-
-    @property
-    def no_such_model(self) -> bool:
-        return self.status in (404, 405) or (self.status in (400, 422) and bool(_NO_SUCH_MODEL.search(self._words)))
+    def cause(self) -> Cause | None:
+        """What it is about, None where it does not say."""
+        cause = cause_of(self.status, f"{self._said} {self.details}")
+        soon = self.wait is not None and self.wait < LONGEST_WAIT
+        return None if cause is USED_UP and soon else cause  # who names a time that one can wait for is not used up
 
     def refused(self, sent: Collection[str]) -> str | None:
         """Which of the optional parameters that were sent it refuses, None if it is about something else."""
         if "response_format" in sent and "json_validate_failed" in self.code:
             return "response_format"
-        if self.status not in (400, 422) or not _REFUSAL.search(self._words.replace("invalid_request_error", "")):
+        if self.status not in (400, 422) or not _REFUSAL.search(self._said.replace("invalid_request_error", "")):
             return None
         if self.param:
             return next((name for name in sent if re.match(rf"(body\.)?{re.escape(name)}\b", self.param)), None)
@@ -91,7 +88,16 @@ class Failure:
         return min(found, key=found.__getitem__, default=None)
 
     @property
-    def _words(self) -> str:
+    def reason(self) -> str:
+        """It in the few words that it is counted under, without what differs from call to call."""
+        if self.cause is not None:
+            return self.cause.words
+        words = self.message if self.status >= 400 else re.split(r"[:(]", self.message)[0]
+        said = shorten(re.sub(r"\d+([.,:]\d+)*", "n", words) if self.status >= 400 else words, 80).strip()
+        return f"{self.status} {said}" if self.status >= 400 else said
+
+    @property
+    def _said(self) -> str:
         return f"{self.code} {self.message}"
 
     def __str__(self) -> str:
@@ -115,6 +121,7 @@ def parse_failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure
         status=status,
         message=str(error.get("message") or error.get("msg") or error.get("detail") or _unexplained(status, error)),
         code=" ".join(str(error[key]) for key in ("code", "type") if error.get(key)),
+        details=str(error.get("details") or "")[:DETAILS],
         param=".".join(map(str, where)) if isinstance(where, list) else str(error.get("param") or ""),
         wait=retry_after(headers),
         should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),
@@ -157,7 +164,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def failure_within(error: Any) -> Failure:
     """What the error in the body of a 200 says, with the status that it gives if it gives one."""
     code = number(error.get("code")) if isinstance(error, dict) else None
-    return parse_failure(int(code) if code and 400 <= code < 600 else 200, {"error": error}, {})
+    failure = parse_failure(int(code) if code and 400 <= code < 600 else 200, {"error": error}, {})
+    return failure if failure.status >= 400 else replace(failure, code=failure.code or ERROR_WITHIN)
 
 
 def number(value: Any) -> float | None:

@@ -65,6 +65,8 @@ class Summary:
     """Answers that a content filter ended or refused."""
     empty: int = 0
     """Answers whose reply said nothing, or only called a tool that nobody had offered."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why answers failed or never came, each with how often, the commonest first."""
     consulted: int | None = None
     """Tasks in which the library was consulted; None where nobody has counted them."""
     benchmark: str = ""
@@ -129,7 +131,8 @@ class Summary:
         head = {name: getattr(self, name) for name in ("benchmark", "setting", "model", "n", "repeats", "correct")}
         head |= {name: getattr(self, name) for name in ("accuracy", "mean_score", "headline", "low", "high")}
         counts = {name: getattr(self, name) for name in COUNTS}
-        rest = ("aggregates", "metrics", "usage", "usage_by_role", "seconds", "wall_seconds", "cost", "conditions")
+        costs = ("usage", "usage_by_role", "seconds", "wall_seconds", "cost")
+        rest = ("reasons", "conditions", "aggregates", "metrics", *costs)
         return {**head, **pass_at, **top, **counts, **to_jsonable({name: getattr(self, name) for name in rest})}
 
     @classmethod
@@ -173,6 +176,7 @@ def summarize(
         cut_off=endings["length"],
         filtered=endings["filtered"],
         empty=endings["empty"] + endings["tool_calls"],
+        reasons=dict(Counter(row.reason or row.error or "" for row in rows if row.error is not None).most_common()),
         consulted=len({row.task_id for row in rows if row.consulted or row.hits}),
         benchmark=benchmark.name if benchmark else "",
         setting=setting,
@@ -184,7 +188,7 @@ def summarize(
         aggregates=dict(benchmark.aggregates(by_target)) if benchmark else {},
         metrics={
             name: mean([row.metrics.get(name, 0.0) for row in rows if not row.unanswered])
-            for name in (rows[0].metrics if answered else ())
+            for name in dict.fromkeys(name for row in rows for name in row.metrics)
         },
         usage=sum((row.usage for row in rows), Usage()),
         usage_by_role=summed(used for row in rows for used in row.usage_by_role.items()),

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flex.errors import RunError, SettingsError
+from flex.errors import RunError, SettingsError, Unusable
 from flex.files.atomic import write_json
 from flex.files.clock import now
 from flex.files.jsonlines import JsonLines, strict_json, to_jsonable
@@ -92,7 +92,7 @@ class RunLog:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and issubclass(kind, SettingsError):
+        if kind is not None and issubclass(kind, SettingsError | Unusable):
             self.forget()
         self.close()
 

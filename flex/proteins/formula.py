@@ -193,6 +193,11 @@ def _check(tree: ast.expr) -> None:
     for call in calls:
         if call.keywords or not call.args or not isinstance(call.func, ast.Name):
             raise ParseError("a function takes one or more columns or terms in brackets, with commas between them")
+        if call.func.id not in FUNCTIONS:  # a column, by its number
+            raise ParseError(
+                "a column stands right before a bracket, as if it were a function: an operator is missing, "
+                f"or the column's name goes on; the functions are {', '.join(FUNCTIONS)}"
+            )
 
 
 def _check_exponent(node: ast.expr) -> None:

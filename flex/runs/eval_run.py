@@ -11,7 +11,7 @@ from typing import Any
 from flex.concurrency import Stop
 from flex.endpoint.client import current_client
 from flex.endpoint.cost import by_model
-from flex.errors import SettingsError
+from flex.errors import SettingsError, Unusable
 from flex.evaluation.folder import read_json, read_setting
 from flex.evaluation.leakage import Leak
 from flex.evaluation.loop import EvalConfig
@@ -34,6 +34,7 @@ from flex.runs.comparison import compare_settings, first_margin, first_named
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
 from flex.runs.setup import Bar, Step, make_client, make_model, no_bar, watch_budget
+from flex.setback import Setback
 from flex.telemetry import start_telemetry
 from flex.types import Usage
 
@@ -87,14 +88,16 @@ class EvalResult:
 
     @property
     def failed(self) -> bool:
-        """Whether in one of the settings no answer came at all, or an error came up that nobody foresaw."""
-        return any(s.failed + s.unanswered == s.answers or s.unforeseen for s in self.settings.values())
+        """Whether answers never came, all of a setting failed, or an error came up that nobody foresaw."""
+        return any(s.unanswered or s.unforeseen or s.failed == s.answers for s in self.settings.values())
 
 
 async def evaluate(run: EvalRun, *, bar: Bar = no_bar, stop: Stop | None = None) -> EvalResult:
     """Answer a test split in every setting, compare them, write summary.json and report.html; resumes.
 
-    Raises SettingsError for what only a person can mend, RunError for a folder of another run.
+    When no task can be answered any more (the account is dry, the model gone), what there is is kept and returned with
+    why it `stopped`. Raises Unusable when it was so from the beginning, SettingsError for what only a person can mend,
+    RunError for a folder of another run.
     """
     folders = {name: run.folder / name for name in run.settings}
     result = await answer_split(with_primary(run, folders.values()), folders, bar=bar, stop=stop)
@@ -117,7 +120,7 @@ def with_primary(run: EvalRun, folders: Iterable[Path]) -> EvalRun:
 async def answer_split(
     run: EvalRun, folders: Mapping[str, Path], *, bar: Bar = no_bar, stop: Stop | None = None
 ) -> EvalResult:
-    """The settings, one after the other, each into its folder; nothing is compared."""
+    """The settings, one after the other, each into its folder; nothing is compared. Raises as `evaluate` does."""
     if not folders:
         raise SettingsError("--settings names no setting")
     places = {name: (get_setting(name), folder) for name, folder in folders.items()}
@@ -141,7 +144,14 @@ async def answer_all(
             resources = make_resources(plan, client, retriever)
             with bar("", len(places) * len(plan.tasks) * run.repeats, "answer") as step:
                 for name, (setting, folder) in places.items():
-                    summary = await answer_setting(plan, resources, setting, folder, step, stop, name)
+                    try:
+                        summary = await answer_setting(plan, resources, setting, folder, step, stop, name)
+                    except (Unusable, OSError) as error:
+                        why = Setback.of(error).ends_run
+                        if why is None or not any((folder / "results.jsonl").exists() for _, folder in places.values()):
+                            raise
+                        stop.request(str(why))
+                        break
                     if summary is None:
                         break
                     summaries[name] = summary

@@ -12,6 +12,7 @@ from flex.benchmarks import Benchmark, get_benchmark
 from flex.benchmarks.base import fingerprint
 from flex.concurrency import Stop
 from flex.endpoint.cost import Prices
+from flex.errors import Unusable
 from flex.explib import ExpLib
 from flex.files.runlog import RunLog, run_config
 from flex.library.stores import is_database
@@ -56,8 +57,10 @@ class TrainResult:
 async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -> TrainResult:
     """Learn from a train split: explore, distil, and grow a library; resumes where the run's folder was left.
 
-    Nothing is paid for before everything has been checked. Raises SettingsError for what only a person can mend,
-    RunError for a folder of another run, LibraryError and BenchmarkError for files that cannot be used.
+    When no task can be done any more (the account is dry, the model gone, the disk full), what there is is kept and
+    returned with why it `stopped`; Unusable is raised when it was so from the beginning. Nothing is paid for before
+    everything has been checked. Raises SettingsError for what only a person can mend, RunError for a folder of another
+    run, LibraryError and BenchmarkError for files that cannot be used.
     """
     stop = stop or Stop()
     benchmark = get_benchmark(run.benchmark)
@@ -80,12 +83,21 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
             # A JSON file is this run's alone as long as it trains; a database takes the changes of many.
             holding = nullcontext() if is_database(run.store) else library.hold(run.store)
             with holding, bar("", len(tasks) * run.epochs, "task") as step:
+                progress = Progress(unfinished=len(tasks) * run.epochs)
 
-                def show(progress: Progress) -> None:
-                    step({"solved": progress.solved, "library": len(library), "tokens": client.total.tokens})
+                def show(latest: Progress) -> None:
+                    nonlocal progress
+                    progress = latest
+                    step({"solved": latest.solved, "library": len(library), "tokens": client.total.tokens})
 
                 config = train_config(run, log)
-                progress = await learn(tasks, team, library, config, log, run.store, show, stop)
+                try:
+                    progress = await learn(tasks, team, library, config, log, run.store, show, stop)
+                except Unusable as error:
+                    if not log.events("explored"):
+                        raise
+                    stop.request(str(error))
+                    progress.unfinished = progress.unfinished or 1
             if not progress.unfinished:
                 counts = asdict(progress)
                 renamed = {"set_aside": counts.pop("undecided"), "undistilled": counts.pop("not_distilled")}

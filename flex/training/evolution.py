@@ -25,8 +25,9 @@ from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Seq
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flex.errors import EndpointError, ParseError
+from flex.errors import ParseError
 from flex.explib import ExpLib
+from flex.setback import Setback
 from flex.types import Experience, Exploration, UpdateDecision
 from flex.updater import Question
 
@@ -34,8 +35,8 @@ MAX_SPECULATIVE = 64
 """Experiences that the updater is asked about before their turn, at most."""
 INSERT = UpdateDecision("insert")
 """What is predicted as long as there is no answer: most experiences are inserted."""
-Outcome = UpdateDecision | EndpointError
-"""A decision, or why the endpoint gave none."""
+Outcome = UpdateDecision | Setback
+"""A decision, or why there is none."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +50,7 @@ class PendingUpdate:
     experience: Experience | None
     last: bool
     """Whether it is the last one of its exploration."""
-    asked: UpdateDecision | Question | None = None
+    asked: UpdateDecision | Question | Setback | None = None
     predicted: UpdateDecision | None = None
     answer: "asyncio.Task[UpdateDecision] | None" = None
 
@@ -60,7 +61,7 @@ class PendingUpdate:
 
     def outcome(self) -> Outcome | None:
         """The outcome; None as long as there is none. A decision that cannot be read becomes a quarantine."""
-        if isinstance(self.asked, UpdateDecision):
+        if isinstance(self.asked, Outcome):
             return self.asked
         if self.answer is None or not self.answer.done():
             return None
@@ -68,8 +69,8 @@ class PendingUpdate:
             return self.answer.result()
         except ParseError as error:
             return UpdateDecision("quarantine", reason=str(error))
-        except EndpointError as error:
-            return error
+        except Exception as error:  # an experience is a bulkhead as a task is, see flex/setback.py
+            return Setback.of(error)
 
     @property
     def mispredicted(self) -> bool:
@@ -147,20 +148,26 @@ class Evolution:
         """Ask about an update against the draft, and apply to the draft what is likely to come of it."""
         if update.experience is None:
             return
-        self._ask(update, self.question(update, self._draft))
+        self._ask(update, self._question(update, self._draft))
         outcome = update.outcome()
         update.predicted = INSERT if outcome is None else _effect(outcome)
         if update.predicted is not None and self._draft is not self.library:
             self._draft.apply(update.experience, update.predicted)
 
-    def _ask(self, update: PendingUpdate, asked: UpdateDecision | Question) -> None:
+    def _question(self, update: PendingUpdate, library: ExpLib) -> UpdateDecision | Question | Setback:
+        try:
+            return self.question(update, library)
+        except Exception as error:  # as above
+            return Setback.of(error)
+
+    def _ask(self, update: PendingUpdate, asked: UpdateDecision | Question | Setback) -> None:
         """Ask, unless the same question was asked already."""
         if asked == update.asked:
             return
         if update.answer is not None:
             update.answer.cancel()
         update.asked = asked
-        asking = None if isinstance(asked, UpdateDecision) else self.answer(update, asked)
+        asking = None if isinstance(asked, Outcome) else self.answer(update, asked)
         update.answer = asyncio.ensure_future(asking) if asking else None
 
     def _next(self) -> tuple[PendingUpdate, Outcome | None] | None:
@@ -169,7 +176,7 @@ class Evolution:
             return None
         update = self._waiting[0]
         if update.experience is not None:
-            self._ask(update, self.question(update, self.library))  # another process may have changed a database
+            self._ask(update, self._question(update, self.library))  # another process may have changed a database
             if update.outcome() is None or update.mispredicted:
                 return None
         self._speculated -= 1

@@ -1,6 +1,7 @@
 """One training run under way: what its log answers without a model, and what changes in its library."""
 
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -9,12 +10,13 @@ from typing import Any
 
 from flex.concurrency import Stop
 from flex.echo import is_copy
-from flex.errors import LibraryError
+from flex.errors import LibraryError, NoSuchEntry, Unusable
 from flex.explib import ExpLib
 from flex.files.atomic import json_bytes
 from flex.files.jsonlines import decode, to_jsonable
 from flex.files.runlog import RunLog
 from flex.library.changes import Author
+from flex.setback import Setback
 from flex.training.config import Team, TrainConfig
 from flex.training.evolution import Evolution, Outcome, PendingUpdate, pending_updates
 from flex.types import Exploration, Task, UpdateDecision
@@ -38,7 +40,9 @@ class Progress:
     quarantined: int = 0
     """Experiences whose decision could not be read; they are in the library's quarantine."""
     undecided: int = 0
-    """Experiences that the endpoint gave no decision on; they are in the log, a resumed run asks again."""
+    """Experiences about which something went wrong; they are in the log, a resumed run asks again."""
+    unforeseen: int = 0
+    """Errors that nobody foresaw, in tasks and about experiences; the log has their tracebacks."""
     not_distilled: int = 0
     """Rollouts, and contrasts, that gave no experience."""
     why_not_distilled: str = ""
@@ -55,13 +59,17 @@ class Progress:
     unfinished: int = 0
     """Tasks that were not begun, or not learned from yet, when the run was stopped."""
     errors: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why tasks failed and experiences were set aside, each with how often."""
 
     def count(self, exploration: Exploration) -> None:
         self.explored += 1
         self.solved += exploration.solved
         if exploration.error:
             self.failed += 1
+            self.unforeseen += bool(exploration.traceback)
             self.errors.append(exploration.error)
+            self.reasons[exploration.reason or exploration.error] += 1
         else:
             self.not_distilled += len(exploration.undistilled)
             self.why_not_distilled = self.why_not_distilled or next(iter(exploration.undistilled), "")
@@ -112,9 +120,12 @@ class Session:
     on_progress: Callable[[Progress], None]
     stop: Stop
     progress: Progress = field(default_factory=Progress)
+    ended: Unusable | None = None
+    """Why no task can be done any more."""
 
     def __post_init__(self) -> None:
         self._changed = False
+        self._halted = False
         self._judged = Progress()
         """What this session explored itself, as soon as it is there."""
         logged = self.run.read(_logged)
@@ -128,7 +139,13 @@ class Session:
     @property
     def stopping(self) -> bool:
         """Whether no further task is to be begun."""
-        return bool(self.progress.unfinished or self.stop.reason)
+        return bool(self.ended or self.progress.unfinished or self.stop.reason)
+
+    def end(self, error: Exception) -> None:
+        """Begin no further task; what is under way ends and is kept. Raises an error that is no end of a run."""
+        if (why := Setback.of(error).ends_run) is None:
+            raise error
+        self.ended = self.ended or why
 
     def explored(self, epoch: int, task: Task) -> Exploration | None:
         """What an earlier session of this run logged of a task; None where it failed or was not begun."""
@@ -154,19 +171,34 @@ class Session:
         return evolution.outcomes(self._arrivals(epoch, explorations))
 
     def apply(self, update: PendingUpdate, outcome: Outcome | None) -> None:
-        """Log a decision and apply it to the library; after a task's last one, count the task and save every batch."""
-        if isinstance(outcome, UpdateDecision):
-            self._apply(update, outcome)
-        elif outcome is not None:
-            epoch, task, number = update.key
-            log.warning("task %s: experience %d is set aside: %s", task, number, outcome)
-            self.run.write("set_aside", epoch=epoch, task=task, number=number, error=str(outcome))
-            self.progress.undecided += 1
+        """Log a decision and apply it to the library; after a task's last one, count the task and save every batch.
+
+        Once one could not be had because the run is over, nothing more is learned: what follows might depend on it.
+        """
+        if isinstance(outcome, UpdateDecision) and not self._halted:
+            outcome = self._applied(update, outcome)
+        if isinstance(outcome, Setback) and outcome.ends_run:
+            self.end(outcome.ends_run)
+            self._halted = True
+        if self._halted:
+            self.progress.unfinished += update.last
+            return
+        if isinstance(outcome, Setback):
+            self._set_aside(update, outcome)
         if update.last:
             self.progress.count(update.exploration)
             self.on_progress(self.progress)
             if self.progress.explored % self.config.batch_size == 0:
                 self._save()
+
+    def _set_aside(self, update: PendingUpdate, setback: Setback) -> None:
+        epoch, task, number = update.key
+        log.warning("task %s: experience %d is set aside: %s", task, number, setback.traceback or setback)
+        told = {"error": str(setback), "traceback": setback.traceback}
+        self.run.write("set_aside", epoch=epoch, task=task, number=number, **told)
+        self.progress.undecided += 1
+        self.progress.unforeseen += setback.unforeseen
+        self.progress.reasons[setback.reason] += 1
 
     def close(self) -> None:
         """Save at the end, also what was only replayed: the run before may have been killed before it saved."""
@@ -202,6 +234,14 @@ class Session:
             self.run.write("answered", key=key, decision=answer)
         return answer
 
+    def _applied(self, update: PendingUpdate, decision: UpdateDecision) -> Setback | None:
+        """What went wrong when a decision was applied, if anything did; the library then is as it was."""
+        try:
+            self._apply(update, decision)
+        except Exception as error:  # as in flex/training/evolution.py
+            return Setback.of(error)
+        return None
+
     def _apply(self, update: PendingUpdate, decision: UpdateDecision) -> None:
         assert update.experience is not None
         epoch, task, number = update.key
@@ -211,7 +251,7 @@ class Session:
         author = self._author(epoch, number)
         try:
             self.library.apply(update.experience, decision, author)
-        except LibraryError as error:
+        except NoSuchEntry as error:
             if not self.config.run_id:
                 raise
             # Another trainer of the database has just removed the entry that this was about.
@@ -235,7 +275,10 @@ class Session:
 
     def _save(self) -> None:
         """Bring log and library to disk; while a run is replayed the file, which is further on, is left alone."""
-        self.run.sync()
-        if self._changed:
-            self.library.save(self.store_path)
-            self._changed = False
+        try:
+            self.run.sync()
+            if self._changed:
+                self.library.save(self.store_path)
+                self._changed = False
+        except (LibraryError, OSError) as error:
+            self.end(error)

@@ -86,6 +86,7 @@ CALL = {"tool_calls": [{"function": {"name": "final_answer", "arguments": '{"ans
         (choice("error", "MALFORMED_FUNCTION_CALL", content=""), "error"),
         (choice("stop", content=None, refusal="I cannot help with that."), "filtered"),
         ({"choices": [{"finish_reason": "content_filter", "content_filter_results": {}}]}, "filtered"),
+        ({"choices": [], "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, "filtered"),
         (choice("stop", content=None, **CALL), "tool_calls"),
         (choice("function_call", content=None, function_call={"name": "f", "arguments": "{}"}), "tool_calls"),
         (choice("tool_calls", content=None, tool_calls=[]), "empty"),

@@ -14,7 +14,7 @@ import pytest
 
 from flex.endpoint.embeddings import BATCH, BATCH_CHARACTERS, LONGEST, Embedder, VectorCache
 from flex.endpoint.usage import track_usage
-from flex.errors import EndpointError, LibraryError, SettingsError
+from flex.errors import EndpointError, EndpointUnusable, LibraryError, SettingsError
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.search.query import Filter
 from flex.search.vectors import VectorIndex, embedding_models, library_embedder
@@ -153,7 +153,7 @@ def test_anything_else_is_an_error_that_names_the_model(answer: dict | Answer, p
     ],
 )
 def test_what_only_the_person_running_this_can_mend_is_told_without_the_key(answer: Answer, problem: str):
-    with Endpoint(default=answer) as endpoint, pytest.raises(SettingsError, match=problem) as caught:
+    with Endpoint(default=answer) as endpoint, pytest.raises(EndpointUnusable, match=problem) as caught:
         Embedder("colours", client_of(endpoint, "sk-secret")).vectors(["red"])
     assert "sk-secret" not in str(caught.value)
 

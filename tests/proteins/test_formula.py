@@ -209,3 +209,9 @@ def test_a_formula_that_would_take_minutes_on_a_large_table_is_refused():
     formula = parse_formula("+".join(["rank(a)"] * 50), table)
     with pytest.raises(ParseError, match="too large for 500000 rows"):
         formula.values(table)
+
+
+@pytest.mark.parametrize("text", ['"Structure-IF"(rank(X))', "ESM-IF1 (B)", 'rank(X) + "X" (1)'])
+def test_a_column_is_no_function(text):
+    with pytest.raises(ParseError, match="a column stands right before a bracket"):
+        parse_formula(text, ["Structure-IF", "ESM-IF1", "X", "B"])

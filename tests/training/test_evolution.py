@@ -138,7 +138,16 @@ def test_an_endpoint_that_gives_up_costs_one_experience():
     model.complete = refuse
     library, done = evolve(explorations(*"ab"), model)
     assert len(library) == 1
-    assert isinstance(done[1][1], EndpointError)
+    assert isinstance(done[1][1].error, EndpointError)
+
+
+def test_an_error_that_nobody_foresaw_costs_one_experience():
+    def bug(messages):
+        raise KeyError("B")
+
+    library, done = evolve(explorations(*"ab"), RuleModel(bug))
+    assert len(library) == 1
+    assert (done[1][1].unforeseen, str(done[1][1])) == (True, "KeyError: 'B'")
 
 
 def test_an_exploration_without_experience_has_its_turn_too():

@@ -1,13 +1,14 @@
 """A training session: what its log answers, what it saves and what it counts."""
 
 import asyncio
+import errno
 from dataclasses import replace
 from itertools import cycle, repeat
 
 import pytest
 
 from flex.concurrency import Stop
-from flex.errors import EndpointError, RunError, SettingsError
+from flex.errors import EndpointError, EndpointUnusable, LibraryError, MachineUnusable, RunError, SettingsError
 from flex.explib import ExpLib
 from flex.files.runlog import RunLog
 from flex.reject_sampling import Limits, train
@@ -19,10 +20,10 @@ from tests.team import CONFIG, make_tasks, make_team, number, right_if_even, run
 def test_the_library_is_saved_after_every_batch(tmp_path):
     def fail_late(messages):
         if "task number 6" in messages[-1]["content"]:
-            raise RuntimeError("a bug")
+            raise SettingsError("no such prompt")
         return right_if_even(messages)
 
-    with pytest.raises(RuntimeError, match="a bug"):
+    with pytest.raises(SettingsError, match="no such prompt"):
         run_training(tmp_path, simple_team(answer=fail_late), make_tasks(8), replace(CONFIG, batch_size=2))
     assert len(ExpLib(tmp_path / "library.json")) >= 4
 
@@ -34,6 +35,80 @@ def test_a_library_that_cannot_be_saved_ends_the_run_with_its_own_error(tmp_path
 
     with pytest.raises(OSError, match="disk full"):
         run_training(tmp_path, simple_team(), make_tasks(8), replace(CONFIG, batch_size=2), FullDisk())
+
+
+def test_a_full_disk_ends_the_run_and_is_no_conflict(tmp_path):
+    class FullDisk(ExpLib):
+        full = True
+
+        def apply(self, experience, decision, author):
+            if self.full and len(self) == 2:
+                raise LibraryError("x.db: disk is full") from OSError(errno.ENOSPC, "No space left on device")
+            return super().apply(experience, decision, author)
+
+    library, config = FullDisk(clock=CONFIG.clock), replace(CONFIG, run_id="one")
+    with pytest.raises(MachineUnusable, match="disk is full"):
+        run_training(tmp_path, simple_team(), make_tasks(4), config, library)
+    assert (len(library), len(library.quarantined), len(ExpLib(tmp_path / "library.json"))) == (2, 0, 2)
+    library.full = False
+    progress, _ = run_training(tmp_path, simple_team(), make_tasks(4), config, library)
+    assert (len(library), progress.quarantined, progress.undecided) == (4, 0, 0)
+
+
+def test_a_library_that_no_disk_has_room_for_is_kept_in_the_log(tmp_path):
+    class FullDisk(ExpLib):
+        def save(self, *_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(MachineUnusable, match="No space left"):
+        run_training(tmp_path, simple_team(), make_tasks(4), CONFIG, FullDisk(clock=CONFIG.clock))
+    team = simple_team()
+    _, library = run_training(tmp_path, team, make_tasks(4))
+    assert (len(library), team.actor.model.asked) == (4, [])
+
+
+def test_an_error_that_nobody_foresaw_costs_its_task_and_is_told_with_its_traceback(tmp_path):
+    def bug(messages):
+        if number(messages) == "1":
+            raise KeyError("B")
+        return right_if_even(messages)
+
+    progress, library = run_training(tmp_path, simple_team(answer=bug), make_tasks(4))
+    assert (progress.explored, progress.failed, progress.unforeseen, len(library)) == (4, 1, 1, 3)
+    assert progress.reasons == {"KeyError: 'B'": 1}
+    logged = [e["exploration"] for e in RunLog(tmp_path / "run").events("explored")]
+    assert "in bug" in next(e["traceback"] for e in logged if e["error"])
+    progress, library = run_training(tmp_path, simple_team(), make_tasks(4))
+    assert (progress.failed, len(library)) == (0, 4)
+
+
+def dries_up(model, after: int):
+    """Lets a scripted model answer so often, then its account is dry."""
+    answer, left = model._answer, [after]
+
+    def dry(messages):
+        left[0] -= 1
+        if left[0] < 0:
+            raise EndpointUnusable("the account cannot pay")
+        return answer(messages)
+
+    model._answer = dry
+
+
+@pytest.mark.parametrize("after", [0, 2])
+@pytest.mark.parametrize("role", ["actor", "verifier", "critic", "updater"])
+def test_whoevers_account_dries_up_everything_is_kept_and_the_run_goes_on_to_the_same_end(tmp_path, role, after):
+    config = replace(CONFIG, batch_size=3, max_concurrent=2)
+    _, whole = run_training(tmp_path / "undisturbed", simple_team(), make_tasks(6), config)
+    team = simple_team()
+    dries_up(getattr(team, role).model, after)
+    with pytest.raises(EndpointUnusable, match="the account cannot pay"):
+        run_training(tmp_path, team, make_tasks(6), config)
+    events = RunLog(tmp_path / "run").events()
+    assert not any(event["event"] == "set_aside" or (event.get("exploration") or {}).get("error") for event in events)
+    assert (tmp_path / "library.json").exists() is any(event["event"] == "decided" for event in events)
+    progress, library = run_training(tmp_path, simple_team(), make_tasks(6), config)
+    assert (list(library), progress.unfinished) == (list(whole), 0)
 
 
 def test_an_updater_that_breaks_its_contract_leaves_the_experience_out(tmp_path):
