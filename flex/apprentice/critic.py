@@ -13,7 +13,8 @@ from flex.apprentice.chemistry.templates import extract
 from flex.apprentice.chemistry.wording import named, template_sites
 from flex.apprentice.text import Messages, first_prompt, rounds_in, section
 
-_ACCEPTED = re.compile(r'accepted\s*[=:]\s*"?(?:yes|true)|<next_step>\s*end\s*</next_step>', re.IGNORECASE)
+is_accepted = re.compile(r'accepted\s*[=:]\s*"?(?:yes|true)|<next_step>\s*end\s*</next_step>', re.IGNORECASE).search
+"""Whether a round says that its attempt was accepted."""
 
 MAX_FAILED = 5
 """So many failed proposals are named."""
@@ -31,7 +32,7 @@ def distill(messages: Messages, model: str) -> str:
         return _no_template("no answer is known, or no small template leads from this product to it", product)
     if not writes_down(model, template):
         return _no_template("the reaction is of a family that I do not know", product)
-    solved = any(map(_ACCEPTED.search, rounds_in(prompt)))
+    solved = any(map(is_accepted, rounds_in(prompt)))
     lesson, failed = _lesson(product, reactants, template, solved=solved), _failed_proposals(prompt, reactants)
     if failed and solved and "<rollout" in prompt:
         lesson["method"] = f"{lesson['method']} Failed attempts proposed {', '.join(failed)}."
@@ -45,13 +46,13 @@ def _right_answer(prompt: str) -> str | None:
     target = section(prompt, "target", "ground_truth", "ground truth", "correct answer", "reference")
     if target is not None:
         return canonical(target)
-    accepted = [text for text in rounds_in(prompt) if _ACCEPTED.search(text)]
+    accepted = [text for text in rounds_in(prompt) if is_accepted(text)]
     return canonical(section(accepted[-1], "answer") or "") if accepted else None
 
 
 def _failed_proposals(prompt: str, reactants: str) -> list[str]:
     """The wrong reactants that were proposed, each once."""
-    refused = (text for text in rounds_in(prompt) if not _ACCEPTED.search(text))
+    refused = (text for text in rounds_in(prompt) if not is_accepted(text))
     proposed = [canonical(section(text, "answer") or "") for text in refused]
     return [answer for answer in dict.fromkeys(proposed) if answer and answer != reactants][:MAX_FAILED]
 

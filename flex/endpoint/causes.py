@@ -67,7 +67,7 @@ NO_MONEY = Cause(
         r"free (tier|quota|allocated quota)\b.{0,60}\b(exhausted|exceeded)",
         r"arrears|arrearage|overdue|please recharge|top[ -]?up your|payment (required|method)|余额不足|欠费",
     ),
-    "once it can, the same command goes on",
+    "pay, or use another account",
 )
 NO_ACCOUNT = Cause(
     "the account is closed",
@@ -90,7 +90,7 @@ USED_UP = Cause(
         r"per[ _-]?day|by ?day\b|\bdaily\b|\((RPD|TPD)\)|per month|/ ?month",
         r"token_quota_exceeded|\blimit:? 0\b(?!\.)|(retry|wait|again)\b.{0,20}\b\d{5,} ?s",
     ),
-    "once it is over, the same command goes on",
+    "wait until it is over, or use another account",
 )
 TOO_LONG = Cause(
     "context length exceeded",

@@ -20,7 +20,9 @@ from flex.endpoint.failures import (
     parse_failure,
     shorten,
 )
-from flex.endpoint.messages import folded, refuses_roles, response_format
+from flex.endpoint.habits import Habits
+from flex.endpoint.kept_replies import KeptReplies
+from flex.endpoint.messages import response_format
 from flex.endpoint.pacing import Pace
 from flex.endpoint.standing import Standing
 from flex.endpoint.usage import UsageTracker, record_usage
@@ -38,20 +40,6 @@ BACKOFF_GROWTH = 2.5
 
 GLANCE = 1.0
 """Seconds between two looks, while waiting, at whether the run is over."""
-
-
-UNTESTED = (400, 404, 422, 500, 501)
-"""How a server that cannot keep a schema may fail, in whatever words, before it has once kept one."""
-EMPTY_RETRIES = 3
-"""An empty reply may have been paid for: its thinking; so it is asked for less often than one that failed."""
-
-
-CHARACTERS_A_TOKEN = 7
-"""More than any text of ours has: a prompt that seems to have more was cut."""
-LEAST_CUT = 500
-"""Tokens that are left of a prompt that was cut; fewer mean that the server counted otherwise."""
-HARMLESS = ("stop", "max_tokens", "response_format")
-"""Parameters that we make good for: a reply is cut and validated here, a limit has a second name."""
 
 
 class RateLimitedLLMClient:
@@ -92,13 +80,11 @@ class RateLimitedLLMClient:
         self._random = random.Random()  # not the global one: a retry must not disturb a seeded run
         self._connections: dict[asyncio.AbstractEventLoop, Connection] = {}
         self._usage = UsageTracker()
-        self._refused: dict[str, set[str]] = {}
+        self._habits = Habits(max_retries)
         self._standing = Standing(self.base_url, self._key)
-        self._silent: set[str] = set()
-        self._without_system: set[str] = set()
-        self._keeps_schema: set[str] = set()
-        self._notes: dict[str, None] = {}
         self._outer: RateLimitedLLMClient | None = None
+        self.kept: KeptReplies | None = None
+        """Replies that were paid for before; none is asked for again. Set by whoever has a folder for them."""
 
     @property
     def usage(self) -> dict[str, Usage]:
@@ -122,13 +108,7 @@ class RateLimitedLLMClient:
         One line a model and fact: a parameter that it refuses and is asked without, a system prompt that goes into the
         first question, a prompt that its server cuts. Whoever ends a run shows them and writes them down.
         """
-        return list(self._notes)
-
-    def note(self, text: str) -> None:
-        """Add to the notes, and log it, unless it is there already."""
-        if text not in self._notes:
-            self._notes[text] = None
-            _log.warning("%s", text)
+        return list(self._habits.notes)
 
     async def complete(
         self,
@@ -158,16 +138,23 @@ class RateLimitedLLMClient:
             "response_format": response_format(schema) if schema and self.structured else None,
             **(extra_body or {}),
         }
+        question = self.kept.question(model, messages, options) if self.kept else None
+        if self.kept and question and (known := self.kept.find(question)):
+            record_usage(role, model, known.usage)  # what the answer cost, though not now
+            return known
         call = Call(
             role,
             model,
             "/chat/completions",
-            {"messages": folded(messages) if model in self._without_system else messages},
+            {"messages": self._habits.messages(model, messages)},
             {name: value for name, value in options.items() if value is not None},
             characters=sum(len(message.get("content") or "") for message in messages),
             read=lambda body, _: parse_reply(body, stop or ()),
         )
-        return await self.ask(call)
+        reply = await self.ask(call)
+        if self.kept and question:
+            self.kept.keep(question, role, model, reply)
+        return reply
 
     async def ask(self, call: Call[A]) -> A:
         """Ask for one answer of any kind; raises as `complete` does."""
@@ -179,13 +166,13 @@ class RateLimitedLLMClient:
         try:
             while True:
                 self._standing.check()
-                sent = self._accepted(call)
+                sent = self._habits.accepted(call)
                 outcome = await self._try(call, sent, alone=leads)
                 if isinstance(outcome, Failure):
                     if refused := outcome.refused(sent):
                         self._learn(call, refused, sent[refused], outcome)
                         continue
-                    if reshaped := self._reshaped(call, outcome):
+                    if reshaped := self._habits.reshaped(call, outcome, self._standing.words(outcome)):
                         call = reshaped
                         continue
                     outcome, more = await self._doubted(call, sent, outcome)
@@ -196,10 +183,8 @@ class RateLimitedLLMClient:
                 else:
                     spent += replace(outcome.usage, calls=0)
                     self._standing.answer(call.model)
-                    self._compare_sizes(call, outcome.usage)
-                    if "response_format" in sent:
-                        self._keeps_schema.add(call.model)
-                    if self._is_settled(call, outcome, retries):
+                    self._habits.answered(call, sent, outcome.usage)
+                    if self._habits.is_settled(call, outcome, retries):
                         return replace(outcome, usage=spent)
                     # A server may stop at a sequence amid the thinking; it is cut here anyway.
                     call = call.without("stop", "response_format")
@@ -230,29 +215,6 @@ class RateLimitedLLMClient:
                     return outcome, asked + 1
                 failure = outcome
             raise self._standing.error(call, failure, 0, self._standing.answers)
-
-    def _compare_sizes(self, call: Call[A], usage: Usage) -> None:
-        """Note a server that cuts long prompts without a word, as Ollama does at its context length."""
-        tokens = usage.prompt_tokens + usage.cached_tokens  # some do not count what was cached among the others
-        if call.completes and LEAST_CUT <= tokens < call.characters / CHARACTERS_A_TOKEN:
-            self.note(
-                f"{call} saw only a part of a long prompt, by its count of tokens: its server cuts what is longer than "
-                "its context; raise that (Ollama: num_ctx)"
-            )
-
-    def _is_settled(self, call: Call[A], answer: A, retries: int) -> bool:
-        """Whether an answer stands; an empty or broken one only when asking again did not help, or just did not."""
-        ending = answer.finish_reason if isinstance(answer, Reply) else "stop"
-        if ending == "tool_calls" and isinstance(answer, Reply) and not answer.text and "stop" not in call.options:
-            ending = "empty"  # only agents, who alone set stop sequences, can do with the call of a tool
-        if ending not in ("empty", "error"):
-            self._silent.discard(call.model)
-            return True
-        limit = self._max_retries if ending == "error" else min(EMPTY_RETRIES, self._max_retries)
-        if call.model not in self._silent and retries < limit:
-            return False
-        self._silent.add(call.model)
-        return True
 
     def _check_size(self, call: Call[A]) -> None:
         """Raises SettingsError, or TaskRefused once others got through, for a prompt above the limit of a minute."""
@@ -303,39 +265,12 @@ class RateLimitedLLMClient:
             code = NOT_JSON if is_page(answer.content) else ""
             return Failure(200, f"a reply that is not JSON: {shorten(answer.text, 80)}", code)
 
-    def _accepted(self, call: Call[A]) -> dict[str, Any]:
-        """The options without what this model refused before; max_tokens under the name that it takes."""
-        refused = self._refused.get(call.model, set())
-        sent = dict(call.options)
-        if "max_tokens" in refused and "max_tokens" in sent:
-            sent.setdefault("max_completion_tokens", sent["max_tokens"])
-        return {name: value for name, value in sent.items() if name not in refused}
-
     def _learn(self, call: Call[A], name: str, value: Any, failure: Failure) -> None:
         """Remember a parameter that the model refuses. Raises EndpointUnusable when we cannot do without it."""
         reason = self._standing.words(failure)
         if name not in OPTIONAL_PARAMETERS:
             raise self._standing.end(f"{call} refuses {name}={value!r} ({reason}); leave it out")
-        refused = self._refused.setdefault(call.model, set())
-        if name not in refused:
-            refused.add(name)
-            tell = _log.info if name in HARMLESS else self.note
-            tell(f"{call} refuses {name}={value!r} and is asked without it: {reason}")
-
-    def _reshaped(self, call: Call[A], failure: Failure) -> Call[A] | None:
-        """The call in a shape that the model takes, if it is that what it refuses; remembered for its other calls."""
-        if failure.status in UNTESTED and "response_format" in call.options and call.model not in self._keeps_schema:
-            self._refused.setdefault(call.model, set()).add("response_format")
-            _log.info("%s is asked without a schema: %s", call, self._standing.words(failure))
-            return call.without("response_format")
-        messages = call.content.get("messages")
-        if not messages or not refuses_roles(failure) or (other := folded(messages)) == messages:
-            return None
-        self._without_system.add(call.model)
-        self.note(
-            f"{call} takes no system message: it opens the first question instead ({self._standing.words(failure)})"
-        )
-        return replace(call, content={**call.content, "messages": other})
+        self._habits.refuse(call, name, value, reason)
 
     async def _pause(self, call: Call[A], failure: Failure, retries: int) -> None:
         """Wait before the next try: as long as the endpoint asks, else longer every time; never all at once."""

@@ -150,14 +150,19 @@ class Steps(ExitStack):
             if result.leakage:
                 self.say(f"  {result.leakage}")
         answered = read_setting(place)
+        if missing := answered.summary.unanswered + answered.summary.unforeseen:
+            why = ", ".join(answered.summary.reasons)
+            raise Stopped(f"{missing} of {answered.summary.answers} answers of {place} never came ({why})")
         # By id, so that the interval of a difference is the same in whatever order a split is written.
         return replace(answered, rows=tuple(sorted(answered.rows, key=lambda row: row.task_id)))
 
     def _answered(self, place: Path) -> bool:
-        """Whether every answer of this call is there and none has failed."""
+        """Whether every answer of this call is there and none has to be asked for again."""
         summary = read_json(place / "summary.json")
         wanted = (len(self.test_tasks), self.run.repeats)
-        return (summary.get("n"), summary.get("repeats")) == wanted and not summary.get("failed")
+        return (summary.get("n"), summary.get("repeats")) == wanted and not (
+            summary.get("failed") or summary.get("unanswered")
+        )
 
     def _remember(self, command: str, run: TrainRun | EvalRun) -> None:
         """Write down the command that says this run, without pace, address and budget."""

@@ -141,6 +141,8 @@ class TrainRun(Run):
     """also distil what parts failed from solved rollouts"""
     direct_add: bool = False
     """insert every experience, ask no updater"""
+    speculate: Natural | None = None
+    """ask the updater about so many ahead of their turn: faster, dearer; unset: at most half a call wasted each"""
     llm_system_prompt: Path | None = None
     """a file of yours instead of ours"""
     verifier_prompt: Path | None = None

@@ -15,13 +15,15 @@ STARTED_WITH = "library_at_start.json"
 def starting_library(library: Path | None, save_to: Path, log: RunLog) -> ExpLib:
     """The library the run begins with: the one this run began with before, `library`, or an empty one.
 
-    Raises SettingsError where a library that nobody named would be overwritten.
+    Raises SettingsError where a library that nobody named, or what others changed meanwhile, would be overwritten.
     """
     before = log.folder / STARTED_WITH
     if save_to.is_dir():
         raise SettingsError(f"--save_to {save_to} is a folder; it has to be a file, such as exps/mine.json")
     if before.exists():
-        return ExpLib(before)
+        began = ExpLib(before)
+        _check_nobody_else_changed(save_to, len(began.history()))
+        return began
     if save_to.exists():
         there = ExpLib(save_to)  # refuses now, not after the training, what could not be saved over
         if is_database(save_to) and (log.folder / "config.json").exists():
@@ -32,6 +34,17 @@ def starting_library(library: Path | None, save_to: Path, log: RunLog) -> ExpLib
                 f"--library {save_to}; else give another --save_to"
             )
     return ExpLib(existing(library, "the library")) if library else ExpLib()
+
+
+def _check_nobody_else_changed(save_to: Path, start: int) -> None:
+    """Whoever edited the library while its run was stopped would lose that: the run writes what it learned anew."""
+    changes = ExpLib(save_to).history()[start:] if save_to.exists() else ()
+    if others := list(dict.fromkeys(change.entry for change in changes if "run" not in change.by)):
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        raise SettingsError(
+            f"{save_to} was changed since this run was stopped ({others[0]}{more}), and to go on writes over that; "
+            f"to learn more from it begin another run: --library {save_to} --save_to {save_to} without --out"
+        )
 
 
 def resume_hint(save_to: Path, folder: Path) -> str:

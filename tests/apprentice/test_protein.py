@@ -211,6 +211,13 @@ def test_the_critic_writes_the_best_formula_and_what_each_column_did():
     assert Scored('-rank("Family (x)")', -0.1, "MADE_1") in formulas_in(experience.revised_trajectory)
 
 
+def test_what_was_measured_in_a_failed_search_is_marked_as_right():
+    failed = distilled(('rank("Fold")', -0.5), ('rank("size")', -0.1))
+    assert (failed.zone, {rule.kind for rule in failed.rules}) == ("warning", {"instead"})
+    assert Scored('-rank("Fold")', 0.5, "MADE_1") in formulas_in(retrieved(library_of(failed)).text)
+    assert {rule.kind for rule in distilled(('rank("Fold")', 0.5)).rules} == {None}
+
+
 def test_a_rollout_that_measured_nothing_teaches_nothing():
     trajectory = attempted()
     for answer in (None, "rank(unknown)"):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flex.apprentice.critic import experience_reply, nothing_learned
+from flex.apprentice.critic import experience_reply, is_accepted, nothing_learned
 from flex.apprentice.protein.formulas import columns_of, formula_of, normalized, terms_of
 from flex.apprentice.protein.hill_climbing import with_reversed
 from flex.apprentice.protein.prompts import Assay, assay_in, score_in
@@ -38,6 +38,9 @@ def distill(messages: Messages, model: str) -> str:
     rules = experience["rules"]
     while len(rules) > 1 and len(json.dumps(experience)) > MAX_CHARACTERS:  # long names of columns
         rules.pop()
+    if not any(map(is_accepted, rounds_in(prompt))):
+        for rule in rules:
+            rule["kind"] = "instead"  # it was measured, though nothing was good enough
     return experience_reply(experience)
 
 
