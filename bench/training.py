@@ -73,7 +73,7 @@ def reply(call) -> str:
         return "<code>\nfinal_answer(1)\n</code>" if len(messages) > 3 else "<code>\nprint(1 + 1)\n</code>"
     rounds = sum(m["role"] == "assistant" for m in messages)
     wanted = int(messages[1]["content"].rsplit("needs ", 1)[1].split()[0])
-    return f"ROUND {rounds} {'SOLVED' if rounds + 1 >= wanted else 'open'}: the answer is 1"
+    return f"ROUND {rounds} " + ("SOLVED: the answer is 1" if rounds + 1 >= wanted else "open: the answer is 0")
 
 
 def serve(latency: float, pipe) -> None:
@@ -120,7 +120,7 @@ def team(client: RateLimitedLLMClient) -> Team:
     models = {role: ChatModel("m", client, role=role) for role in ("actor", "verifier", "critic", "updater")}
     return Team(
         Actor(models["actor"], MATH, PROMPTS),
-        Verifier(models["verifier"], MATH, PROMPTS),
+        Verifier(models["verifier"], MATH, PROMPTS, "both"),  # so that every round asks it
         Critic(models["critic"], PROMPTS),
         Updater(models["updater"], PROMPTS),
         MemoryRetriever(models["actor"], PROMPTS),

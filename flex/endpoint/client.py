@@ -21,6 +21,7 @@ from flex.endpoint.failures import (
     shorten,
 )
 from flex.endpoint.habits import Habits
+from flex.endpoint.kept_replies import KeptReplies
 from flex.endpoint.messages import response_format
 from flex.endpoint.pacing import Pace
 from flex.endpoint.standing import Standing
@@ -82,6 +83,8 @@ class RateLimitedLLMClient:
         self._habits = Habits(max_retries)
         self._standing = Standing(self.base_url, self._key)
         self._outer: RateLimitedLLMClient | None = None
+        self.kept: KeptReplies | None = None
+        """Replies that were paid for before; none is asked for again. Set by whoever has a folder for them."""
 
     @property
     def usage(self) -> dict[str, Usage]:
@@ -135,6 +138,10 @@ class RateLimitedLLMClient:
             "response_format": response_format(schema) if schema and self.structured else None,
             **(extra_body or {}),
         }
+        question = self.kept.question(model, messages, options) if self.kept else None
+        if self.kept and question and (known := self.kept.find(question)):
+            record_usage(role, model, known.usage)  # what the answer cost, though not now
+            return known
         call = Call(
             role,
             model,
@@ -144,7 +151,10 @@ class RateLimitedLLMClient:
             characters=sum(len(message.get("content") or "") for message in messages),
             read=lambda body, _: parse_reply(body, stop or ()),
         )
-        return await self.ask(call)
+        reply = await self.ask(call)
+        if self.kept and question:
+            self.kept.keep(question, role, model, reply)
+        return reply
 
     async def ask(self, call: Call[A]) -> A:
         """Ask for one answer of any kind; raises as `complete` does."""
@@ -279,6 +289,10 @@ class RateLimitedLLMClient:
         """
         if self._transport is None:
             await probe(self.base_url)
+
+    def end(self, why: str) -> None:
+        """Send no further call of the run that is under way, but raise EndpointUnusable; those in flight end."""
+        self._standing.end(why)
 
     async def close(self) -> None:
         """Close the connections of the running event loop; the next call opens new ones."""

@@ -93,6 +93,8 @@ class Run(Checked):
     """the split, a .jsonl file or its folder; default: the benchmark's folder"""
     library: Path | None = None
     """an experience library to read, or to learn on from: a file or a folder"""
+    allow_other_library: bool = False
+    """take one that was learned on another benchmark"""
     samples: Positive | None = None
     """only the first so many tasks"""
     telemetry: bool = True
@@ -139,6 +141,8 @@ class TrainRun(Run):
     """also distil what parts failed from solved rollouts"""
     direct_add: bool = False
     """insert every experience, ask no updater"""
+    speculate: Natural | None = None
+    """ask the updater about so many ahead of their turn: faster, dearer; unset: at most half a call wasted each"""
     llm_system_prompt: Path | None = None
     """a file of yours instead of ours"""
     verifier_prompt: Path | None = None

@@ -35,6 +35,8 @@ class TrainConfig:
     """Insert every experience without asking the updater."""
     contrast: bool = False
     """Where a task has failed and solved rollouts, also distil what made the difference."""
+    speculate: int | None = None
+    """How many the updater is asked about before their turn; unset: few calls are wasted, see evolution.py."""
     use_library: bool = False
     """Let the actor consult the library as it was when the batch began."""
     run_name: str = ""

@@ -1,9 +1,9 @@
 """The library evolves (paper, 3.2) by speculative execution: decisions are asked for early, applied in order.
 
 A decision depends on the library, and the library on every decision before it. Waiting for each answer would cost one
-call of the updater per experience, one after the other. So: ask the updater about up to `MAX_SPECULATIVE` experiences
-at once, each against a draft library in which the earlier ones are already applied as predicted. When an experience's
-turn comes and its question has not changed, use the answer; otherwise ask again.
+call of the updater per experience, one after the other. So: ask the updater about several experiences at once, each
+against a draft library in which the earlier ones are already applied as predicted. When an experience's turn comes and
+its question has not changed, use the answer; otherwise ask again.
 
 Three experiences, each predicted to be inserted; A turns out to be merged into an entry that C is similar to as well:
 
@@ -18,6 +18,9 @@ Three experiences, each predicted to be inserted; A turns out to be merged into 
 
 What is applied is always the answer to the question that the library as it then is raises. So the same replies give
 the same library, however long a model takes, and a wrong prediction costs calls only where it changes a question.
+
+A call whose question changes is wasted. So only `AHEAD` calls are made before their turn, and fewer as long as to waste
+them all would make more than `WASTE` wasted calls per decision.
 """
 
 import asyncio
@@ -32,7 +35,11 @@ from flex.types import Experience, Exploration, UpdateDecision
 from flex.updater import Question
 
 MAX_SPECULATIVE = 64
-"""Experiences that the updater is asked about before their turn, at most."""
+"""Experiences that are looked at before their turn, at most."""
+WASTE = 0.5
+"""Calls per decision that may be wasted, unless `speculate` says how many are made ahead."""
+AHEAD = 4
+"""Calls ahead of their turn; with more of them a run was no faster, only dearer."""
 INSERT = UpdateDecision("insert")
 """What is predicted as long as there is no answer: most experiences are inserted."""
 Outcome = UpdateDecision | Setback
@@ -99,12 +106,15 @@ class Evolution:
     library: ExpLib
     question: Callable[[PendingUpdate, ExpLib], UpdateDecision | Question]
     answer: Callable[[PendingUpdate, Question], Coroutine[Any, Any, UpdateDecision]]
+    ahead: int | None = None
+    """How many are asked about before their turn; None: `AHEAD`, as far as `WASTE` allows."""
 
     def __post_init__(self) -> None:
         self._draft = self.library.copy() or self.library
         self._waiting: list[PendingUpdate] = []
         self._speculated = 0
         """How many of those that wait are applied to the draft as predicted."""
+        self._decided = self._wasted = 0
 
     async def outcomes(
         self, arrivals: AsyncGenerator[Sequence[PendingUpdate]]
@@ -137,22 +147,34 @@ class Evolution:
             await arrivals.aclose()
 
     def _speculate(self) -> None:
-        """Ask about the next `MAX_SPECULATIVE`; after a misprediction, start again from the library as it is."""
+        """Ask about those to come, as far as that may be; after a misprediction, start again from the real library."""
         if any(update.mispredicted for update in self._waiting[: self._speculated]):
             self._draft, self._speculated = self.library.copy() or self.library, 0
         for update in self._waiting[self._speculated : MAX_SPECULATIVE]:
-            self._predict(update)
+            if not self._predict(update):
+                break
             self._speculated += 1
 
-    def _predict(self, update: PendingUpdate) -> None:
-        """Ask about an update against the draft, and apply to the draft what is likely to come of it."""
+    def _predict(self, update: PendingUpdate) -> bool:
+        """Ask about an update against the draft, and apply to the draft what is likely to come of it; if it may be."""
         if update.experience is None:
-            return
-        self._ask(update, self._question(update, self._draft))
+            return True
+        asked = self._question(update, self._draft)
+        if isinstance(asked, Question) and asked != update.asked and self._speculated and not self._may_ask_ahead():
+            return False
+        self._ask(update, asked)
         outcome = update.outcome()
         update.predicted = INSERT if outcome is None else _effect(outcome)
         if update.predicted is not None and self._draft is not self.library:
             self._draft.apply(update.experience, update.predicted)
+        return True
+
+    def _may_ask_ahead(self) -> bool:
+        """Whether one more may be asked before its turn."""
+        at_risk = sum(isinstance(update.asked, Question) for update in self._waiting[1:])
+        if self.ahead is not None:
+            return at_risk < self.ahead
+        return at_risk < AHEAD and self._wasted + at_risk < WASTE * (self._decided + 1)
 
     def _question(self, update: PendingUpdate, library: ExpLib) -> UpdateDecision | Question | Setback:
         try:
@@ -166,6 +188,7 @@ class Evolution:
             return
         if update.answer is not None:
             update.answer.cancel()
+            self._wasted += 1
         update.asked = asked
         asking = None if isinstance(asked, Outcome) else self.answer(update, asked)
         update.answer = asyncio.ensure_future(asking) if asking else None
@@ -179,6 +202,7 @@ class Evolution:
             self._ask(update, self._question(update, self.library))  # another process may have changed a database
             if update.outcome() is None or update.mispredicted:
                 return None
+            self._decided += update.answer is not None
         self._speculated -= 1
         return self._waiting.pop(0), update.outcome()
 

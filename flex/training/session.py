@@ -167,7 +167,7 @@ class Session:
         self, epoch: int, explorations: AsyncIterator[Exploration | None]
     ) -> AsyncGenerator[tuple[PendingUpdate, Outcome | None]]:
         """What to do with each experience, in order; the caller applies one before it takes the next."""
-        evolution = Evolution(self.library, self._question, self._answer)
+        evolution = Evolution(self.library, self._question, self._answer, self.config.speculate)
         return evolution.outcomes(self._arrivals(epoch, explorations))
 
     def apply(self, update: PendingUpdate, outcome: Outcome | None) -> None:

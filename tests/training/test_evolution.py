@@ -12,7 +12,7 @@ import pytest
 from flex.errors import EndpointError
 from flex.explib import ExpLib
 from flex.testing import RuleModel
-from flex.training.evolution import MAX_SPECULATIVE, Evolution, pending_updates
+from flex.training.evolution import AHEAD, MAX_SPECULATIVE, WASTE, Evolution, pending_updates
 from flex.types import Experience, Exploration, Rule, UpdateDecision
 from flex.updater import Updater
 from tests.replies import fenced
@@ -50,7 +50,13 @@ class Delays:
         self.model.complete = slow
 
 
-def evolve(work: list[Exploration], model, library: ExpLib | None = None, failing: type[Exception] | None = None):
+def evolve(
+    work: list[Exploration],
+    model,
+    library: ExpLib | None = None,
+    failing: type[Exception] | None = None,
+    ahead: int | None = None,
+):
     """The library that comes of it, and the outcomes in the order in which they were carried out."""
     library = library or ExpLib(clock=lambda: "2030-01-01")
     updater = Updater(model, PROMPTS)
@@ -65,7 +71,10 @@ def evolve(work: list[Exploration], model, library: ExpLib | None = None, failin
 
     async def run():
         evolution = Evolution(
-            library, lambda update, lib: updater.question(update.experience, lib), lambda _, q: updater.answer(q)
+            library,
+            lambda update, lib: updater.question(update.experience, lib),
+            lambda _, q: updater.answer(q),
+            ahead,
         )
         async for update, outcome in evolution.outcomes(arrivals()):
             done.append((update.exploration.task.id, outcome))
@@ -90,7 +99,7 @@ def content(library: ExpLib) -> str:
     return json.dumps([(e.id, e.method, [r.rule for r in e.rules], e.provenance) for e in library])
 
 
-def test_decisions_that_do_not_meet_are_asked_at_once():
+def test_as_many_as_wished_are_asked_at_once():
     together = asyncio.Barrier(11)  # the first one meets an empty library and is not asked about
     model = RuleModel(lambda _: fenced({"action": "insert"}))
     complete = model.complete
@@ -100,7 +109,7 @@ def test_decisions_that_do_not_meet_are_asked_at_once():
         return await complete(messages)
 
     model.complete = all_or_none
-    library, done = evolve(explorations(*"abcdefghijkl"), model)
+    library, done = evolve(explorations(*"abcdefghijkl"), model, ahead=10)
     assert [task for task, _ in done] == [str(n) for n in range(12)]
     assert len(library) == 12
 
@@ -112,16 +121,29 @@ def test_timing_does_not_change_what_is_decided(topics: str):
     for exploration in explorations(*topics):
         [new] = exploration.experiences
         one_by_one.apply(new, asyncio.run(updater.decide(new, one_by_one)))
-    for seed in range(4):
-        library, _ = evolve(explorations(*topics), Delays(merge_if_same_topic, seed).model)
+    for seed, ahead in enumerate((None, 0, 2, MAX_SPECULATIVE)):
+        library, _ = evolve(explorations(*topics), Delays(merge_if_same_topic, seed).model, ahead=ahead)
         assert content(library) == content(one_by_one)
 
 
 def test_a_surprise_asks_those_again_whom_it_concerns():
     delays = Delays(merge_if_same_topic)
-    library, _ = evolve(explorations(*"aab"), delays.model)
+    library, _ = evolve(explorations(*"aab"), delays.model, ahead=1)
     assert len(library) == 2
     assert delays.calls == 3  # b was asked before it was known that a had merged
+
+
+@pytest.mark.parametrize("topics", ["a" * 12, "ab" * 12, "abcd" * 8])
+def test_few_calls_are_wasted_however_wrong_the_predictions(topics: str):
+    delays = Delays(merge_if_same_topic)
+    evolve(explorations(*topics), delays.model)
+    assert delays.calls <= (1 + WASTE) * len(topics)
+
+
+def test_where_predictions_hold_nothing_is_wasted():
+    delays = Delays(lambda _: fenced({"action": "insert"}))
+    evolve(explorations(*map(str, range(40))), delays.model)
+    assert (delays.calls, delays.most) == (39, AHEAD + 1)
 
 
 def test_a_reply_that_cannot_be_read_is_a_decision_to_quarantine():
@@ -165,7 +187,7 @@ def test_what_had_arrived_is_decided_before_a_failure_is_raised():
 
 def test_more_than_it_looks_ahead_is_no_more_than_it_asks_at_once():
     delays = Delays(lambda _: fenced({"action": "insert"}))
-    library, _ = evolve(explorations(*map(str, range(MAX_SPECULATIVE + 20))), delays.model)
+    library, _ = evolve(explorations(*map(str, range(MAX_SPECULATIVE + 20))), delays.model, ahead=200)
     assert len(library) == MAX_SPECULATIVE + 20
     assert delays.most <= MAX_SPECULATIVE
 

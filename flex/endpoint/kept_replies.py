@@ -1,0 +1,133 @@
+"""Every reply that was paid for, kept in the run's folder from the moment it arrives: asked again, it costs nothing.
+
+A reply is found by what was asked: model, messages, parameters, and which sample it is. `sample(...)` tells samples of
+equal questions apart: those of another task, rollout or repeat, and within it the first, the second and so on.
+"""
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from flex.errors import RunError
+from flex.files.atomic import json_bytes
+from flex.files.jsonlines import decode, to_jsonable
+from flex.types import Message, Reply
+
+VERSION = 1
+FILE = "replies.db"
+"""Its name in a run's folder."""
+PASSING = ("error", "empty")
+"""Replies that end so are asked for again by a run that goes on."""
+
+
+class _Sample:
+    """What tells equal questions apart: a label, and how often each was asked under it."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self._asked = Counter[bytes]()
+        self._lock = threading.Lock()
+
+    def number(self, question: bytes) -> int:
+        """How often the question was asked before."""
+        with self._lock:
+            self._asked[question] += 1
+            return self._asked[question] - 1
+
+
+_sample: ContextVar[_Sample | None] = ContextVar("flex_sample", default=None)
+
+
+@contextmanager
+def sample(*labels: object) -> Iterator[None]:
+    """Within it, questions belong to this sample of the enclosing one; contexts carry it into tasks and threads."""
+    outer = _sample.get()
+    token = _sample.set(_Sample("/".join([*([outer.label] if outer else []), *map(str, labels)])))
+    try:
+        yield
+    finally:
+        _sample.reset(token)
+
+
+class KeptReplies:
+    """A SQLite file of replies. With `replay` it answers everything, and nobody else is asked.
+
+    Raises RunError for a file that is none, of another version, or that cannot be written.
+    """
+
+    def __init__(self, path: str | Path, *, replay: bool = False) -> None:
+        self.path, self.replay = Path(path), replay
+        self._elsewhere = _Sample("")
+        self._lock = threading.Lock()
+        if replay and not self.path.exists():
+            raise RunError(f"{self.path.parent} cannot be replayed: it holds no {self.path.name}")
+        with self._in_words():
+            self._database = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+            self._prepare()
+
+    def _prepare(self) -> None:
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, VERSION):
+            raise RunError(f"{self.path} was written by another version of flex ({version}, this reads {VERSION})")
+        if not self.replay:
+            # A killed process loses nothing so; a power cut may lose the last replies, not the file.
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS replies (question BLOB PRIMARY KEY, role TEXT, model TEXT, reply TEXT)"
+            )
+            self._database.execute(f"PRAGMA user_version = {VERSION}")
+
+    def question(self, model: str, messages: Sequence[Message], options: Mapping[str, Any]) -> bytes:
+        """What finds the reply to a question that is being asked now; asked again, it is another sample's."""
+        asked_in = _sample.get() or self._elsewhere
+        content = {"sample": asked_in.label, "model": model, "options": to_jsonable(options), "messages": [*messages]}
+        digest = hashlib.sha256(json_bytes(content)).digest()
+        return digest + asked_in.number(digest).to_bytes(4, "big")
+
+    def find(self, question: bytes) -> Reply | None:
+        """The reply to it. Raises RunError when there is none and nobody else may be asked."""
+        with self._lock, self._in_words():
+            found = self._database.execute("SELECT reply FROM replies WHERE question = ?", (question,)).fetchone()
+            if found is not None:
+                return decode(Reply, json.loads(found[0]))
+        if self.replay:
+            raise RunError(f"{self.path.parent} holds no reply to one of the questions: something else was asked there")
+        return None
+
+    def keep(self, question: bytes, role: str, model: str, reply: Reply) -> None:
+        """Keep a reply, unless it is one that had better be asked for again."""
+        if reply.finish_reason in PASSING:
+            return
+        row = (question, role, model, json_bytes(to_jsonable(reply)).decode())
+        with self._lock, self._in_words():
+            self._database.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)", row)
+
+    def __len__(self) -> int:
+        with self._lock, self._in_words():
+            return int(self._database.execute("SELECT count(*) FROM replies").fetchone()[0])
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> "KeptReplies":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, ValueError) as error:
+            raise RunError(
+                f"the replies kept in {self.path} cannot be used ({error}); move the file away, or add --no-cache"
+            ) from error

@@ -1,0 +1,98 @@
+import sqlite3
+
+import pytest
+
+from flex.endpoint.kept_replies import KeptReplies, sample
+from flex.errors import RunError
+from flex.replies import user
+from flex.types import Reply, Usage
+
+REPLY = Reply("It is 7.", "3 + 4", Usage(calls=1, prompt_tokens=5, completion_tokens=2), calls=(("f", "{}"),))
+
+
+def asked(kept: KeptReplies, text: str = "3 + 4?", model: str = "m", **options) -> bytes:
+    return kept.question(model, [user(text)], options)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "replies.db"
+
+
+def test_a_reply_is_found_again_by_what_was_asked(path):
+    with KeptReplies(path) as kept:
+        kept.keep(asked(kept), "actor", "m", REPLY)
+    with KeptReplies(path) as kept:
+        assert kept.find(asked(kept)) == REPLY
+        others = (asked(kept, "3 + 5?"), asked(kept, model="n"), asked(kept, temperature=0))
+        assert [kept.find(question) for question in others] == [None] * 3
+
+
+def test_samples_of_one_question_stay_distinct_and_come_back_in_their_order(path):
+    first, second = Reply("7"), Reply("8")
+    for found in ((None, None), (first, second)):
+        with KeptReplies(path) as kept:
+            questions = [asked(kept), asked(kept)]
+            assert tuple(map(kept.find, questions)) == found
+            for question, reply in zip(questions, (first, second), strict=True):
+                kept.keep(question, "actor", "m", reply)
+
+
+def test_another_task_rollout_or_repeat_is_another_sample(path):
+    with KeptReplies(path) as kept:
+        with sample("task", 1):
+            kept.keep(asked(kept), "actor", "m", Reply("one"))
+            with sample("rollout", 0):
+                kept.keep(asked(kept), "actor", "m", Reply("two"))
+        with sample("task", 1), sample("rollout", 0):
+            assert kept.find(asked(kept)) == Reply("two")
+        with sample("task", 1):
+            assert kept.find(asked(kept)) == Reply("one")
+        with sample("task", 2):
+            assert kept.find(asked(kept)) is None
+
+
+def test_a_reply_that_had_better_be_asked_for_again_is_not_kept(path):
+    with KeptReplies(path) as kept:
+        for ending in ("empty", "error"):
+            kept.keep(asked(kept), "actor", "m", Reply("", finish_reason=ending))
+        assert len(kept) == 0
+
+
+def test_what_a_killed_process_kept_is_there(path):
+    kept = KeptReplies(path)  # never closed
+    kept.keep(asked(kept), "actor", "m", REPLY)
+    with KeptReplies(path) as again:
+        assert again.find(asked(again)) == REPLY
+
+
+def test_a_replay_answers_what_it_knows_and_nothing_else(path):
+    with pytest.raises(RunError, match="cannot be replayed: it holds no replies"):
+        KeptReplies(path, replay=True)
+    with KeptReplies(path) as kept:
+        kept.keep(asked(kept), "actor", "m", REPLY)
+    with KeptReplies(path, replay=True) as kept:
+        assert kept.find(asked(kept)) == REPLY
+        with pytest.raises(RunError, match="holds no reply to one of the questions"):
+            kept.find(asked(kept, "another"))
+
+
+def test_a_file_that_is_none_or_is_of_another_version_is_named(path):
+    path.write_bytes(b"no database, but long enough to be taken for one " * 99)
+    with pytest.raises(RunError, match=r"replies.db cannot be used \(file is not a database\); move the file away"):
+        KeptReplies(path)
+    path.unlink()
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(RunError, match=r"written by another version of flex \(99, this reads 1\)"):
+        KeptReplies(path)
+
+
+def test_a_damaged_reply_is_named_not_asked_for_again(path):
+    with KeptReplies(path) as kept:
+        question = asked(kept)
+        kept.keep(question, "actor", "m", REPLY)
+        kept._database.execute("UPDATE replies SET reply = '{\"text\": 1'")
+        with pytest.raises(RunError, match="cannot be used"):
+            kept.find(question)
