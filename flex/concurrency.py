@@ -42,11 +42,15 @@ async def in_order(items: Sequence[T], work: Callable[[T], Awaitable[R]], limit:
 
 
 class Stop:
-    """A stop request that loops check between tasks: nothing new is begun, what is under way ends and is kept."""
+    """A stop request that loops check between tasks: nothing new is begun, what is under way ends and is kept.
+
+    An interrupt is heard between calls already: those in flight end, no other goes out.
+    """
 
     def __init__(self, *watches: Callable[[], str | None]) -> None:
         self._watches = list(watches)
         self._reason: str | None = None
+        self._callers: list[Callable[[str], object]] = []
 
     def watch(self, why: Callable[[], str | None]) -> None:
         """Something further to ask, such as a budget: why to stop, or None."""
@@ -55,6 +59,24 @@ class Stop:
     def request(self, reason: str) -> None:
         """Ask the loops to stop; the first reason counts."""
         self._reason = self._reason or reason
+
+    def interrupt(self) -> None:
+        """Ask the loops, and whoever makes calls, to stop."""
+        self.request(INTERRUPTED)
+        for end in self._callers:
+            end(INTERRUPTED)
+
+    def when_interrupted(self, end: Callable[[str], object]) -> None:
+        """Tell a caller, such as a client, that no call is wanted any more; `end` gets the reason."""
+        self._callers.append(end)
+        if self._reason == INTERRUPTED:
+            end(INTERRUPTED)
+
+    def within(self) -> "Stop":
+        """A stop for a part of the work: it has reasons of its own and hears those of the whole."""
+        part = Stop(lambda: self.reason)
+        self.when_interrupted(lambda _: part.interrupt())
+        return part
 
     @property
     def reason(self) -> str | None:

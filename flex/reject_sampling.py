@@ -166,7 +166,7 @@ async def train(
                 await evolve(session, epoch, tasks[start : start + size])
     finally:
         session.close()
-    if session.ended:
+    if session.ended and not session.stop.reason:
         raise session.ended
     return session.progress
 

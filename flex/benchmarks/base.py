@@ -50,6 +50,8 @@ class Benchmark(ABC):
     learns_within: ClassVar[bool] = False
     """Each task holds data to learn from and is scored on other data, so a library may have learned from it."""
 
+    vocabulary: ClassVar[str] = ""
+    """A pattern of words that most entries of a library about it contain, and few of others; empty: cannot be told."""
     anchors: ClassVar[Sequence[Anchor]] = ()
     """Replies that are right and replies that are wrong, with what they score (`check_anchors`)."""
 

@@ -24,6 +24,9 @@ class Gsm8k(Math):
     name: ClassVar[str] = "gsm8k"
     folder: ClassVar[str] = "data/gsm8k"
     source: ClassVar[str] = "`flex download --only gsm8k` fetches data/gsm8k"
+    vocabulary: ClassVar[str] = (
+        rf"{Math.vocabulary}|\b(?:how many|total|altogether|word problem|per (?:hour|day|week)|price|cost)\b"
+    )
     prompts: ClassVar[str] = "default"
     retrieval: ClassVar[str] = "flat"
     anchors: ClassVar[Sequence[Anchor]] = (

@@ -27,6 +27,9 @@ class Math(Benchmark):
     folder: ClassVar[str] = "data/AIME"
     source: ClassVar[str] = "`flex download --only aime` fetches data/AIME"
     scorer: ClassVar[str] = "3"
+    vocabulary: ClassVar[str] = (
+        r"\b(?:equation|integer|theorem|polynomial|triangle|modul[oi]|probabilit|algebra|geometr|combinatori|arithmetic|math)"
+    )
     prompts: ClassVar[str] = "aime"
     anchors: ClassVar[Sequence[Anchor]] = (
         Anchor("So the sum is \\boxed{070}.", "70", 1.0),

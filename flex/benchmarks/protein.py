@@ -40,6 +40,7 @@ class Protein(Benchmark):
     folder: ClassVar[str] = "data/proteingym"
     source: ClassVar[str] = "its tables are in zero_shot_substitutions_scores.zip from https://proteingym.org/download"
     icl_k: ClassVar[int] = 3
+    vocabulary: ClassVar[str] = r"\bmutants?\b|\bmutations?\b|spearman|\bDMS\b|\bassays?\b|\bESM|zero-shot"
     prompts: ClassVar[str] = "protein"
     retrieval: ClassVar[str] = "flat"
     graded: ClassVar[bool] = True

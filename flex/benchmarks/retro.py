@@ -30,6 +30,7 @@ class Retro(Benchmark):
     source: ClassVar[str] = "`flex download --only uspto50k` fetches data/uspto50k"
     icl_k: ClassVar[int] = 50
     scorer: ClassVar[str] = "2"
+    vocabulary: ClassVar[str] = r"retrosynth|\breactants?\b|\bsmiles\b|retro_template"
     prompts: ClassVar[str] = "retro"
     anchors: ClassVar[Sequence[Anchor]] = (
         Anchor("<answer>c1ccccc1O.C(C)(=O)Cl</answer>", "CC(=O)Cl.Oc1ccccc1", 1.0),

@@ -22,6 +22,7 @@ class Units(Math):
     folder: ClassVar[str] = "data/units"
     source: ClassVar[str] = "`python scripts/make_units.py` writes data/units"
     scorer: ClassVar[str] = "2"
+    vocabulary: ClassVar[str] = rf"{Math.vocabulary}|\\bunits?\\b|metres?\\b|\\bmiles\\b|conversion factor"
     prompts: ClassVar[str] = "units"
     retrieval: ClassVar[str] = "flat"
     anchors: ClassVar[Sequence[Anchor]] = (

@@ -55,7 +55,9 @@ def run_command(work: Work, *, verbose: bool = False, resume: str = "") -> int:
     import asyncio  # here, because --help needs none of it
 
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("flex.proteins").setLevel(logging.WARNING)  # what of the data is left out concerns everybody
+    # What of the data is left out, and what the endpoint changes of what it is asked, concerns everybody.
+    for heard in ("flex.proteins", "flex.rate_limiter"):
+        logging.getLogger(heard).setLevel(logging.INFO if verbose else logging.WARNING)
     for noisy in ("httpx2", "openai", "opentelemetry"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
@@ -100,14 +102,14 @@ def interruptible() -> "Iterator[Stop]":
     """A stop that the first Ctrl-C requests, so that what is under way ends; the second leaves at once."""
     import asyncio
 
-    from flex.concurrency import INTERRUPTED, Stop
+    from flex.concurrency import Stop
 
     stop, loop, task = Stop(), asyncio.get_running_loop(), asyncio.current_task()
     interrupts: list[None] = []
 
     def interrupted() -> None:
         interrupts.append(None)
-        stop.request(INTERRUPTED)
+        stop.interrupt()
         if len(interrupts) > 1 and task is not None:
             print("\nleaving at once", file=sys.stderr)
             task.cancel()

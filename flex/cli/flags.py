@@ -36,7 +36,7 @@ OLDER = {
 """Names that flags had before, and have in the published scripts; all of them go on working."""
 GROUPS = {
     "models": "model models verifier_model critic_model updater_model retriever_model",
-    "files": "data_path split train_path library save_to out",
+    "files": "data_path split train_path library allow_other_library save_to out",
     "how much": "samples train_samples repeats epochs early max_rounds max_rollouts batch_size batch_pause "
     "max_concurrent seed",
     "prompts": "llm_system_prompt verifier_prompt actor_prompt memory_prompt",

@@ -290,6 +290,10 @@ class RateLimitedLLMClient:
         if self._transport is None:
             await probe(self.base_url)
 
+    def end(self, why: str) -> None:
+        """Send no further call of the run that is under way, but raise EndpointUnusable; those in flight end."""
+        self._standing.end(why)
+
     async def close(self) -> None:
         """Close the connections of the running event loop; the next call opens new ones."""
         if connection := self._connections.pop(asyncio.get_running_loop(), None):

@@ -74,7 +74,7 @@ async def evaluate(
                 return
             row, why = await _answered(*job, benchmark, solve, config, folder)
             ended = ended or why
-            if row is None:
+            if row is None or (why and stop and stop.reason):  # a task that was interrupted is begun again
                 return
             lines.append(to_jsonable(row))
             rows[row.task_id, row.repeat] = row
@@ -94,7 +94,7 @@ async def evaluate(
     kept = [*ordered, *(row for key, row in (known | rows).items() if key not in done)]
     if kept or not ended:
         write_atomically(folder / "results.jsonl", b"".join(json_bytes(to_jsonable(row)) + b"\n" for row in kept))
-    if ended:
+    if ended and not (stop and stop.reason):
         raise ended
     return ordered
 

@@ -88,6 +88,8 @@ class Summary:
     wall_seconds: float = 0.0
     """From the first question to the last answer of the call that finished the setting."""
     cost: Cost = Cost()
+    conditions: tuple[str, ...] = ()
+    """What the endpoint changed of what it was asked: a parameter it refuses, a prompt it cuts."""
 
     @property
     def graded(self) -> bool:
@@ -119,7 +121,8 @@ class Summary:
     def notes(self) -> str:
         """What a person should know beside the number: "3 of 60 unanswered, 4 of 60 cut off at the token limit"."""
         found = {words: getattr(self, name) for name, words in NOTES.items()}
-        return ", ".join(f"{count:,} of {self.answers:,} {words}" for words, count in found.items() if count)
+        counts = ", ".join(f"{count:,} of {self.answers:,} {words}" for words, count in found.items() if count)
+        return "; ".join(filter(None, (counts, *self.conditions)))
 
     def to_json(self) -> dict[str, Any]:
         """The content of summary.json: `pass@k` and `top-k` are keys of their own."""
@@ -128,7 +131,8 @@ class Summary:
         head = {name: getattr(self, name) for name in ("benchmark", "setting", "model", "n", "repeats", "correct")}
         head |= {name: getattr(self, name) for name in ("accuracy", "mean_score", "headline", "low", "high")}
         counts = {name: getattr(self, name) for name in COUNTS}
-        rest = ("reasons", "aggregates", "metrics", "usage", "usage_by_role", "seconds", "wall_seconds", "cost")
+        costs = ("usage", "usage_by_role", "seconds", "wall_seconds", "cost")
+        rest = ("reasons", "conditions", "aggregates", "metrics", *costs)
         return {**head, **pass_at, **top, **counts, **to_jsonable({name: getattr(self, name) for name in rest})}
 
     @classmethod

@@ -115,7 +115,7 @@ class Steps(ExitStack):
         self._remember("flex train", run)
         finished = RunLog(folder).events("finished")
         if not (store.exists() and any(event["explored"] > event["failed"] for event in finished)):
-            result = await train(self._under_way(run), bar=self._bar, stop=Stop(lambda: self._stop.reason))
+            result = await train(self._under_way(run), bar=self._bar, stop=self._stop.within())
             self._ended(result)
             progress = result.progress
             if progress.explored and progress.failed == progress.explored:
@@ -144,7 +144,7 @@ class Steps(ExitStack):
         )
         self._remember("flex eval", run)
         if not self._answered(place):
-            stop = Stop(lambda: self._stop.reason)
+            stop = self._stop.within()
             result = await answer_split(self._under_way(run), {setting: place}, bar=self._bar, stop=stop)
             self._ended(result)
             if result.leakage:

@@ -82,7 +82,7 @@ class Assay:
 
 
 def load_assays(path: Path) -> list[Assay]:
-    """The assays of a folder of tables, or of one table, by name; too small ones are left out with a warning.
+    """The assays of a folder of tables, or of one table, by name; small and constant ones are left out with a warning.
 
     Raises BenchmarkError naming file, column and line.
     """
@@ -93,19 +93,31 @@ def load_assays(path: Path) -> list[Assay]:
         hint = f"; did you mean {path / below[0]}?" if below else ": it has to hold one .csv file per assay"
         raise BenchmarkError(f"{path} holds no assay tables{hint}")
     reference = _reference(tables[0].parent)
-    assays, small = [], []
+    assays, unusable = [], []
     for file in tables:
         assay = _assay(file, reference)
-        if len(assay.test) >= LEAST_TESTED:
-            assays.append(assay)
+        if problem := _problem(assay):
+            unusable.append(f"{file.name} {problem}")
         else:
-            small.append(f"{file.name} has {len(assay.scores)} labelled mutants, but {LABELLED} are to be learned from "
-                         f"and at least {LEAST_TESTED} to be tested on")  # fmt: skip
+            assays.append(assay)
     if not assays:
-        raise BenchmarkError(f"{path}: {small[0]}")
-    for line in small:
+        raise BenchmarkError(f"{path}: {unusable[0]}")
+    for line in unusable:
         log.warning("left out: %s", line)
     return assays
+
+
+def _problem(assay: Assay) -> str | None:
+    """Why nothing can be learned or tested on an assay; None when it can."""
+    if len(assay.test) < LEAST_TESTED:
+        return (
+            f"has {len(assay.scores)} labelled mutants, but {LABELLED} are to be learned from and at least "
+            f"{LEAST_TESTED} to be tested on"
+        )
+    for rows, which in ((assay.learn, "to learn from"), (assay.test, "to be tested on")):
+        if np.ptp(assay.scores[rows]) == 0:
+            return f"has the same DMS_score for all {len(rows)} mutants {which}: there is nothing to rank"
+    return None
 
 
 def _assay(file: Path, reference: Mapping[str, Mapping[str, str]]) -> Assay:

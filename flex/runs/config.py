@@ -95,6 +95,8 @@ class Run(Checked):
     """the split, a .jsonl file or its folder; default: the benchmark's folder"""
     library: Path | None = None
     """an experience library to read, or to learn on from: a file or a folder"""
+    allow_other_library: bool = False
+    """take one that was learned on another benchmark"""
     samples: Positive | None = None
     """only the first so many tasks"""
     telemetry: bool = True

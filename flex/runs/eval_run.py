@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flex.concurrency import Stop
+from flex.endpoint.client import current_client
 from flex.endpoint.cost import by_model
 from flex.errors import SettingsError, Unusable
 from flex.evaluation.folder import read_json, read_setting
@@ -194,6 +195,9 @@ async def answer_setting(
     summary = summarize(rows, plan.benchmark, setting=setting.name, model=run.model)
     usd = plan.prices.total(by_model(summary.usage_by_role, plan.models))
     summary = with_cost(summary, usd, time.monotonic() - started)
+    client = current_client()
+    before = read_json(folder / "summary.json").get("conditions") or ()
+    summary = replace(summary, conditions=tuple(dict.fromkeys([*map(str, before), *(client.notes if client else ())])))
     write_json(folder / "summary.json", summary.to_json())
     return summary
 

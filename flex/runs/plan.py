@@ -20,6 +20,7 @@ from flex.files.paths import existing, here_or_shipped
 from flex.files.runlog import run_config
 from flex.prompt import Prompts
 from flex.runs.config import EvalRun
+from flex.runs.origin import check_origin
 from flex.runs.setup import sampling
 from flex.search.vectors import embedding_models
 from flex.types import Task
@@ -104,11 +105,7 @@ def read_library(run: EvalRun, benchmark: Benchmark) -> ExpLib:
     if run.library is None:
         raise SettingsError("this setting needs a library: give --library")
     library = ExpLib(existing(here_or_shipped(run.library), "the library"))
-    tasks = (str(task) for experience in library for task in experience.provenance.get("tasks") or ())
-    origins = {task.split("-")[0] for task in tasks}
-    if origins and benchmark.name not in origins:
-        learned = ", ".join(sorted(origins))
-        raise SettingsError(f"{run.library} was learned from {learned}, not {benchmark.name}")
+    check_origin(library, run.library, benchmark, allow_other=run.allow_other_library)
     return library
 
 

@@ -84,13 +84,14 @@ def make_model(endpoint: EndpointConfig, client: RateLimitedLLMClient, name: str
 def watch_budget(
     stop: Stop, budget: Budget, prices: Prices, client: RateLimitedLLMClient, models: Mapping[str, str]
 ) -> None:
-    """Let `stop` ask for an end once the budget is spent; `models` are their names by role.
+    """Let `stop` ask for an end once the budget is spent, and the client hear it; `models` are their names by role.
 
     Raises SettingsError for a budget in money where a price is unknown.
     """
     limit = Limit(budget.max_tokens_total, budget.max_usd, prices)
     limit.check(set(models.values()))
     stop.watch(lambda: limit.spent(client.usage_by_model))
+    stop.when_interrupted(client.end)
 
 
 def build_team(run: TrainRun, benchmark: Benchmark, prompts: Prompts, models: Mapping[str, Model]) -> Team:

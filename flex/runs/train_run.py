@@ -20,6 +20,7 @@ from flex.prompt import Prompts
 from flex.reject_sampling import Limits, Progress, TrainConfig
 from flex.reject_sampling import train as learn
 from flex.runs.config import TrainRun
+from flex.runs.origin import check_origin
 from flex.runs.plan import split_of
 from flex.runs.setup import Bar, build_team, keeping_replies, make_client, make_model, no_bar, sampling, watch_budget
 from flex.runs.start import library_to_train, starting_library
@@ -71,6 +72,8 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
         models = {role: make_model(run.endpoint, client, name, role) for role, name in run.models.items()}
         with RunLog(run.folder) as log, start_telemetry(run.telemetry):
             library = starting_library(run.library, run.store, log)
+            if run.library:
+                check_origin(library, run.library, benchmark, allow_other=run.allow_other_library)
             if not run.replay:
                 await client.check()
             log.start(configuration(run, benchmark, hashes, tasks, library))
@@ -100,7 +103,9 @@ async def train(run: TrainRun, *, bar: Bar = no_bar, stop: Stop | None = None) -
             if not progress.unfinished:
                 counts = asdict(progress)
                 renamed = {"set_aside": counts.pop("undecided"), "undistilled": counts.pop("not_distilled")}
-                log.write("finished", usage=client.usage, library=library.stats(), **renamed, **counts)
+                log.write(
+                    "finished", notes=client.notes, usage=client.usage, library=library.stats(), **renamed, **counts
+                )
     stopped = (stop.reason or "") if progress.unfinished else None
     # The library as it was saved, not the one it began with: to save it again must not touch that one.
     learned = ExpLib(run.store) if run.store.exists() else library.copy() or library

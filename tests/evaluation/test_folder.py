@@ -8,6 +8,7 @@ import pytest
 from flex.errors import RunError
 from flex.evaluation.folder import read_run
 from flex.evaluation.results import Result, load_results
+from flex.evaluation.summary import Summary
 from flex.files.jsonlines import to_jsonable
 from flex.types import Usage
 
@@ -79,3 +80,9 @@ def test_a_last_line_that_was_torn_off_is_dropped(tmp_path):
     with open(folder / "vanilla" / "results.jsonl", "a") as file:
         file.write(line(repeat=1)[:40])
     assert len(load_results(folder / "vanilla")) == 1
+
+
+def test_what_the_endpoint_changed_stands_in_the_summary_and_beside_the_number():
+    summary = Summary(4, 1, 2, 0.5, 0.1, 0.9, 0, conditions=("model 'm' refuses temperature=0",), unanswered=1)
+    assert summary.notes.endswith("; model 'm' refuses temperature=0")
+    assert Summary.from_json(summary.to_json()).conditions == summary.conditions

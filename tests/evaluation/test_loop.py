@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import json
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import pytest
 from flex.benchmarks import get_benchmark
 from flex.concurrency import Stop
 from flex.endpoint.usage import record_usage
-from flex.errors import EndpointError, ParseError, RunError, SettingsError, TaskRefused
+from flex.errors import EndpointError, EndpointUnusable, ParseError, RunError, SettingsError, TaskRefused, Unusable
 from flex.evaluation.loop import EvalConfig, evaluate
 from flex.evaluation.results import load_results
 from flex.evaluation.settings import SETTINGS, Resources, get_setting, solver
@@ -103,6 +104,53 @@ def test_an_answer_that_the_endpoint_never_gave_leaves_every_number(tmp_path):
     assert (summary.accuracy, summary.pass_at, summary.top) == (1.0, {"2": 1.0}, {"1": 1.0, "2": 1.0})
     assert summary.notes == "3 of 8 unanswered"
     assert "(unanswered)" in (tmp_path / "1.txt").read_text()
+
+
+def test_an_error_that_nobody_foresaw_costs_its_task_and_is_told_with_its_traceback(tmp_path):
+    results = run(tmp_path, failing(KeyError("B"), 2))
+    row = results[2]
+    assert (row.error, row.unforeseen, row.unanswered, row.correct) == ("KeyError: 'B'", True, False, False)
+    assert [r.correct for r in results] == [True, True, False, True]
+    assert "in solve" in (tmp_path / "2.txt").read_text()
+    summary = summarize(results)
+    assert (summary.failed, summary.unforeseen, summary.reasons) == (1, 1, {"KeyError: 'B'": 1})
+    assert all(r.correct for r in run(tmp_path, failing(KeyError("B"))))
+
+
+def test_a_scorer_that_breaks_costs_its_task(tmp_path, monkeypatch):
+    score = type(MATH).score
+    monkeypatch.setattr(type(MATH), "score", lambda self, a, t: score(self, a, t) if t != "1" else [][0])
+    results = run(tmp_path, right_for_even)
+    assert [(r.correct, r.unforeseen) for r in results] == [(True, False), (False, True), (True, False), (False, False)]
+    assert results[1].reply == "It is 1"
+
+
+@pytest.mark.parametrize("error", [EndpointUnusable("the account cannot pay"), OSError(errno.ENOSPC, "disk full")])
+def test_what_no_task_is_to_blame_for_ends_the_run_and_keeps_every_row(tmp_path, error):
+    asked = []
+
+    async def dries_up(task):
+        asked.append(task.index)
+        if task.index >= 3:
+            raise error
+        return await right_for_even(task)
+
+    config = EvalConfig(SETTINGS["vanilla"], concurrency=2)
+    with pytest.raises(Unusable):
+        run(tmp_path, dries_up, make_tasks(20), config)
+    assert [row.index for row in load_results(tmp_path)] == [0, 1, 2]
+    assert len(asked) <= 5
+    assert len(run(tmp_path, right_for_even, make_tasks(20), config)) == 20
+
+
+def test_a_task_that_had_been_paid_for_when_the_account_dried_up_is_kept_as_unanswered(tmp_path):
+    async def dries_up(task):
+        record_usage("actor", "m", Usage(calls=2, prompt_tokens=100))
+        raise EndpointUnusable("the account cannot pay")
+
+    with pytest.raises(EndpointUnusable):
+        run(tmp_path, dries_up, make_tasks(1))
+    assert [(row.unanswered, row.usage.calls) for row in load_results(tmp_path)] == [(True, 2)]
 
 
 def test_where_nothing_was_answered_there_is_no_accuracy(tmp_path):

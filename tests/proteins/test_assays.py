@@ -106,6 +106,18 @@ def test_a_small_table_beside_others_is_left_out_with_a_warning(tmp_path, caplog
     assert "left out: SMALL.csv has 63 labelled mutants" in caplog.text
 
 
+def test_a_constant_assay_is_left_out_with_a_warning_and_refused_alone(tmp_path, caplog):
+    place = HEADER.split(",").index("DMS_score")
+    constant = [",".join([*row.split(",")[:place], "1.5", *row.split(",")[place + 1 :]]) for row in table()]
+    write(tmp_path, name="FLAT", lines=constant)
+    with pytest.raises(BenchmarkError, match=r"FLAT\.csv has the same DMS_score for all 100 mutants to learn from"):
+        load_assays(tmp_path)
+    write(tmp_path)
+    with caplog.at_level(logging.WARNING, "flex.proteins.assays"):
+        assert [assay.id for assay in load_assays(tmp_path)] == ["MADE_YEAST_Test"]
+    assert "left out: FLAT.csv has the same DMS_score" in caplog.text
+
+
 def test_a_folder_without_tables_says_what_is_missing_or_where_they_are(tmp_path):
     with pytest.raises(BenchmarkError, match=r"holds no assay tables: it has to hold one \.csv file per assay"):
         load_assays(tmp_path)
