@@ -25,12 +25,11 @@ from flex.benchmarks import get_benchmark
 from flex.concurrency import Stop, in_order
 from flex.critic import Critic
 from flex.endpoint.kept_replies import sample
-from flex.errors import ParseError, Unusable
+from flex.errors import ParseError, Setback, Unusable
 from flex.explib import ExpLib
 from flex.files.runlog import RunLog
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
-from flex.setback import Setback
 from flex.telemetry import span
 from flex.training.config import Limits, Team, TrainConfig
 from flex.training.session import Progress, Session
@@ -105,7 +104,7 @@ async def explore_and_distill(task: Task, team: Team, config: TrainConfig, libra
         retrieval = await team.retriever.retrieve(task.question, library) if library else None
         trajectories = await explore(task, team.actor, team.verifier, config.limits, retrieval)
         return await distill(task, trajectories, team.critic, config.contrast)
-    except Exception as error:  # a task is a bulkhead, see flex/setback.py
+    except Exception as error:  # a task is a bulkhead, see flex/errors.py
         setback = Setback.of(error)
         if setback.ends_run:
             raise setback.ends_run  # noqa: B904

@@ -8,9 +8,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "flex"
 FLOORS = """errors types text
 chemistry telemetry concurrency files proteins
-prompt echo search endpoint setback
+prompt echo search endpoint
 library
-replies explib rate_limiter mathematics benchmarks memory_tool testing
+replies explib rate_limiter benchmarks memory_tool testing
 actor verifier critic updater memory_retriever
 agents training
 evaluation reject_sampling

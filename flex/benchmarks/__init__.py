@@ -10,8 +10,10 @@ __all__ = ["Benchmark", "benchmark_names", "get_benchmark"]
 
 
 def benchmark_names() -> tuple[str, ...]:
-    """Every benchmark there is: the modules of this package, `base` aside."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base"))
+    """Every benchmark there is: the modules of this package, but for `base` and its folders."""
+    return tuple(
+        sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base" and not module.ispkg)
+    )
 
 
 def get_benchmark(name: str) -> Benchmark:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from flex.benchmarks.base import Anchor
 from flex.benchmarks.math import Math
-from flex.mathematics.answers import exact
+from flex.benchmarks.mathematics.answers import exact
 
 _MARK = "####"
 _AROUND = re.compile(

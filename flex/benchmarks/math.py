@@ -1,4 +1,4 @@
-r"""Competition mathematics, AIME83-25 in the paper: the answer is compared by its value (flex/mathematics).
+r"""Competition mathematics, AIME83-25 in the paper: the answer is compared by its value (flex/benchmarks/mathematics).
 
 {"question": "Find the sum of all positive integers $n$ for which ...", "answer": "38"}
 """
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from flex.benchmarks.base import Anchor, Benchmark
+from flex.benchmarks.mathematics.answers import same
+from flex.benchmarks.mathematics.reading import find_answer
+from flex.benchmarks.mathematics.typography import plain
 from flex.chemistry.smiles import products_in
 from flex.endpoint import chat_templates
-from flex.mathematics.answers import same
-from flex.mathematics.reading import find_answer
-from flex.mathematics.typography import plain
 from flex.text import one_line
 
 MAX_ANSWER = 400

@@ -11,12 +11,12 @@ from itertools import chain
 from typing import Any, ClassVar
 
 from flex.benchmarks.base import Anchor, Benchmark
+from flex.benchmarks.mathematics.reading import last_boxed
 from flex.chemistry.molecules import Molecules, largest, molecules
 from flex.chemistry.reactants import reactants_in, stated_reactants
 from flex.chemistry.smiles import smiles_in
 from flex.chemistry.tools import atom_balance, canonical_smiles, functional_groups
 from flex.endpoint import chat_templates
-from flex.mathematics.reading import last_boxed
 from flex.replies import last_answer
 
 _BETWEEN = re.compile(r"[\s,;+&\"'`*]*(?:and[\s\"'`*]+)?")

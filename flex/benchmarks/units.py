@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from flex.benchmarks.base import Anchor
 from flex.benchmarks.math import MAX_ANSWER, Math
-from flex.mathematics.answers import exact
+from flex.benchmarks.mathematics.answers import exact
 from flex.types import Task
 
 WITHIN = Fraction(1, 1000)

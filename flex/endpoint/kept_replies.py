@@ -110,10 +110,6 @@ class KeptReplies:
         with self._lock, self._in_words():
             self._database.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)", row)
 
-    def __len__(self) -> int:
-        with self._lock, self._in_words():
-            return int(self._database.execute("SELECT count(*) FROM replies").fetchone()[0])
-
     def close(self) -> None:
         self._database.close()
 

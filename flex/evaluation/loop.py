@@ -19,12 +19,11 @@ from flex.benchmarks.base import Benchmark
 from flex.concurrency import Stop, in_order
 from flex.endpoint.kept_replies import sample
 from flex.endpoint.usage import track_usage
-from flex.errors import Unusable
+from flex.errors import Setback, Unusable
 from flex.evaluation.results import Result, result_of, write_logs
 from flex.evaluation.settings import Setting, Solve
 from flex.files.atomic import json_bytes, write_atomically
 from flex.files.jsonlines import JsonLines, to_jsonable
-from flex.setback import Setback
 from flex.telemetry import span
 from flex.types import Attempt, Task
 
@@ -109,7 +108,7 @@ async def _answered(
         try:
             attempt = await solve(task)
             graded = grade(attempt.answer, target, benchmark)
-        except Exception as error:  # a task is a bulkhead, see flex/setback.py
+        except Exception as error:  # a task is a bulkhead, see flex/errors.py
             setback = Setback.of(error)
             if not setback.ends_run:
                 log.warning("task %s, repeat %d failed: %s", task.id, repeat, setback.traceback or setback)

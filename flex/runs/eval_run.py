@@ -11,7 +11,7 @@ from typing import Any
 from flex.concurrency import Stop
 from flex.endpoint.client import current_client
 from flex.endpoint.cost import by_model
-from flex.errors import SettingsError, Unusable
+from flex.errors import Setback, SettingsError, Unusable
 from flex.evaluation.folder import read_json, read_setting
 from flex.evaluation.leakage import Leak
 from flex.evaluation.loop import EvalConfig
@@ -34,7 +34,6 @@ from flex.runs.comparison import compare_settings, first_margin, first_named
 from flex.runs.config import EvalRun
 from flex.runs.plan import Plan, configuration, make_plan
 from flex.runs.setup import Bar, Step, keeping_replies, make_client, make_model, no_bar, watch_budget
-from flex.setback import Setback
 from flex.telemetry import start_telemetry
 from flex.types import Usage
 

@@ -132,7 +132,7 @@ def train_config(run: TrainRun, log: RunLog) -> TrainConfig:
         batch_size=run.batch_size,
         max_concurrent=run.max_concurrent,
         direct_add=run.direct_add,
-        speculate=run.speculate,
+        speculate=0 if run.replay else run.speculate,  # what was asked ahead of its turn depends on the hour
         contrast=run.contrast,
         use_library=run.use_library,
         run_name=log.folder.name,

@@ -28,9 +28,8 @@ from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Seq
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flex.errors import ParseError
+from flex.errors import ParseError, Setback
 from flex.explib import ExpLib
-from flex.setback import Setback
 from flex.types import Experience, Exploration, UpdateDecision
 from flex.updater import Question
 
@@ -76,7 +75,7 @@ class PendingUpdate:
             return self.answer.result()
         except ParseError as error:
             return UpdateDecision("quarantine", reason=str(error))
-        except Exception as error:  # an experience is a bulkhead as a task is, see flex/setback.py
+        except Exception as error:  # an experience is a bulkhead as a task is, see flex/errors.py
             return Setback.of(error)
 
     @property

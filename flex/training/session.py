@@ -11,13 +11,12 @@ from typing import Any
 from flex.concurrency import Stop
 from flex.echo import is_copy
 from flex.endpoint.kept_replies import sample
-from flex.errors import LibraryError, NoSuchEntry, Unusable
+from flex.errors import LibraryError, NoSuchEntry, Setback, Unusable
 from flex.explib import ExpLib
 from flex.files.atomic import json_bytes
 from flex.files.jsonlines import decode, to_jsonable
 from flex.files.runlog import RunLog
 from flex.library.changes import Author
-from flex.setback import Setback
 from flex.training.config import Team, TrainConfig
 from flex.training.evolution import Evolution, Outcome, PendingUpdate, pending_updates
 from flex.types import Exploration, Task, UpdateDecision
@@ -231,7 +230,7 @@ class Session:
         """The updater's answer; one that was paid for before, even in an earlier session, is not asked for again."""
         key = sha256(json_bytes(to_jsonable(question))).hexdigest()
         if (answer := self._answered.get(key)) is None:
-            with sample("update", key):  # whenever it is asked, the answer is the same
+            with sample("update"):  # a new one each time: whenever it is asked, the answer is the same
                 answer = self._answered[key] = await self.team.updater.answer(question)
             self.run.write("answered", key=key, decision=answer)
         return answer

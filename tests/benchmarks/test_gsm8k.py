@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from flex.benchmarks import get_benchmark
+from flex.benchmarks.mathematics.answers import exact
 from flex.errors import BenchmarkError
-from flex.mathematics.answers import exact
 
 gsm8k = get_benchmark("gsm8k")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from flex.benchmarks import get_benchmark
+from flex.benchmarks.mathematics.answers import exact
 from flex.errors import BenchmarkError
-from flex.mathematics.answers import exact
 from tests.cpu_time import cpu_seconds_below
 
 math = get_benchmark("math")

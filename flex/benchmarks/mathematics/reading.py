@@ -3,8 +3,8 @@ r"""Where the answer stands in a reply: in a box, a tag, behind "####", under a 
 import re
 import unicodedata
 
-from flex.mathematics.answers import exact
-from flex.mathematics.typography import plain
+from flex.benchmarks.mathematics.answers import exact
+from flex.benchmarks.mathematics.typography import plain
 from flex.replies import last_tag
 
 READ_CHARACTERS = 50_000

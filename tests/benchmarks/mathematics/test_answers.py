@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from flex.mathematics.answers import exact, same
+from flex.benchmarks.mathematics.answers import exact, same
 from tests.cpu_time import cpu_seconds_below
 
 SAME = [

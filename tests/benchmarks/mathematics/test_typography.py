@@ -2,7 +2,7 @@ r"""What TeX, Markdown and Unicode stand for in an answer."""
 
 import pytest
 
-from flex.mathematics.typography import plain
+from flex.benchmarks.mathematics.typography import plain
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from flex.mathematics.expression import Number, close, equal, letters, values
-from flex.mathematics.typography import plain
-from flex.mathematics.units import Measured, compatible, measured
+from flex.benchmarks.mathematics.expression import Number, close, equal, letters, values
+from flex.benchmarks.mathematics.typography import plain
+from flex.benchmarks.mathematics.units import Measured, compatible, measured
 
 ABOUT = re.compile(r"^\s*(?:\\approx|≈|~|about|approximately|approx\.?|around|roughly|exactly|circa)\s*", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:US\$?|USD|EUR|GBP|INR|Rs\.?|dollars?)\s*(?=[-\d.])", re.IGNORECASE)

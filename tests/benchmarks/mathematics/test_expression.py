@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from flex.mathematics.expression import letters, values
+from flex.benchmarks.mathematics.expression import letters, values
 
 
 @pytest.mark.parametrize(

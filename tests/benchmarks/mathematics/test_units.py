@@ -2,7 +2,7 @@
 
 import pytest
 
-from flex.mathematics.units import Measured, compatible, measured
+from flex.benchmarks.mathematics.units import Measured, compatible, measured
 
 
 @pytest.mark.parametrize(
