@@ -50,7 +50,7 @@ def comparison_lines(comparisons: "Sequence[Difference]", *, all_pairs: bool = F
         lines.append(f"{d.name:<32}{numbers}  {d.verdict}")
     note = footnote(comparisons)
     folded = not all_pairs and any(d.role == "aside" for d in comparisons)
-    return [*lines, *([f"{note}{' (--all_pairs shows them)' if folded else ''}"] if note else [])]
+    return [*lines, *([f"{note}{' (--all_pairs)' if folded else ''}"] if note else [])]
 
 
 def p_value(p: float | None) -> str:

@@ -40,7 +40,7 @@ def footnote(differences: Sequence[Difference]) -> str:
     parts = ["95 % intervals are each comparison's own", f"adjusted: p, {tested} comparisons considered"]
     if aside:
         first = primary_in(differences)
-        parts.append(f"{aside} without {first.a if first else 'it'} are not tested")
+        parts.append(f"not tested: {aside} without {first.a if first else 'it'}")
     return "; ".join(parts)
 
 

@@ -70,7 +70,7 @@ def test_the_primary_comparison_is_written_down_when_the_run_begins(run, url, tm
     assert evaluate(words(url, run, ALL)) == 0
     shown = capsys.readouterr().out
     assert "flex - agent (primary)" in shown
-    assert "10 without flex are not tested (--all_pairs shows them)" in shown
+    assert "not tested: 10 without flex (--all_pairs)" in shown
     assert "vanilla - icl" not in shown
 
 

@@ -122,7 +122,7 @@ def test_a_comparison_has_its_role_from_the_primary_one(pair, primary, afterward
 def test_a_note_says_what_the_numbers_are():
     table = [compared(role="primary"), compared(), compared(role="aside", a="vanilla")]
     own = "95 % intervals are each comparison's own; adjusted: p, 2 comparisons considered; "
-    assert footnote(table) == own + "1 without flex are not tested"
+    assert footnote(table) == own + "not tested: 1 without flex"
     assert footnote(table[:1]) == ""
     assert primary_in(table) is table[0]
     assert primary_in(table[1:]) is None
