@@ -181,7 +181,7 @@ class RateLimitedLLMClient:
                     if not self._standing.retries(call, outcome) or retries >= self._max_retries:
                         raise self._standing.error(call, outcome, retries, answers)
                 else:
-                    spent += replace(outcome.usage, calls=0)
+                    spent += replace(self._habits.counted(call, outcome), calls=0)
                     self._standing.answer(call.model)
                     self._habits.answered(call, sent, outcome.usage)
                     if self._habits.is_settled(call, outcome, retries):

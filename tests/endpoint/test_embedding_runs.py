@@ -16,7 +16,7 @@ DATA = ROOT / get_benchmark("units").folder
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10}
 
 
-def endpoint(usage: dict[str, int] | None) -> Endpoint:
+def endpoint(usage: dict[str, int]) -> Endpoint:
     """It knows every answer, and one vector for all texts that costs 7 tokens."""
     chat = all_knowing(rows(DATA / "test.jsonl"), str)
 
@@ -65,7 +65,7 @@ def test_embeddings_are_counted_and_priced_like_any_call(library: Path):
 
 
 def test_embeddings_alone_can_use_up_a_budget(library: Path, capsys: pytest.CaptureFixture[str]):
-    with endpoint(usage=None) as running:
+    with endpoint({"prompt_tokens": 1}) as running:
         assert evaluate(running.url, library, "--max_tokens_total", 15) == 3
     assert "tokens are spent, --max_tokens_total is 15" in capsys.readouterr().err
 
