@@ -462,10 +462,8 @@ def test_refused_parameters_are_recognised(status, body, refused):
 
 
 def test_refused_parameters_are_dropped_remembered_and_noted_once(caplog):
-    with (
-        Endpoint(default=refusing("temperature", "stop")) as endpoint,
-        caplog.at_level(logging.INFO, "flex.rate_limiter"),
-    ):
+    caplog.set_level(logging.INFO, "flex.rate_limiter")
+    with Endpoint(default=refusing("temperature", "stop")) as endpoint:
         client = client_of(endpoint)
         first = ask(client, temperature=0.5, stop=["STOP"])
         assert (first.text, first.usage.retries, first.finish_reason) == ("a b", 0, "stop")

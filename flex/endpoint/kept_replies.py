@@ -66,7 +66,8 @@ class KeptReplies:
         self.path, self.replay = Path(path), replay
         self._elsewhere = _Sample("")
         self._lock = threading.Lock()
-        if replay and not self.path.exists():
+        self._unused = not self.path.exists()
+        if replay and self._unused:
             raise RunError(f"{self.path.parent} cannot be replayed: it holds no {self.path.name}")
         with self._in_words():
             self._database = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
@@ -108,10 +109,14 @@ class KeptReplies:
             return
         row = (question, role, model, json_bytes(to_jsonable(reply)).decode())
         with self._lock, self._in_words():
+            self._unused = False
             self._database.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)", row)
 
     def close(self) -> None:
+        """A file that was made for nothing goes."""
         self._database.close()
+        if self._unused:
+            self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> "KeptReplies":
         return self
