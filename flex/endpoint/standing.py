@@ -11,8 +11,10 @@ from flex.errors import EndpointError, EndpointUnusable, FlexError, TaskRefused
 
 ALIKE, ALIKE_LATER = 3, 10
 """Refusals of a model in the same words and in a row that no task is to blame for: before and after it answered."""
-LASTING = 20
-"""Tries that failed alike, in a row and though asked again: trouble that does not pass, such as maintenance."""
+LASTING = 14
+"""Tries that failed alike and in a row, of two calls at least: trouble that does not pass, such as maintenance."""
+A_TASKS_OWN = (0, 500)
+"""Statuses of trouble that one task may cause however often it is asked: no answer in time, a server that breaks."""
 
 
 class Standing:
@@ -91,7 +93,8 @@ class Standing:
             return self.end(f"nobody answers: {said}; is the server still running?")
         known = call.model in self._answered
         tries = self._failed_alike(call.model, failure, retries + 1)
-        if tries >= (LASTING if failure.retryable else ALIKE_LATER if known else ALIKE):
+        limit = LASTING if failure.retryable else ALIKE_LATER if known else ALIKE
+        if tries >= limit and not (failure.retryable and failure.status in A_TASKS_OWN):
             return self.end(f"{said}; the last {tries} tries failed in the same words")
         return (EndpointError if failure.retryable or not known else TaskRefused)(said, failure.reason)
 

@@ -48,6 +48,10 @@ class Progress:
     why_not_distilled: str = ""
     """The first reason."""
     attempts: int = 0
+    cut_off: int = 0
+    """Attempts that were cut off at the token limit."""
+    filtered: int = 0
+    empty: int = 0
     verdicts: int = 0
     """Attempts that the verifier was asked about."""
     unread: int = 0
@@ -73,6 +77,10 @@ class Progress:
         else:
             self.not_distilled += len(exploration.undistilled)
             self.why_not_distilled = self.why_not_distilled or next(iter(exploration.undistilled), "")
+        for attempt in (past.attempt for trajectory in exploration.trajectories for past in trajectory.rounds):
+            self.cut_off += attempt.finish_reason == "length"
+            self.filtered += attempt.finish_reason == "filtered"
+            self.empty += attempt.finish_reason in ("empty", "tool_calls")
         for verdict in exploration.verdicts:
             by_verifier, by_score = verdict.accepted_by_verifier, verdict.accepted_by_score
             self.attempts += 1
