@@ -145,7 +145,7 @@ async def answer_all(
             with bar("", len(places) * len(plan.tasks) * run.repeats, "answer") as step:
                 for name, (setting, folder) in places.items():
                     try:
-                        with keeping_replies(client, run, folder, name):
+                        with keeping_replies(client, run, folder):
                             summary = await answer_setting(plan, resources, setting, folder, step, stop, name)
                     except (Unusable, OSError) as error:
                         why = Setback.of(error).ends_run
