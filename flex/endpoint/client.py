@@ -162,7 +162,7 @@ class RateLimitedLLMClient:
         return outcome
 
     async def ask(self, call: Call[A]) -> A:
-        """Ask for one answer of any kind; raises as `complete` does, and RunError within a replay, which asks nobody."""
+        """Ask for one answer of any kind; raises as `complete` does, and RunError in a replay, which asks nobody."""
         if self.kept and self.kept.replay:
             raise RunError(f"{self.kept.path.parent} cannot answer {call}: replies are kept, nothing else")
         self._check_size(call)

@@ -165,4 +165,3 @@ class KeptReplies:
         except (sqlite3.Error, ValueError) as error:
             way_out = "" if self.replay else "; move the file away, or add --no-cache"
             raise RunError(f"the replies kept in {self.path} cannot be used ({error}){way_out}") from error
-
