@@ -452,7 +452,8 @@ def test_refused_parameters_are_recognised(status, body, refused):
 
 
 def test_refused_parameters_are_dropped_remembered_and_noted_once(caplog):
-    with Endpoint(default=refusing("temperature", "stop")) as endpoint, caplog.at_level(logging.INFO):
+    caplog.set_level(logging.INFO, "flex.rate_limiter")
+    with Endpoint(default=refusing("temperature", "stop")) as endpoint:
         client = client_of(endpoint)
         first = ask(client, temperature=0.5, stop=["STOP"])
         assert (first.text, first.usage.retries, first.finish_reason) == ("a b", 0, "stop")
@@ -791,6 +792,21 @@ def test_a_schema_that_an_endpoint_cannot_keep_is_dropped_for_good(refusal):
         assert [ask(client, schema=SCHEMA).text for _ in range(2)] == ["{}", "{}"]
     assert len(endpoint.calls) == 3
     assert client.notes == []  # every reply is validated here anyway
+
+
+def test_a_server_that_knows_json_objects_only_is_given_the_schema_in_its_own_words():
+    """As llama-cpp-python's server says it."""
+
+    def answer(call: Call):
+        schema = call.body.get("response_format", {}).get("type") == "json_schema"
+        return Answer(500, error("Input should be 'text' or 'json_object'")) if schema else "{}"
+
+    with Endpoint(default=answer) as endpoint:
+        client = client_of(endpoint, max_retries=0)
+        assert [ask(client, schema=SCHEMA).text for _ in range(2)] == ["{}", "{}"]
+    assert [call.body["response_format"] for call in endpoint.calls[1:]] == [
+        {"type": "json_object", "schema": SCHEMA}
+    ] * 2
 
 
 def test_who_has_kept_a_schema_may_fail_for_other_reasons():

@@ -7,7 +7,7 @@ from typing import Any
 
 from flex.endpoint.calls import A, Call
 from flex.endpoint.failures import Failure
-from flex.endpoint.messages import folded, refuses_roles
+from flex.endpoint.messages import folded, is_schema, older_format, refuses_roles
 from flex.types import Message, Reply, Usage
 
 _log = logging.getLogger("flex.rate_limiter")  # the client's public home
@@ -34,6 +34,7 @@ class Habits:
         self._refused: dict[str, set[str]] = {}
         self._without_system: set[str] = set()
         self._keeps_schema: set[str] = set()
+        self._objects_only: set[str] = set()
         self._silent: set[str] = set()
 
     def note(self, text: str) -> None:
@@ -48,6 +49,8 @@ class Habits:
         sent = dict(call.options)
         if "max_tokens" in refused and "max_tokens" in sent:
             sent.setdefault("max_completion_tokens", sent["max_tokens"])
+        if call.model in self._objects_only and is_schema(sent.get("response_format")):
+            sent["response_format"] = older_format(sent["response_format"])
         return {name: value for name, value in sent.items() if name not in refused}
 
     def messages(self, model: str, messages: Sequence[Message]) -> Sequence[Message]:
@@ -55,7 +58,10 @@ class Habits:
         return folded(messages) if model in self._without_system else messages
 
     def refuse(self, call: Call[A], name: str, value: Any, reason: str) -> None:
-        """Remember a parameter that the model refuses."""
+        """Remember a parameter that the model refuses, or in which form it does."""
+        if name == "response_format" and is_schema(value) and "json_object" in reason:
+            self._objects_only.add(call.model)
+            return
         refused = self._refused.setdefault(call.model, set())
         if name not in refused:
             refused.add(name)
@@ -65,8 +71,8 @@ class Habits:
     def reshaped(self, call: Call[A], failure: Failure, reason: str) -> Call[A] | None:
         """The call in a shape that the model takes, if it is that what it refuses; remembered for its other calls."""
         if failure.status in UNTESTED and "response_format" in call.options and call.model not in self._keeps_schema:
-            self.refuse(call, "response_format", "json_schema", reason)
-            return call.without("response_format")
+            self.refuse(call, "response_format", self.accepted(call)["response_format"], reason)
+            return call
         messages = call.content.get("messages")
         if not messages or not refuses_roles(failure) or (other := folded(messages)) == messages:
             return None

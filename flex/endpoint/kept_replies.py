@@ -93,6 +93,7 @@ class KeptReplies:
         self.path, self.replay = Path(path), replay
         self._elsewhere = _Sample("")
         self._lock = threading.Lock()
+        self._unused = not self.path.exists()
         with self._in_words():
             self._database = self._read_only() if replay else self._opened(self.path)
             self._prepare()
@@ -147,10 +148,14 @@ class KeptReplies:
         content = outcome if isinstance(outcome, Reply) else _Failed.of(outcome)
         row = (question, role, model, json_bytes(to_jsonable(content)).decode())
         with self._lock, self._in_words():
+            self._unused = False
             self._database.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)", row)
 
     def close(self) -> None:
+        """A file that was made for nothing goes."""
         self._database.close()
+        if self._unused:
+            self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> "KeptReplies":
         return self

@@ -38,3 +38,13 @@ def folded(messages: Sequence[Message]) -> list[Message]:
 def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The option that asks an endpoint to keep a schema."""
     return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": schema}}
+
+
+def is_schema(option: Any) -> bool:
+    """Whether a `response_format` is such a one."""
+    return isinstance(option, Mapping) and isinstance(option.get("json_schema"), Mapping)
+
+
+def older_format(option: Mapping[str, Any]) -> dict[str, Any]:
+    """The same in the words of servers that know JSON objects only; llama-cpp-python keeps the schema so."""
+    return {"type": "json_object", "schema": option["json_schema"]["schema"]}

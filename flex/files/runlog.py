@@ -46,7 +46,7 @@ class RunLog:
             for key, old, new in _differences(self._read(path), config):
                 if key.split(".")[0] not in free:
                     raise RunError(f"{path} is of another run: {key} was {old}, is now {new}; choose another folder")
-        elif any((self.folder / name).exists() for name in ("events.jsonl", "results.jsonl")):
+        elif any((self.folder / name).exists() for name in ("events.jsonl", "results.jsonl", "replies.db")):
             raise RunError(f"{self.folder} holds results of something else (no config.json); choose another folder")
         resumed = path.exists()
         try:
@@ -62,7 +62,9 @@ class RunLog:
 
     def forget(self) -> None:
         """Take back what `start` wrote when nothing came of the run; files of a run that holds something stay."""
-        if self._fresh and not any((self.folder / name).exists() for name in ("events.jsonl", "results.jsonl")):
+        if self._fresh and not any(
+            (self.folder / name).exists() for name in ("events.jsonl", "results.jsonl", "replies.db")
+        ):
             self.close()
             for name in ("config.json", "library_at_start.json"):
                 (self.folder / name).unlink(missing_ok=True)

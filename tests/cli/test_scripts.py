@@ -319,7 +319,7 @@ def test_keys_in_the_extra_body_are_not_written_down(here, url):
     common += ["--run_dir", "run", "--no-telemetry", "--extra_body", '{"api_key": "sk-secret"}']
     assert reject_sampling(["--task_type", "retro", "--llm_model", "apprentice", *common]) == 0
     assert len(json.loads((here / "run" / "config.json").read_text())["extra_body"]) == 64
-    assert not any("sk-secret" in path.read_text() for path in here.rglob("*.*") if path.is_file())
+    assert not any(b"sk-secret" in path.read_bytes() for path in here.rglob("*.*") if path.is_file())
 
 
 @pytest.mark.parametrize(("main", "prog"), [(reject_sampling, []), (flex, ["train"])])
