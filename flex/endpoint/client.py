@@ -164,7 +164,8 @@ class RateLimitedLLMClient:
     async def ask(self, call: Call[A]) -> A:
         """Ask for one answer of any kind; raises as `complete` does, and RunError in a replay, which asks nobody."""
         if self.kept and self.kept.replay:
-            raise RunError(f"{self.kept.path.parent} cannot answer {call}: replies are kept, nothing else")
+            folder = self.kept.path.parent
+            raise RunError(f"{folder} cannot be replayed: it kept nothing of {call}, and in a replay nobody is asked")
         self._check_size(call)
         retries, answers = 0, self._standing.answers
         gate = (await self._connection_here()).gate

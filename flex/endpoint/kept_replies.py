@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from flex.errors import EndpointError, RunError, TaskRefused
+from flex.errors import EndpointError, RunError, TaskRefused, machine_fails
 from flex.files.atomic import json_bytes
 from flex.files.jsonlines import decode, to_jsonable
 from flex.types import Message, Reply
@@ -168,5 +168,5 @@ class KeptReplies:
         try:
             yield
         except (sqlite3.Error, ValueError) as error:
-            way_out = "" if self.replay else "; move the file away, or add --no-cache"
+            way_out = "" if self.replay or machine_fails(error) else "; move the file away, or add --no-cache"
             raise RunError(f"the replies kept in {self.path} cannot be used ({error}){way_out}") from error

@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 
 from flex.endpoint.kept_replies import KeptReplies, sample
-from flex.errors import EndpointError, RunError, TaskRefused
+from flex.errors import EndpointError, RunError, TaskRefused, machine_fails
 from flex.replies import user
 from flex.types import Reply, Usage
 
@@ -130,3 +130,11 @@ def test_a_damaged_reply_is_named_not_asked_for_again(path):
         kept._database.execute("UPDATE replies SET reply = '{\"text\": 1'")
         with pytest.raises(RunError, match="cannot be used"):
             kept.find(question)
+
+
+def test_on_a_full_disk_nobody_is_sent_to_move_the_file(path):
+    with KeptReplies(path) as kept:
+        kept._database.execute(f"PRAGMA max_page_count = {kept._database.execute('PRAGMA page_count').fetchone()[0]}")
+        with pytest.raises(RunError, match=r"cannot be used \(database or disk is full\)$") as raised:
+            kept.keep(asked(kept), "actor", "m", Reply("long " * 10_000))
+        assert machine_fails(raised.value)
