@@ -12,6 +12,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 INTERRUPTED = "Ctrl-C"
+INTERRUPTS = {"SIGINT": INTERRUPTED, "SIGTERM": "SIGTERM", "SIGHUP": "SIGHUP"}
+"""The signals that interrupt a run, and how they are named: a person, a scheduler, a terminal that was closed."""
 
 
 async def in_order(items: Sequence[T], work: Callable[[T], Awaitable[R]], limit: int) -> AsyncGenerator[R]:
@@ -50,6 +52,7 @@ class Stop:
     def __init__(self, *watches: Callable[[], str | None]) -> None:
         self._watches = list(watches)
         self._reason: str | None = None
+        self._interrupt: str | None = None
         self._callers: list[Callable[[str], object]] = []
 
     def watch(self, why: Callable[[], str | None]) -> None:
@@ -60,22 +63,23 @@ class Stop:
         """Ask the loops to stop; the first reason counts."""
         self._reason = self._reason or reason
 
-    def interrupt(self) -> None:
+    def interrupt(self, reason: str = INTERRUPTED) -> None:
         """Ask the loops, and whoever makes calls, to stop."""
-        self.request(INTERRUPTED)
+        self._interrupt = reason
+        self.request(reason)
         for end in self._callers:
-            end(INTERRUPTED)
+            end(reason)
 
     def when_interrupted(self, end: Callable[[str], object]) -> None:
         """Tell a caller, such as a client, that no call is wanted any more; `end` gets the reason."""
         self._callers.append(end)
-        if self._reason == INTERRUPTED:
-            end(INTERRUPTED)
+        if self._interrupt is not None:
+            end(self._interrupt)
 
     def within(self) -> "Stop":
         """A stop for a part of the work: it has reasons of its own and hears those of the whole."""
         part = Stop(lambda: self.reason)
-        self.when_interrupted(lambda _: part.interrupt())
+        self.when_interrupted(part.interrupt)
         return part
 
     @property

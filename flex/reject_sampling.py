@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 MISJUDGED = "an attempt was right, and the verifier refused it"
 """Why a rollout is not distilled: it is no failure to warn of, and who wants the verifier's word has not got it."""
 
+UNSAID = "no attempt came to an answer before it was cut off, filtered or empty"
+"""The other reason: what was wrong is not what was said."""
+
 
 async def explore(
     task: Task, actor: Actor, verifier: Verifier, limits: Limits, retrieval: Retrieval | None = None
@@ -70,15 +73,16 @@ async def distill(
 ) -> Exploration:
     """The exploration with one experience per rollout, failed ones included (paper, 3.1).
 
-    None where the critic broke its contract twice, or a right attempt was refused. With `contrast`, one more for the
-    mixed zone where some rollouts failed and one was accepted.
+    None where the critic broke its contract twice, a right attempt was refused or none came to an answer. With
+    `contrast`, one more for the mixed zone where some rollouts failed and one was accepted.
     """
-    judged = {rollout: one for rollout, one in enumerate(trajectories) if not one.misjudged}
+    judged = {rollout: one for rollout, one in enumerate(trajectories) if not (one.misjudged or one.unsaid)}
     distilling = [_with_source(critic, critic.distill(one), task, rollout=rollout) for rollout, one in judged.items()]
     if contrast and len({one.solved for one in judged.values()}) == 2:
         distilling.append(_with_source(critic, critic.contrast([*judged.values()]), task, rollouts=[*judged]))
     distilled = await asyncio.gather(*distilling)
-    problems = [MISJUDGED] * (len(trajectories) - len(judged)) + [one for one in distilled if isinstance(one, str)]
+    skipped = [UNSAID if one.unsaid else MISJUDGED for rollout, one in enumerate(trajectories) if rollout not in judged]
+    problems = skipped + [one for one in distilled if isinstance(one, str)]
     experiences = tuple(one for one in distilled if not isinstance(one, str))
     return Exploration(task, tuple(trajectories), experiences, undistilled=tuple(problems))
 

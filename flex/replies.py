@@ -236,6 +236,9 @@ def _named(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _listed(value: Any) -> Any:
+    """Also what is numbered instead of listed: {"1": ..., "2": ...}."""
+    if isinstance(value, dict) and value and all(re.fullmatch(r"\D*\d+", str(key)) for key in value):
+        return list(value.values())
     return value if isinstance(value, list) else [] if value is None else [value]
 
 

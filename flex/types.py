@@ -200,6 +200,13 @@ class Trajectory:
         """Whether a right attempt was refused and none accepted: no failure to warn of, and nobody vouches for it."""
         return not self.solved and any(past.verdict.accepted_by_score for past in self.rounds)
 
+    @property
+    def unsaid(self) -> bool:
+        """Whether no attempt came to its end or to an answer: cut off, filtered, empty; nothing is learned from it."""
+        return bool(self.rounds) and all(
+            past.attempt.answer is None and past.attempt.finish_reason != "stop" for past in self.rounds
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -161,10 +161,20 @@ def test_replies_are_read_in_every_shape(message, text, reasoning):
         ({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 7}}, Usage(1, 0, 9, 7)),
         ({"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 4}}, Usage(1, 0, 0, 0, 9, 4)),
         ({"input_tokens": 9, "output_tokens": 4}, Usage(1, 0, 9, 0, 4)),
+        ({"total_tokens": 9}, Usage(1, 0, 9)),
+        ({"total_tokens": 9, "completion_tokens": 4}, Usage(1, 0, 5, 0, 4)),
     ],
 )
 def test_usage_is_read_in_every_shape(usage, expected):
     assert parse_usage(usage) == expected
+
+
+def test_tokens_that_nobody_counts_are_estimated_and_that_is_noted_once():
+    with Endpoint(default=completion("1234567", usage=None)) as endpoint:
+        client = client_of(endpoint)
+        assert [ask(client).usage for _ in range(2)] == [Usage(1, 0, 1, 0, 2)] * 2
+    assert client.total == Usage(2, 0, 2, 0, 4)
+    assert [note.split(":")[0] for note in client.notes] == ["model 'm' does not say how many tokens it used"]
 
 
 def test_usage_adds_up_per_role():
@@ -847,6 +857,38 @@ def test_once_the_account_is_dry_no_call_of_the_run_goes_out_any_more():
     assert "the account cannot pay (402 Insufficient Balance)" in str(ends[0])
     assert len(ends) == 22
     assert len(endpoint.calls) <= 3 + 2
+
+
+def test_trouble_that_lasts_ends_the_run_once_no_call_gets_through():
+    with Endpoint("ok", default=Answer(200, {"error": {"message": "closed"}})) as endpoint:
+
+        async def run():
+            async with client_of(endpoint, max_connections=1) as client:
+                return [await client.complete("m", HI), *[(await asked(client, 1))[0] for _ in range(5)]]
+
+        ends = asyncio.run(run())[1:]
+    assert [type(one) for one in ends] == [EndpointError] + [EndpointUnusable] * 4
+    assert "the last 14 tries failed in the same words" in str(ends[-1])
+    assert len(endpoint.calls) == 1 + 2 * 7
+
+
+@pytest.mark.parametrize("script", [(["ok"] + [Answer(503)] * 7) * 6, ["ok"] + [Answer(500)] * 77])
+def test_trouble_between_answers_or_of_a_task_ends_no_run(script):
+    with Endpoint(*script) as endpoint:
+
+        async def run():
+            async with client_of(endpoint) as client:
+                return [(await asked(client, 1))[0] for _ in range(12)]
+
+        ends = asyncio.run(run())
+    assert {type(one) for one in ends} <= {EndpointError, Reply}
+
+
+def test_json_of_another_protocol_is_no_endpoint_of_ours():
+    with Endpoint(default=Answer(200, {"type": "message", "content": [{"type": "text", "text": "7"}]})) as endpoint:
+        with pytest.raises(EndpointUnusable, match="does not look like an OpenAI-compatible endpoint"):
+            ask(client_of(endpoint))
+        assert len(endpoint.calls) == 2
 
 
 def test_a_client_outside_of_a_run_asks_again_once_the_account_is_filled():

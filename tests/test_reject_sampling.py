@@ -11,7 +11,7 @@ from flex.errors import EndpointError, SettingsError
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.reject_sampling import Limits, Team, explore, process_task
 from flex.testing import RuleModel, ScriptedModel
-from flex.types import Task
+from flex.types import Reply, Task
 from tests.replies import accept, experience, refuse
 from tests.team import CONFIG, MATH, make_tasks, make_team, right_if_even, run_training, simple_team
 
@@ -158,6 +158,13 @@ def test_a_broken_judge_cannot_make_a_warning_of_a_right_answer_where_the_score_
     progress, library = run_training(tmp_path, team)
     assert ([one.zone for one in library], team.verifier.model.asked) == (["golden"], [])
     assert (progress.attempts, progress.verdicts, progress.unread) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("ending", ["length", "filtered", "empty"])
+def test_a_rollout_that_came_to_no_answer_teaches_nothing(ending):
+    actor, verifier = ScriptedModel(*[Reply("", finish_reason=ending)] * 4), ScriptedModel(*[refuse("no")] * 4)
+    made = asyncio.run(process_task("What is 1?", "1", None, actor, verifier, ScriptedModel(), 2, 2))
+    assert (made.experiences, len(made.undistilled)) == ((), 2)
 
 
 def test_direct_add_asks_no_updater(tmp_path):

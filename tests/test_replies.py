@@ -159,6 +159,7 @@ def test_a_comment_mark_in_a_text_is_no_comment():
         {"method": "m", "rules": [{"rule": "r1", "examples": []}, {"rule": "r2"}], "priority": "5"},
         {"method": ["m"], "rules": ["r1", {"rule": "r2", "examples": None}], "priority": 5.0},
         {"method": "m", "rules": ["r1", "r2"], "priority": "5/5 (high)"},
+        {"method": "m", "rules": {"1": "r1", "2": "r2"}, "priority": "high"},
         {"method": "m", "rules": ["r1", "r2"], "priority": 9},
         {"experiences": [{"method": "m", "rules": ["r1", "r2"], "priority": 5}]},
         {"Method": "m", "Rules": [{"Rule": "r1"}, {"text": "r2", "example": "e"}], "Priority": "high"},

@@ -44,8 +44,9 @@ class AgentRecord:
 
     @property
     def finish_reason(self) -> Ending:
-        """How its last reply ended."""
-        return self.replies[-1].finish_reason if self.replies else "empty"
+        """How its last reply ended; one whose step came as the call of a tool ended like any other."""
+        ending: Ending = self.replies[-1].finish_reason if self.replies else "empty"
+        return "stop" if ending == "tool_calls" and self.output is not None else ending
 
     @property
     def complete(self) -> bool:

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -92,39 +92,50 @@ def ended(code: int, line: str) -> int:
 
 def stopped(reason: str, resume: str) -> int:
     """Say why a run ended early and how it goes on; its exit code."""
-    from flex.concurrency import INTERRUPTED
+    from flex.concurrency import INTERRUPTS
 
-    return ended(130 if reason == INTERRUPTED else 3, f"stopped: {reason}; everything paid for is kept. {resume}")
+    return ended(
+        130 if reason in INTERRUPTS.values() else 3, f"stopped: {reason}; everything paid for is kept. {resume}"
+    )
 
 
 @contextlib.contextmanager
 def interruptible() -> "Iterator[Stop]":
-    """A stop that the first Ctrl-C requests, so that what is under way ends; the second leaves at once."""
+    """A stop that the first Ctrl-C, SIGTERM or SIGHUP requests, so that what is under way ends; the second leaves."""
     import asyncio
 
-    from flex.concurrency import Stop
+    from flex.concurrency import INTERRUPTS, Stop
 
     stop, loop, task = Stop(), asyncio.get_running_loop(), asyncio.current_task()
-    interrupts: list[None] = []
+    heard: list[str] = []
+    terminals = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
 
-    def interrupted() -> None:
-        interrupts.append(None)
-        stop.interrupt()
-        if len(interrupts) > 1 and task is not None:
+    def interrupted(name: str) -> None:
+        if name == "SIGHUP":
+            _let_go(terminals)
+        heard.append(name)
+        stop.interrupt(why := INTERRUPTS[name])
+        if len(heard) > 1 and task is not None:
             print("\nleaving at once", file=sys.stderr)
             task.cancel()
         else:
-            print("\nfinishing what is under way; Ctrl-C again to leave at once", file=sys.stderr)
+            print(f"\nfinishing what is under way; {why} again to leave at once", file=sys.stderr)
 
-    try:
-        loop.add_signal_handler(signal.SIGINT, interrupted)
-    except (NotImplementedError, RuntimeError):  # Windows, or not the main thread: Ctrl-C leaves at once
+    with contextlib.ExitStack() as handled:
+        for name in INTERRUPTS:
+            number = getattr(signal, name, None)
+            if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):  # under nohup
+                continue
+            with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows, not the main thread: it ends us
+                loop.add_signal_handler(number, interrupted, name)
+                handled.callback(loop.remove_signal_handler, number)
         yield stop
-        return
-    try:
-        yield stop
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _let_go(terminals: Iterable[TextIO]) -> None:
+    """Write no more to terminals that were closed: it would fail."""
+    for terminal in terminals:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.fileno())
 
 
 def script_name(script: str, command: str) -> str:

@@ -47,6 +47,8 @@ async def train_command(run: TrainRun, resume: str) -> int:
 
 def closing_lines(result: "TrainResult") -> list[str]:
     progress, usage = result.progress, result.total
+    ends = {"cut off at the token limit": progress.cut_off, "filtered": progress.filtered, "empty": progress.empty}
+    ended = ", ".join(f"{count} {how}" for how, count in ends.items() if count)
     why = f"the first: {one_line(progress.why_not_distilled, _REASON)}"
     lines = [
         f"explored {progress.explored} tasks: {progress.solved} solved, {progress.failed} failed",
@@ -57,6 +59,7 @@ def closing_lines(result: "TrainResult") -> list[str]:
         f"verifier: asked about {progress.verdicts} of {progress.attempts} attempts, "
         f"disagreed with the score in {progress.disagreements}"
         + (f", {progress.unread} replies were no verdict" if progress.unread else ""),
+        *([f"attempts: {ended}, of {progress.attempts}"] if ended else ()),
         *([f"{progress.copied} replies copied their prompt and were dropped"] if progress.copied else ()),
         f"calls {usage.calls}, retries {usage.retries}, "
         f"tokens {usage.prompt_tokens} in + {usage.completion_tokens} out",

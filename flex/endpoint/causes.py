@@ -45,7 +45,8 @@ FILTERED = Cause(
     (200, *_REFUSALS),
     _any(
         r"content[ _-]?(filter|policy|management|moderation|check)|responsible ?ai|data_?inspection|prohibited_content",
-        r"\bmoderation|\bflagged\b|usage polic(y|ies)|invalid_prompt|safety (system|filter|reason|setting|polic)",
+        r"\bmoderation|\bflagged\b|guardrail|invalid_prompt|safety[ _](system|filter|reason|setting|polic|check)",
+        r"(usage|content|safety) (polic(y|ies)|guidelines?)|敏感|违规|不安全",
         r"(inappropriate|sensitive|unsafe|harmful|risky) (content|words|information)|content exists risk|high risk",
     ),
 )
@@ -55,7 +56,8 @@ NO_MONEY = Cause(
     (402,),
     (200, 400, 401, 403, 412, 429),
     _any(
-        r"insufficient[ _](quota|balance|funds|credit)|exceeded_current_quota",
+        r"insufficient[ _](user[ _])?(quota|balance|funds|credit)|exceeded_current_quota",
+        r"(quota|额度)\b.{0,20}\b(not enough|insufficient|used up|run out)|(额度|配额)(已用尽|不足)",
         rf"exceeded your current (token )?quota{_NOT_GOOGLES}",
         r"balance\b.{0,30}\b(insufficient|too low|negative|exhausted|not enough)",
         r"not[ _]enough[ _](balance|credit|funds)",
@@ -65,7 +67,8 @@ NO_MONEY = Cause(
         rf"(reached|exceeded|hit)\b.{{0,50}}\b{_LIMIT}|{_LIMIT}\b.{{0,30}}\b(reached|exceeded|hit)",
         r"budget\b.{0,20}\bexceeded|exceeded.{0,10}budget",
         r"free (tier|quota|allocated quota)\b.{0,60}\b(exhausted|exceeded)",
-        r"arrears|arrearage|overdue|please recharge|top[ -]?up your|payment (required|method)|余额不足|欠费",
+        r"arrears|arrearage|overdue|please recharge|top[ -]?up your|余额不足|欠费",
+        r"payment[ _](required|method|instrument)",
     ),
     "pay, or use another account",
 )

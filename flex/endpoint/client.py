@@ -26,7 +26,7 @@ from flex.endpoint.messages import response_format
 from flex.endpoint.pacing import Pace
 from flex.endpoint.standing import Standing
 from flex.endpoint.usage import UsageTracker, record_usage
-from flex.errors import SettingsError, TaskRefused
+from flex.errors import EndpointError, RunError, SettingsError, TaskRefused
 from flex.types import Message, Reply, Usage
 
 if TYPE_CHECKING:
@@ -151,13 +151,21 @@ class RateLimitedLLMClient:
             characters=sum(len(message.get("content") or "") for message in messages),
             read=lambda body, _: parse_reply(body, stop or ()),
         )
-        reply = await self.ask(call)
+        try:
+            outcome: Reply | EndpointError = await self.ask(call)
+        except EndpointError as error:
+            outcome = error
         if self.kept and question:
-            self.kept.keep(question, role, model, reply)
-        return reply
+            self.kept.keep(question, role, model, outcome)
+        if isinstance(outcome, EndpointError):
+            raise outcome
+        return outcome
 
     async def ask(self, call: Call[A]) -> A:
-        """Ask for one answer of any kind; raises as `complete` does."""
+        """Ask for one answer of any kind; raises as `complete` does, and RunError in a replay, which asks nobody."""
+        if self.kept and self.kept.replay:
+            folder = self.kept.path.parent
+            raise RunError(f"{folder} cannot be replayed: it kept nothing of {call}, and in a replay nobody is asked")
         self._check_size(call)
         retries, answers = 0, self._standing.answers
         gate = (await self._connection_here()).gate
@@ -181,7 +189,7 @@ class RateLimitedLLMClient:
                     if not self._standing.retries(call, outcome) or retries >= self._max_retries:
                         raise self._standing.error(call, outcome, retries, answers)
                 else:
-                    spent += replace(outcome.usage, calls=0)
+                    spent += replace(self._habits.counted(call, outcome), calls=0)
                     self._standing.answer(call.model)
                     self._habits.answered(call, sent, outcome.usage)
                     if self._habits.is_settled(call, outcome, retries):

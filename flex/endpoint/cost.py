@@ -85,10 +85,7 @@ class Budget:
                 raise SettingsError(f"--max_usd: no price is known for model {model}; give --prices FILE")
 
     def spent(self, usage_by_model: Mapping[str, Usage]) -> str | None:
-        """Why nothing new may be begun; None while there is room.
-
-        Calls whose tokens the endpoint does not report are not in the sum.
-        """
+        """Why nothing new may be begun; None while there is room."""
         tokens = sum(usage.tokens for usage in usage_by_model.values())
         if self.max_tokens_total is not None and tokens >= self.max_tokens_total:
             return f"{tokens:,} tokens are spent, --max_tokens_total is {self.max_tokens_total:,}"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from flex.endpoint.chat_templates import read
-from flex.endpoint.failures import Failure, failure_within, number, shorten
+from flex.endpoint.failures import NO_CHOICES, Failure, failure_within, number, shorten
 from flex.text import valid_utf8
 from flex.types import Ending, Reply, Usage
 
@@ -98,7 +98,9 @@ def parse_reply(body: Any, stop: Collection[str] = ()) -> Reply | Failure:
     if not isinstance(message, dict):
         message = {}
         if _ending(choice, message, "", False) not in ("filtered", "length"):
-            return Failure(200, f"a reply without choices: {shorten(body, 120)}")
+            return Failure(
+                200, f"a reply without choices: {shorten(body, 120)}", "" if "choices" in body else NO_CHOICES
+            )
     text, thinking = _text_of(message)
     visible, thought = read(text)
     calls = _tool_calls(message)
@@ -160,13 +162,16 @@ def parse_usage(usage: Any) -> Usage:
     if not isinstance(usage, dict):
         return Usage(calls=1)
     prompt, completion = (_dict(usage.get(f"{side}_tokens_details")) for side in ("prompt", "completion"))
+    said = _count(usage.get("completion_tokens"), usage.get("output_tokens"))
     return Usage(
         calls=1,
-        prompt_tokens=_count(usage.get("prompt_tokens"), usage.get("input_tokens")),
+        prompt_tokens=_count(
+            usage.get("prompt_tokens"), usage.get("input_tokens"), _count(usage.get("total_tokens")) - said
+        ),
         cached_tokens=_count(
             prompt.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens")
         ),
-        completion_tokens=_count(usage.get("completion_tokens"), usage.get("output_tokens")),
+        completion_tokens=said,
         reasoning_tokens=_count(completion.get("reasoning_tokens"), usage.get("reasoning_tokens")),
     )
 

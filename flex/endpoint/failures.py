@@ -23,6 +23,8 @@ OPTIONAL_PARAMETERS = (
 """Parameters we can do without when a model refuses them."""
 NOT_JSON = "not_json"
 """The code of a Failure that got a page instead of JSON."""
+NO_CHOICES = "no_choices"
+"""The code of a Failure that got JSON of another kind, such as a provider's own."""
 WRONG_PROTOCOL = "wrong_protocol"
 """The code of a Failure that met something else than the address says."""
 NO_CONNECTION = "no_connection"
@@ -37,6 +39,8 @@ LONGEST_WAIT = 120.0
 _RETRYABLE = {408, 409, 425, 429, 498}
 _UNREADABLE = re.compile("tool_use_failed|json_validate_failed|output_parse_failed")
 """Codes for a reply that the server itself could not read: the next one may be better."""
+_PASSING = re.compile(r"throttl|rate (limit )?exceeded|too many requests|overloaded|try again later", re.IGNORECASE)
+"""What a gateway says with a status that is none of trouble that passes."""
 _REFUSAL = re.compile(
     r"unsupported|not? support|n't support|unrecogni[sz]ed|unknown|unexpected|extra (inputs|fields)|extra_forbidden"
     r"|not permitted|not allowed|not available|deprecated|invalid|only the default|may only|can only|must be|cannot"
@@ -67,7 +71,7 @@ class Failure:
         if self.should_retry is not None:
             return self.should_retry
         passing = self.status in _RETRYABLE or self.status >= 500 or self.status in (0, 200)
-        return passing or bool(_UNREADABLE.search(self.code))
+        return passing or bool(_UNREADABLE.search(self.code) or _PASSING.search(self._said))
 
     @property
     def cause(self) -> Cause | None:

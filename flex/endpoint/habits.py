@@ -1,6 +1,7 @@
 """What the models of a run have shown to take, to refuse and to do, so that each is found out once."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,8 @@ EMPTY_RETRIES = 3
 """An empty reply may have been paid for: its thinking; so it is asked for less often than one that failed."""
 CHARACTERS_A_TOKEN = 7
 """More than any text of ours has: a prompt that seems to have more was cut."""
+USUAL_CHARACTERS_A_TOKEN = 4
+"""By which tokens are estimated that an endpoint does not count."""
 LEAST_CUT = 500
 """Tokens that are left of a prompt that was cut; fewer mean that the server counted otherwise."""
 HARMLESS = ("stop", "max_tokens", "response_format")
@@ -90,6 +93,19 @@ class Habits:
                 f"{call} saw only a part of a long prompt, by its count of tokens: its server cuts what is longer than "
                 "its context; raise that (Ollama: num_ctx)"
             )
+
+    def counted(self, call: Call[A], answer: A) -> Usage:
+        """What an answer cost: estimated by its characters where the endpoint counts no tokens, so budgets hold."""
+        usage = answer.usage
+        said = len(answer.text) + len(answer.reasoning) if isinstance(answer, Reply) else 0
+        if usage.tokens or (call.completes and not said):  # a filter that lets nothing through counts nothing
+            return usage
+        self.note(
+            f"{call} does not say how many tokens it used: they are estimated, {USUAL_CHARACTERS_A_TOKEN} characters "
+            "a token, and so is what they cost"
+        )
+        prompt, completion = (math.ceil(length / USUAL_CHARACTERS_A_TOKEN) for length in (call.characters, said))
+        return replace(usage, prompt_tokens=prompt, completion_tokens=completion)
 
     def is_settled(self, call: Call[A], answer: A, retries: int) -> bool:
         """Whether an answer stands; an empty or broken one only when asking again did not help, or just did not."""

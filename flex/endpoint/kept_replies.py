@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from flex.errors import RunError
+from flex.errors import EndpointError, RunError, TaskRefused, machine_fails
 from flex.files.atomic import json_bytes
 from flex.files.jsonlines import decode, to_jsonable
 from flex.types import Message, Reply
@@ -24,7 +25,7 @@ VERSION = 1
 FILE = "replies.db"
 """Its name in a run's folder."""
 PASSING = ("error", "empty")
-"""Replies that end so are asked for again by a run that goes on."""
+"""Replies that end so are asked for again by a run that goes on, and so is what failed; a replay repeats them."""
 
 
 class _Sample:
@@ -56,6 +57,32 @@ def sample(*labels: object) -> Iterator[None]:
         _sample.reset(token)
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why there is no reply."""
+
+    failure: str
+    reason: str
+    refused: bool
+    filtered: bool
+
+    @classmethod
+    def of(cls, error: EndpointError) -> Self:
+        refused = isinstance(error, TaskRefused)
+        return cls(str(error), error.reason, refused, isinstance(error, TaskRefused) and error.filtered)
+
+    def error(self) -> EndpointError:
+        if self.refused:
+            return TaskRefused(self.failure, self.reason, filtered=self.filtered)
+        return EndpointError(self.failure, self.reason)
+
+
+def _read(content: str) -> Reply | _Failed:
+    """What was kept. Raises ValueError, and RunError for what is neither."""
+    found = json.loads(content)
+    return decode(_Failed, found) if isinstance(found, dict) and "failure" in found else decode(Reply, found)
+
+
 class KeptReplies:
     """A SQLite file of replies. With `replay` it answers everything, and nobody else is asked.
 
@@ -67,11 +94,21 @@ class KeptReplies:
         self._elsewhere = _Sample("")
         self._lock = threading.Lock()
         self._unused = not self.path.exists()
-        if replay and self._unused:
-            raise RunError(f"{self.path.parent} cannot be replayed: it holds no {self.path.name}")
         with self._in_words():
-            self._database = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+            self._database = self._read_only() if replay else self._opened(self.path)
             self._prepare()
+
+    def _opened(self, path: str | Path, *, uri: bool = False) -> sqlite3.Connection:
+        return sqlite3.connect(path, uri=uri, check_same_thread=False, isolation_level=None)
+
+    def _read_only(self) -> sqlite3.Connection:
+        """The file of a run that is over. It is not locked, since that would leave files beside it."""
+        if not self.path.is_file():
+            raise RunError(f"{self.path.parent} cannot be replayed: it holds no {self.path.name}")
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise RunError(f"{self.path.parent} cannot be replayed: it is under way, or was killed; finish it first")
+        return self._opened(f"{self.path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
 
     def _prepare(self) -> None:
         version = self._database.execute("PRAGMA user_version").fetchone()[0]
@@ -94,20 +131,22 @@ class KeptReplies:
         return digest + asked_in.number(digest).to_bytes(4, "big")
 
     def find(self, question: bytes) -> Reply | None:
-        """The reply to it. Raises RunError when there is none and nobody else may be asked."""
+        """The reply to it. Raises RunError when there is none and nobody else may be asked, and what failed there."""
         with self._lock, self._in_words():
             found = self._database.execute("SELECT reply FROM replies WHERE question = ?", (question,)).fetchone()
-            if found is not None:
-                return decode(Reply, json.loads(found[0]))
-        if self.replay:
+            known = None if found is None else _read(found[0])
+        if not self.replay:
+            return known if isinstance(known, Reply) and known.finish_reason not in PASSING else None
+        if isinstance(known, _Failed):
+            raise known.error()
+        if known is None:
             raise RunError(f"{self.path.parent} holds no reply to one of the questions: something else was asked there")
-        return None
+        return known
 
-    def keep(self, question: bytes, role: str, model: str, reply: Reply) -> None:
-        """Keep a reply, unless it is one that had better be asked for again."""
-        if reply.finish_reason in PASSING:
-            return
-        row = (question, role, model, json_bytes(to_jsonable(reply)).decode())
+    def keep(self, question: bytes, role: str, model: str, outcome: Reply | EndpointError) -> None:
+        """Keep a reply, or for a replay why there is none."""
+        content = outcome if isinstance(outcome, Reply) else _Failed.of(outcome)
+        row = (question, role, model, json_bytes(to_jsonable(content)).decode())
         with self._lock, self._in_words():
             self._unused = False
             self._database.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)", row)
@@ -129,6 +168,5 @@ class KeptReplies:
         try:
             yield
         except (sqlite3.Error, ValueError) as error:
-            raise RunError(
-                f"the replies kept in {self.path} cannot be used ({error}); move the file away, or add --no-cache"
-            ) from error
+            way_out = "" if self.replay or machine_fails(error) else "; move the file away, or add --no-cache"
+            raise RunError(f"the replies kept in {self.path} cannot be used ({error}){way_out}") from error

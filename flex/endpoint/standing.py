@@ -6,11 +6,15 @@ from typing import Any
 from flex.endpoint.calls import Call
 from flex.endpoint.causes import FILTERED, NO_ENDPOINT, NO_KEY, NO_MODEL, Cause
 from flex.endpoint.connection import without_password
-from flex.endpoint.failures import ERROR_WITHIN, NO_CONNECTION, NOT_JSON, WRONG_PROTOCOL, Failure, shorten
+from flex.endpoint.failures import ERROR_WITHIN, NO_CHOICES, NO_CONNECTION, NOT_JSON, WRONG_PROTOCOL, Failure, shorten
 from flex.errors import EndpointError, EndpointUnusable, FlexError, TaskRefused
 
 ALIKE, ALIKE_LATER = 3, 10
 """Refusals of a model in the same words and in a row that no task is to blame for: before and after it answered."""
+LASTING = 14
+"""Tries that failed alike and in a row, of two calls at least: trouble that does not pass, such as maintenance."""
+A_TASKS_OWN = (0, 500)
+"""Statuses of trouble that one task may cause however often it is asked: no answer in time, a server that breaks."""
 
 
 class Standing:
@@ -23,7 +27,7 @@ class Standing:
         self._url = without_password(address)
         self._key = key
         self._answered: set[str] = set()
-        self._refusals: dict[str, Counter[str]] = {}
+        self._failures: dict[str, Counter[str]] = {}
         self._runs = 0
 
     def begin(self) -> None:
@@ -43,7 +47,7 @@ class Standing:
     def answer(self, model: str) -> None:
         self.answers += 1
         self._answered.add(model)
-        self._refusals.pop(model, None)
+        self._failures.pop(model, None)
 
     def check(self) -> None:
         """Raises EndpointUnusable once the run is over."""
@@ -60,7 +64,7 @@ class Standing:
         cause = failure.cause
         if call.model in self._answered:
             return None if cause is NO_MODEL and failure.status in NO_MODEL.statuses else cause
-        if failure.code in (NOT_JSON, WRONG_PROTOCOL, ERROR_WITHIN):
+        if failure.code in (NOT_JSON, NO_CHOICES, WRONG_PROTOCOL, ERROR_WITHIN):
             return cause or NO_ENDPOINT
         if failure.status == 403 and cause is None:
             return NO_MODEL if self._answered else NO_KEY
@@ -87,20 +91,18 @@ class Standing:
             return TaskRefused(said, cause.words, filtered=cause is FILTERED)
         if failure.code == NO_CONNECTION and self.answers == answers:
             return self.end(f"nobody answers: {said}; is the server still running?")
-        if not failure.retryable:
-            count = self._refused_alike(call.model, failure)
-            if count >= (ALIKE_LATER if call.model in self._answered else ALIKE):
-                return self.end(f"{said}; the last {count} calls were refused in the same words")
-            if call.model in self._answered:
-                return TaskRefused(said, failure.reason)
-        return EndpointError(said, failure.reason)
+        known = call.model in self._answered
+        tries = self._failed_alike(call.model, failure, retries + 1)
+        limit = LASTING if failure.retryable else ALIKE_LATER if known else ALIKE
+        if tries >= limit and not (failure.retryable and failure.status in A_TASKS_OWN):
+            return self.end(f"{said}; the last {tries} tries failed in the same words")
+        return (EndpointError if failure.retryable or not known else TaskRefused)(said, failure.reason)
 
-    def _refused_alike(self, model: str, failure: Failure) -> int:
-        """How many refusals of a model in a row have said the same."""
-        before = self._refusals.get(model, Counter())
-        count = before[failure.reason] + 1
-        self._refusals[model] = Counter({failure.reason: count})
-        return count
+    def _failed_alike(self, model: str, failure: Failure, tries: int) -> int:
+        """How many tries of a model in a row have failed with the same words, with these."""
+        before = self._failures.get(model, Counter())
+        self._failures[model] = Counter({failure.reason: before[failure.reason] + tries})
+        return self._failures[model][failure.reason]
 
     def _explained(self, call: Call[Any], cause: Cause, failure: Failure) -> str:
         """What a person has to know of a failure that ends the run, and what to do about it."""

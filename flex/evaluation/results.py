@@ -8,6 +8,7 @@ from typing import Any
 from flex.errors import RunError
 from flex.files.atomic import json_bytes
 from flex.files.jsonlines import JsonLines, decode, to_jsonable
+from flex.files.runlog import make_private
 from flex.text import valid_utf8
 from flex.types import Attempt, Ending, Usage
 
@@ -100,6 +101,6 @@ def write_logs(folder: Path, result: Result, attempt: Attempt, traceback: str = 
     (folder / f"{name}.txt").write_text(valid_utf8(text) + "\n", encoding="utf-8")
     if attempt.steps or attempt.retrievals or attempt.reasoning:
         process = folder.with_name(f"{folder.name}_process")
-        process.mkdir(exist_ok=True)
+        make_private(process)
         trace = {name: getattr(attempt, name) for name in ("steps", "retrievals", "reasoning", "finish_reason")}
         (process / f"{name}.json").write_bytes(json_bytes(to_jsonable({"task_id": result.task_id, **trace}), indent=1))

@@ -50,6 +50,7 @@ class RunLog:
             raise RunError(f"{self.folder} holds results of something else (no config.json); choose another folder")
         resumed = path.exists()
         try:
+            make_private(self.folder)
             if not self._lock.take():
                 raise RunError(f"{self.folder} is being written by another process")
             if not resumed:
@@ -106,6 +107,11 @@ class RunLog:
         if not isinstance(config, dict):
             raise RunError(f"{path} is not a run's configuration; nothing was changed")
         return config
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner may read, unless it is there: prompts and replies are nobody else's."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def run_config(

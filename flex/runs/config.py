@@ -113,6 +113,12 @@ class Run(Checked):
         """The endpoint's address, None for that of the environment; a run that is replayed needs none."""
         return NOBODY if self.replay else self.endpoint.base_url
 
+    def check_replay(self, **written: Path) -> None:
+        """Raises SettingsError where something is to be written into the folder that is replayed."""
+        for name, path in written.items():
+            if self.replay and path.resolve().is_relative_to(self.replay.resolve()):
+                raise SettingsError(f"{name} {path} lies in the replayed folder {self.replay}; give another --{name}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRun(Run):
@@ -185,6 +191,7 @@ class TrainRun(Run):
         if self.out is None:
             started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
             object.__setattr__(self, "out", Path("runs") / f"{self.store.stem}-{started}")
+        self.check_replay(out=self.folder, save_to=self.store)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +235,7 @@ class EvalRun(Run):
 
     def __post_init__(self) -> None:
         Checked.__post_init__(self)
+        self.check_replay(out=self.folder)
         if self.primary is not None and (len(self.primary) != 2 or not {*self.primary} <= {*self.settings}):
             names = ", ".join(self.settings)
             raise SettingsError(

@@ -24,7 +24,7 @@ from flex.evaluation.summary import Summary, summarize, with_cost
 from flex.evaluation.verdicts import primary_in
 from flex.files.atomic import write_json
 from flex.files.jsonlines import to_jsonable
-from flex.files.runlog import FREE_KEYS, RunLog
+from flex.files.runlog import FREE_KEYS, RunLog, make_private
 from flex.memory_retriever import MemoryRetriever, index_order
 from flex.rate_limiter import RateLimitedLLMClient
 from flex.report import write_report
@@ -137,6 +137,7 @@ async def answer_all(
         watch_budget(stop, run.budget, plan.prices, client, plan.models)
         if not run.replay:
             await client.check()
+        make_private(run.folder)
         for setting, folder in places.values():
             log = stack.enter_context(RunLog(folder))
             log.start(configuration(plan, setting), free=FREE_KEYS | {"repeats", "data", "primary", "margin"})
@@ -145,7 +146,7 @@ async def answer_all(
             with bar("", len(places) * len(plan.tasks) * run.repeats, "answer") as step:
                 for name, (setting, folder) in places.items():
                     try:
-                        with keeping_replies(client, run, folder, name):
+                        with keeping_replies(client, run, folder):
                             summary = await answer_setting(plan, resources, setting, folder, step, stop, name)
                     except (Unusable, OSError) as error:
                         why = Setback.of(error).ends_run

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -18,7 +19,7 @@ from flex.memory_retriever import MemoryRetriever, index_order
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel, RateLimitedLLMClient
 from flex.reject_sampling import Team
-from flex.runs.config import Budget, EndpointConfig, Run, TrainRun
+from flex.runs.config import Budget, EndpointConfig, EvalRun, Run, TrainRun
 from flex.types import Model
 from flex.updater import Updater
 from flex.verifier import Verifier
@@ -48,13 +49,13 @@ def make_client(run: Run) -> RateLimitedLLMClient:
 
 
 @contextmanager
-def keeping_replies(client: RateLimitedLLMClient, run: Run, folder: Path, part: str = "") -> Iterator[None]:
+def keeping_replies(client: RateLimitedLLMClient, run: TrainRun | EvalRun, folder: Path) -> Iterator[None]:
     """Within it, every reply is kept in the folder of the run, or of a part of it, and none is asked for twice.
 
-    With `run.replay`, that run's replies are all there is. Raises RunError.
+    With `run.replay`, the replies of that run's part are all there is. Raises RunError.
     """
     if run.replay:
-        kept = KeptReplies(run.replay / part / FILE, replay=True)
+        kept = KeptReplies(run.replay / os.path.relpath(folder, run.folder) / FILE, replay=True)
     elif run.cache:
         kept = KeptReplies(folder / FILE)
     else:

@@ -25,6 +25,8 @@ from flex.updater import Question
 log = logging.getLogger(__name__)
 ENOUGH_VERDICTS = 10
 """After so many verdicts a run stops if most of them could not be read."""
+WORTH_SAVING = 1 / 20
+"""A JSON library is saved within a batch, too, once so much of it changed: to write 15 MB takes a second."""
 
 
 @dataclass(slots=True)
@@ -48,6 +50,10 @@ class Progress:
     why_not_distilled: str = ""
     """The first reason."""
     attempts: int = 0
+    cut_off: int = 0
+    """Attempts that were cut off at the token limit."""
+    filtered: int = 0
+    empty: int = 0
     verdicts: int = 0
     """Attempts that the verifier was asked about."""
     unread: int = 0
@@ -73,6 +79,10 @@ class Progress:
         else:
             self.not_distilled += len(exploration.undistilled)
             self.why_not_distilled = self.why_not_distilled or next(iter(exploration.undistilled), "")
+        for attempt in (past.attempt for trajectory in exploration.trajectories for past in trajectory.rounds):
+            self.cut_off += attempt.finish_reason == "length"
+            self.filtered += attempt.finish_reason == "filtered"
+            self.empty += attempt.finish_reason in ("empty", "tool_calls")
         for verdict in exploration.verdicts:
             by_verifier, by_score = verdict.accepted_by_verifier, verdict.accepted_by_score
             self.attempts += 1
@@ -124,7 +134,8 @@ class Session:
     """Why no task can be done any more."""
 
     def __post_init__(self) -> None:
-        self._changed = False
+        self._changes = 0
+        """How many decisions the file does not know yet."""
         self._halted = False
         self._judged = Progress()
         """What this session explored itself, as soon as it is there."""
@@ -171,7 +182,7 @@ class Session:
         return evolution.outcomes(self._arrivals(epoch, explorations))
 
     def apply(self, update: PendingUpdate, outcome: Outcome | None) -> None:
-        """Log a decision and apply it to the library; after a task's last one, count the task and save every batch.
+        """Log a decision and apply it to the library; after a task's last one, count the task and save what is due.
 
         Once one could not be had because the run is over, nothing more is learned: what follows might depend on it.
         """
@@ -188,7 +199,7 @@ class Session:
         if update.last:
             self.progress.count(update.exploration)
             self.on_progress(self.progress)
-            if self.progress.explored % self.config.batch_size == 0:
+            if self.progress.explored % self.config.batch_size == 0 or self._worth_saving():
                 self._save()
 
     def _set_aside(self, update: PendingUpdate, setback: Setback) -> None:
@@ -202,7 +213,7 @@ class Session:
 
     def close(self) -> None:
         """Save at the end, also what was only replayed: the run before may have been killed before it saved."""
-        self._changed = self._changed or self.progress.explored > self.progress.failed
+        self._changes += self.progress.explored > self.progress.failed
         self._save()
 
     async def _arrivals(
@@ -248,7 +259,7 @@ class Session:
         epoch, task, number = update.key
         if self._decided.get(update.key) != decision:
             self.run.write("decided", epoch=epoch, task=task, number=number, decision=decision)
-            self._changed = True
+            self._changes += 1
         author = self._author(epoch, number)
         try:
             self.library.apply(update.experience, decision, author)
@@ -274,12 +285,16 @@ class Session:
         by = {"run": config.run_name, "model": updater.model.name, "prompt": updater.prompts.sha256("updater")[:12]}
         return Author(by | ({"id": config.run_id} if config.run_id else {}), {"epoch": epoch, "number": number})
 
+    def _worth_saving(self) -> bool:
+        """Whether a JSON library that is killed now would lose much; a database holds every change already."""
+        return bool(self._changes) and not self.config.run_id and self._changes >= WORTH_SAVING * len(self.library)
+
     def _save(self) -> None:
         """Bring log and library to disk; while a run is replayed the file, which is further on, is left alone."""
         try:
             self.run.sync()
-            if self._changed:
+            if self._changes:
                 self.library.save(self.store_path)
-                self._changed = False
+                self._changes = 0
         except (LibraryError, OSError) as error:
             self.end(error)

@@ -221,7 +221,8 @@ def test_no_answer_is_read_out_of_a_last_word_that_was_cut_off():
 @pytest.mark.parametrize("text", ["", "Thought: I hand it in."])
 def test_a_tool_called_in_the_form_of_the_api_is_a_step(calls, text):
     reply = Reply(text, finish_reason="tool_calls", calls=tuple(calls))
-    assert attempt(ScriptedModel(reply), retrieve=remember).answer == "42"
+    made = attempt(ScriptedModel(reply), retrieve=remember)
+    assert (made.answer, made.finish_reason) == ("42", "stop")
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("final_answer", "[7"), ("my tool", "{}"), ("python", "{}")])

@@ -34,6 +34,19 @@ def test_a_setting_is_run_twice_and_a_run_that_is_there_is_not_paid_for_again(tm
     assert {path.parent.name for path in tmp_path.glob("*/results.jsonl")} == {"first", "second"}
 
 
+def test_both_runs_are_replayed(tmp_path):
+    replies = iter(f"no idea {number}" for number in range(12))
+    with Endpoint(default=lambda _: next(replies)) as endpoint:
+        assert main(words(endpoint.url, tmp_path / "a")) == 0
+    assert main(words("http://127.0.0.1:9", tmp_path / "b", "--replay", tmp_path / "a")) == 0
+    for folder in ("first", "second"):
+        said = [
+            [json.loads(row)["reply"] for row in (tmp_path / run / folder / "results.jsonl").read_text().splitlines()]
+            for run in "ab"
+        ]
+        assert said[0] == said[1]
+
+
 def test_a_budget_counts_both_runs(tmp_path, capsys):
     with Endpoint(default="no idea") as endpoint:
         assert main(words(endpoint.url, tmp_path, "--max_tokens_total", 1)) == 3

@@ -16,7 +16,7 @@ DATA = ROOT / get_benchmark("units").folder
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10}
 
 
-def endpoint(usage: dict[str, int] | None) -> Endpoint:
+def endpoint(usage: dict[str, int]) -> Endpoint:
     """It knows every answer, and one vector for all texts that costs 7 tokens."""
     chat = all_knowing(rows(DATA / "test.jsonl"), str)
 
@@ -65,7 +65,7 @@ def test_embeddings_are_counted_and_priced_like_any_call(library: Path):
 
 
 def test_embeddings_alone_can_use_up_a_budget(library: Path, capsys: pytest.CaptureFixture[str]):
-    with endpoint(usage=None) as running:
+    with endpoint({"prompt_tokens": 1}) as running:
         assert evaluate(running.url, library, "--max_tokens_total", 15) == 3
     assert "tokens are spent, --max_tokens_total is 15" in capsys.readouterr().err
 
@@ -77,3 +77,14 @@ def test_a_budget_of_money_needs_the_price_of_the_vectors_too(library: Path, cap
         assert evaluate(running.url, library, "--prices", prices, "--max_usd", 1000) == 2
         assert not running.calls
     assert "no price is known for model e" in capsys.readouterr().err
+
+
+def test_a_replay_reads_the_vectors_that_are_there_and_asks_for_none(library: Path, capsys: pytest.CaptureFixture[str]):
+    with endpoint(USAGE) as running:
+        assert evaluate(running.url, library) == 0
+    nowhere = "http://127.0.0.1:9"
+    again = ("--replay", library.parent / "out", "--out")
+    assert evaluate(nowhere, library, *again, library.parent / "again") == 0
+    library.with_name(f".{library.name}.vectors").unlink()
+    assert evaluate(nowhere, library, *again, library.parent / "third") == 2
+    assert "it kept nothing of embedding model 'e', and in a replay nobody is asked" in capsys.readouterr().err

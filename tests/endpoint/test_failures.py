@@ -80,6 +80,9 @@ DIALECTS = {
     "SiliconFlow": (403, {"code": 30001, "message": "Sorry, your account balance is insufficient"}, NO_MONEY),
     "Novita": (403, {"code": 403, "reason": "NOT_ENOUGH_BALANCE", "message": "not enough balance"}, NO_MONEY),
     "Mistral": (429, openai("You have reached your monthly usage limit"), NO_MONEY),
+    "New API": (200, openai("用户额度不足, 剩余额度: $0.00", "insufficient_user_quota"), NO_MONEY),
+    "One API": (403, openai("user quota is not enough"), NO_MONEY),
+    "Bedrock, no card": (403, {"message": "INVALID_PAYMENT_INSTRUMENT: A valid one must be provided."}, NO_MONEY),
     "Hugging Face": (402, {"error": "You have exceeded your monthly included credits"}, NO_MONEY),
     "LiteLLM": (400, openai("Budget has been exceeded! Current cost: 5, Max budget: 5"), NO_MONEY),
     "Vertex": (403, openai("This API method requires billing to be enabled on project #1."), NO_MONEY),
@@ -155,6 +158,13 @@ DIALECTS = {
     ),
     "DeepSeek's filter": (400, openai("Content Exists Risk"), FILTERED),
     "OpenAI's filter": (400, openai("Invalid prompt: flagged as potentially violating our usage policy."), FILTERED),
+    "Zhipu's filter": (400, openai("输入或生成内容可能包含不安全或敏感内容", "1301"), FILTERED),
+    "xAI's filter": (
+        403,
+        {"error": "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"},
+        FILTERED,
+    ),
+    "a guardrail": (400, openai("The request was blocked", type="guardrail_violation"), FILTERED),
     "nothing said": (400, openai("Bad Request"), None),
     "a page": (403, "<html>Attention Required! | Cloudflare</html>", None),
     "a broken server": (500, openai("Internal Server Error"), None),
@@ -167,6 +177,11 @@ def test_what_a_failure_is_about_is_told_in_every_dialect(name):
     failure = parse_failure(status, body, {})
     assert failure.cause is cause
     assert failure.retryable is (cause is None and status not in (400, 403))
+
+
+def test_trouble_that_passes_is_told_also_by_its_words():
+    assert parse_failure(400, openai("ThrottlingException: Rate exceeded"), {}).retryable
+    assert parse_failure(403, {"message": "Rate Limit Exceeded"}, {}).retryable
 
 
 def test_a_limit_of_a_day_that_is_over_soon_is_waited_for():

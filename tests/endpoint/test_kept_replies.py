@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 
 from flex.endpoint.kept_replies import KeptReplies, sample
-from flex.errors import RunError
+from flex.errors import EndpointError, RunError, TaskRefused, machine_fails
 from flex.replies import user
 from flex.types import Reply, Usage
 
@@ -52,12 +52,45 @@ def test_another_task_rollout_or_repeat_is_another_sample(path):
             assert kept.find(asked(kept)) is None
 
 
-def test_a_reply_that_had_better_be_asked_for_again_is_not_kept(path):
+FAILED = (
+    Reply("", finish_reason="empty"),
+    Reply("", finish_reason="error"),
+    EndpointError("no answer after 6 retries", "no answer"),
+    TaskRefused("refused: policy", "refused", filtered=True),
+)
+
+
+@pytest.mark.parametrize("outcome", FAILED)
+def test_what_failed_is_asked_for_again_and_failed_in_a_replay(path, outcome):
     with KeptReplies(path) as kept:
-        for ending in ("empty", "error"):
-            question = asked(kept)
-            kept.keep(question, "actor", "m", Reply("", finish_reason=ending))
-            assert kept.find(question) is None
+        question = asked(kept)
+        kept.keep(question, "actor", "m", outcome)
+        assert kept.find(question) is None
+    with KeptReplies(path, replay=True) as kept:
+        if isinstance(outcome, Reply):
+            assert kept.find(question) == outcome
+            return
+        with pytest.raises(type(outcome), match=str(outcome)) as raised:
+            kept.find(question)
+        assert vars(raised.value) == vars(outcome)
+
+
+def test_a_replay_leaves_nothing_in_the_folder_and_asks_nobody(path):
+    with KeptReplies(path) as kept:
+        kept.keep(asked(kept), "actor", "m", REPLY)
+        with pytest.raises(RunError, match="is under way, or was killed; finish it first"):
+            KeptReplies(path, replay=True)
+    before = path.read_bytes()
+    path.chmod(0o400)
+    path.parent.chmod(0o500)
+    try:
+        with KeptReplies(path, replay=True) as kept:
+            assert kept.find(asked(kept)) == REPLY
+            assert [one.name for one in path.parent.iterdir()] == [path.name]
+    finally:
+        path.parent.chmod(0o700)
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
 def test_what_a_killed_process_kept_is_there(path):
@@ -97,3 +130,11 @@ def test_a_damaged_reply_is_named_not_asked_for_again(path):
         kept._database.execute("UPDATE replies SET reply = '{\"text\": 1'")
         with pytest.raises(RunError, match="cannot be used"):
             kept.find(question)
+
+
+def test_on_a_full_disk_nobody_is_sent_to_move_the_file(path):
+    with KeptReplies(path) as kept:
+        kept._database.execute(f"PRAGMA max_page_count = {kept._database.execute('PRAGMA page_count').fetchone()[0]}")
+        with pytest.raises(RunError, match=r"cannot be used \(database or disk is full\)$") as raised:
+            kept.keep(asked(kept), "actor", "m", Reply("long " * 10_000))
+        assert machine_fails(raised.value)

@@ -145,3 +145,12 @@ def test_an_event_that_a_run_cannot_go_on_from_is_named_by_its_line(tmp_path, da
     (tmp_path / "events.jsonl").write_text(f'{{"event": "finished"}}\n{damaged}\n')
     with pytest.raises(RunError, match=r"events\.jsonl, line 2: "):
         RunLog(tmp_path).read(_logged)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such modes there")
+def test_a_runs_folder_is_its_owners_alone(tmp_path):
+    (tmp_path / "shared").mkdir(mode=0o755)
+    for name, mode in (("new", 0o700), ("shared", 0o755)):
+        with RunLog(tmp_path / name) as log:
+            log.start({"seed": 1})
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode

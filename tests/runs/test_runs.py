@@ -1,6 +1,7 @@
 """Typed calls, as a notebook makes them: they do all that the commands do, and return what came of it."""
 
 import asyncio
+import json
 import shutil
 from dataclasses import replace
 
@@ -108,10 +109,22 @@ def test_a_finished_evaluation_replays_offline_to_the_same_rows(finished, tmp_pa
     assert again.comparisons == result.comparisons
 
 
+def test_what_is_replayed_is_not_written_to(finished, tmp_path):
+    learned, result, *_ = finished
+    with pytest.raises(SettingsError, match=r"lies in the replayed folder .*; give another --out"):
+        replace(training(finished, tmp_path), replay=learned.folder, out=learned.folder)
+    with pytest.raises(SettingsError, match=r"lies in the replayed folder .*; give another --save_to"):
+        replace(training(finished, tmp_path), replay=learned.folder, save_to=learned.folder / "lib.json")
+    with pytest.raises(SettingsError, match=r"lies in the replayed folder .*; give another --out"):
+        replace(result.run, replay=result.folder)
+
+
 def test_what_was_paid_for_before_a_crash_is_not_paid_for_again(finished, tmp_path):
     learned, result, *_ = finished
     (tmp_path / "t").mkdir()  # as if it had been killed amid all of its tasks
     shutil.copy(learned.folder / "replies.db", tmp_path / "t")
+    config = json.loads((learned.folder / "config.json").read_text())
+    (tmp_path / "t" / "config.json").write_text(json.dumps(config | {"store_path": str(tmp_path / "lib.json")}))
     assert asyncio.run(train(training(finished, tmp_path))).total.calls == 0
 
     shutil.copytree(result.folder, tmp_path / "e")

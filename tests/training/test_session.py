@@ -28,6 +28,18 @@ def test_the_library_is_saved_after_every_batch(tmp_path):
     assert len(ExpLib(tmp_path / "library.json")) >= 4
 
 
+def test_within_a_batch_a_library_is_saved_as_soon_as_a_twentieth_of_it_changed(tmp_path):
+    sizes = []
+
+    class Watched(ExpLib):
+        def save(self, path):
+            sizes.append(len(self))
+            return super().save(path)
+
+    run_training(tmp_path, simple_team(), make_tasks(24), replace(CONFIG, batch_size=100), Watched(clock=CONFIG.clock))
+    assert sizes == [*range(1, 21), 22, 24, 24]  # the last one at the end
+
+
 def test_a_library_that_cannot_be_saved_ends_the_run_with_its_own_error(tmp_path):
     class FullDisk(ExpLib):
         def save(self, *_):
