@@ -7,7 +7,7 @@ from flex.errors import SettingsError
 from flex.library.entry import texts_of
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
-from flex.replies import ExperienceReply, ask, escape_tag, parse_experience, user
+from flex.replies import ExperienceReply, LessonReply, ask, escape_tag, parse_experience, user
 from flex.telemetry import span
 from flex.types import Experience, Model, Round, Task, Trajectory, Zone
 
@@ -51,14 +51,15 @@ class Critic:
     async def _ask(self, name: str, task: Task, zone: Zone, **seen: Sequence[Round] | list[Trajectory]) -> Experience:
         prompts = self.prompts or Prompts()
         prompt = prompts.render(name, question=task.question, target=task.target, **seen)
+        contract = LessonReply if zone == "warning" else ExperienceReply
 
         def parse(text: str) -> Experience:
-            experience = parse_experience(text, zone)
+            experience = parse_experience(text, zone, contract)
             prompts.refuse_copies(name, *texts_of(experience))
             return experience
 
         with span("critic", "CHAIN", input=task.question) as recorded:
-            experience = await ask(self.model, [user(prompt)], parse, prompts, contract=ExperienceReply)
+            experience = await ask(self.model, [user(prompt)], parse, prompts, contract=contract)
             recorded.set(output=experience.method)
         return experience
 

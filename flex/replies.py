@@ -251,7 +251,6 @@ Listed = BeforeValidator(_listed)
 class _RuleReply(BaseModel):
     rule: Annotated[Text, Field(min_length=1)]
     examples: Annotated[list[Text], Listed] = []
-    kind: RuleKind | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -260,6 +259,10 @@ class _RuleReply(BaseModel):
             return {"rule": value} if isinstance(value, str) else value
         given = _named(value)
         return {"rule": given.get("text"), "examples": given.get("example"), **given}
+
+
+class _KindedRuleReply(_RuleReply):
+    kind: RuleKind | None = None
 
     @field_validator("kind", mode="before")
     @classmethod
@@ -288,15 +291,24 @@ class ExperienceReply(BaseModel):
         return min(max(round(value), 1), 5) if isinstance(value, int | float) and math.isfinite(value) else value
 
 
-def parse_experience(text: str, zone: Zone) -> Experience:
-    """The experience in the last json block of a critic's reply.
+class LessonReply(ExperienceReply):
+    """What it holds of a failure: each rule says whether it is to be avoided.
+
+    Nobody is asked that of a success: a weak model would mark what is right.
+    """
+
+    rules: Annotated[list[_KindedRuleReply], Listed, Field(min_length=1)]  # type: ignore[assignment]
+
+
+def parse_experience(text: str, zone: Zone, contract: type[ExperienceReply] = ExperienceReply) -> Experience:
+    """The experience in the last json block of a critic's reply; its rules are of kinds where the contract has them.
 
     Raises ParseError naming every bad field, or what is too large for an entry.
     """
-    reply = parse_json_as(ExperienceReply, text)
+    reply = parse_json_as(contract, text)
     experience = Experience(
         method=reply.method,
-        rules=distinct(Rule(r.rule, tuple(r.examples), r.kind) for r in reply.rules),
+        rules=distinct(Rule(r.rule, tuple(r.examples), getattr(r, "kind", None)) for r in reply.rules),
         revised_trajectory=reply.revised_trajectory,
         zone=zone,
         problem_category=reply.problem_category,

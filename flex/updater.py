@@ -13,7 +13,7 @@ from flex.library.entry import texts_of
 from flex.library.merging import MAX_CHARACTERS, MAX_RULES, merge, over_caps
 from flex.prompt import Prompts
 from flex.rate_limiter import ChatModel
-from flex.replies import ExperienceReply, ask, parse_experience, parse_json_as, user
+from flex.replies import ExperienceReply, LessonReply, ask, parse_experience, parse_json_as, user
 from flex.telemetry import span
 from flex.types import TOP_K, Experience, Model, UpdateDecision
 
@@ -101,15 +101,17 @@ class Updater:
             max_characters=MAX_CHARACTERS,
         )
 
+        contract = LessonReply if any(rule.kind for rule in merged.rules) else ExperienceReply
+
         def parse(text: str) -> UpdateDecision:
-            consolidated = parse_experience(text, merged.zone)
+            consolidated = parse_experience(text, merged.zone, contract)
             self.prompts.refuse_copies("updater_consolidate", *texts_of(consolidated))
             consolidating = replace(decision, consolidated=consolidated)
             if still := over_caps(merge(target, new, consolidating)):
                 raise ParseError(f"the entry is still too large: {still}")
             return consolidating
 
-        return await ask(self.model, [user(prompt)], parse, self.prompts, contract=ExperienceReply)
+        return await ask(self.model, [user(prompt)], parse, self.prompts, contract=contract)
 
 
 def search_text(experience: Experience) -> str:

@@ -167,6 +167,14 @@ def test_a_critic_of_failures_tells_what_to_avoid_from_what_is_right():
     assert [rule.kind for rule in made.rules] == ["avoid", "instead", None]
 
 
+def test_what_was_right_is_never_marked_as_to_be_avoided():
+    """A small model marked every rule of a solved task so, when the schema offered it the word."""
+    marked = [{"rule": "Convert minutes to hours.", "examples": ["50 min"], "kind": "avoid"}]
+    model = ScriptedModel(fenced({"method": "m", "rules": marked}))
+    made = asyncio.run(Critic(model, Prompts()).distill(rollout(True)))
+    assert [rule.kind for rule in made.rules] == [None]
+
+
 def test_an_experience_that_copies_the_prompt_is_asked_for_again_and_then_dropped():
     copy = experience("When <a cue to recognise>, <what to do>, because <the reason>.")
     model = ScriptedModel(copy, experience("Count the wage by the hour."))

@@ -21,7 +21,7 @@ from flex.files.paths import shipped
 from flex.library.entry import texts_of
 from flex.memory_retriever import parse_selection
 from flex.prompt import Prompts
-from flex.replies import parse_experience
+from flex.replies import LessonReply, parse_experience
 from flex.types import Attempt, Experience, Round, Rule, Task, Trajectory, Verdict
 from flex.updater import parse_decision
 from flex.verifier import parse_verdict
@@ -218,7 +218,7 @@ def test_no_text_of_an_example_that_is_an_experience_can_be_handed_in(stem):
 
 @pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith("critic_failed")])
 def test_a_critic_of_failures_is_asked_for_what_to_avoid_and_what_is_right(stem):
-    assert [rule.kind for rule in parse_experience(static(stem), "warning").rules] == ["avoid", "instead"]
+    assert [rule.kind for rule in parse_experience(static(stem), "warning", LessonReply).rules] == ["avoid", "instead"]
 
 
 @pytest.mark.parametrize("stem", [s for s in STEMS if s.startswith(("verifier", "critic"))])
