@@ -13,6 +13,14 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals leave a
 NAMES = [("SIGINT", "Ctrl-C"), ("SIGTERM", "SIGTERM"), ("SIGHUP", "SIGHUP")]
 
 
+@pytest.fixture(autouse=True)
+def under_no_nohup():
+    """Whoever runs the suite under nohup has SIGHUP ignored, which a run respects."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(("name", "reason"), NAMES)
 def test_the_first_signal_asks_for_a_stop_and_the_second_leaves(name, reason, capsys):
     heard = []
